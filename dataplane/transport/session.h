@@ -1,0 +1,100 @@
+// One secured conversation with one peer site over one link: ordered control, unordered transfers.
+//
+//     gateway ──send_control──▶ ┌─────────┐ ──▶ one ordered stream, first in every packet
+//             ──send_transfer─▶ │ Session │ ──▶ one stream per transfer
+//             ◀──poll_event──── └─────────┘
+//
+// The gateway asks `wants_transfer` and only then chooses what to send, so that the choice is as
+// late as possible; what is handed over is sent to the end. A transfer may be lost only together
+// with the session; delivery to the peer's gateway is told by the gateway's own receipts, not here.
+//
+// Thread: the worker that owns the endpoint. Memory: arguments are copied; events own their bytes.
+// Time: `now` comes first and never goes back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "dataplane/base/units.h"
+#include "dataplane/transport/buffer.h"
+#include "dataplane/transport/close_reason.h"
+
+namespace godwit::transport {
+
+// The largest transfer: 64 KiB of coded bytes and up to 8 KiB of header (stream window, bytes).
+inline constexpr std::size_t kTransferBytesMax = 72 * 1024;
+// The largest control message, bytes.
+inline constexpr std::size_t kControlBytesMax = 64 * 1024;
+
+// Who the peer proved to be.
+struct Identity {
+  std::string site;                // from the certificate's subject alternative name
+  std::int64_t valid_until = 0;    // end of the certificate's validity, seconds since 1970 UTC
+  std::string certificate_sha256;  // 64 hexadecimal digits, for the operator
+};
+
+// Figures of the present connection. Zero where nothing is known yet.
+struct SessionStats {
+  Duration rtt_smoothed = Duration::zero();
+  Duration rtt_min = Duration::zero();
+  BitRate delivery = BitRate::bps(0);   // the congestion controller's estimate
+  std::uint64_t congestion_window = 0;  // bytes
+  std::uint64_t in_flight = 0;          // bytes
+  std::uint64_t bytes_sent = 0;         // UDP payload
+  std::uint64_t bytes_received = 0;     // UDP payload
+  std::uint64_t packets_sent = 0;
+  std::uint64_t packets_received = 0;
+  std::uint64_t packets_lost = 0;    // 0 when the library does not tell (ngtcp2 0.12)
+  std::uint64_t transfers_sent = 0;  // handed over completely and acknowledged
+  std::uint64_t transfers_received = 0;
+  std::uint64_t streams_open = 0;  // both directions, control included
+};
+
+struct Event {
+  enum class Kind : std::uint8_t {
+    kEstablished,  // `identity` is proven; control and transfers may be sent from now on
+    kControl,      // `bytes` is one control message, in the order sent
+    kTransfer,     // `bytes` is one complete transfer, in any order
+    kClosed,       // the last event; `close` says why. Retire the session.
+  };
+  Kind kind = Kind::kClosed;
+  Identity identity;
+  Buffer bytes;
+  Close close;
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // Does what is due at `now`; call it when `deadline` has come. (An endpoint does it itself in
+  // its turn.)
+  virtual void on_timeout(Instant now) = 0;
+  // When the session next needs a turn; never() when only the peer can change that.
+  virtual Instant deadline() const = 0;
+  virtual std::optional<Event> poll_event() = 0;
+
+  // True when less than one to two quanta wait unsent and the peer can take more: the moment to
+  // choose the next transfer. False before kEstablished and after kClosed.
+  virtual bool wants_transfer() const = 0;
+  // Queues one transfer of 1 .. kTransferBytesMax bytes. Ignored after kClosed.
+  virtual void send_transfer(Instant now, std::span<const std::byte> bytes) = 0;
+  // Queues one control message of 1 .. kControlBytesMax bytes; false: the backlog is full or the
+  // session is not established, nothing was queued.
+  virtual bool send_control(Instant now, std::span<const std::byte> message) = 0;
+
+  // The rate the caller believes this session gets; sizes the quantum of `wants_transfer`.
+  virtual void set_rate(BitRate rate) = 0;
+  virtual SessionStats stats() const = 0;
+  // Transfer bytes queued and not yet put into a packet.
+  virtual std::uint64_t unsent_bytes() const = 0;
+
+  // Tells the peer `code` and `reason` (at most 256 bytes are sent) and ends with kClosed.
+  virtual void close(Instant now, std::uint64_t code, std::string_view reason) = 0;
+};
+
+}  // namespace godwit::transport
