@@ -1,0 +1,237 @@
+// The client library: publish and subscribe to the model updates of all sites through a gateway.
+//
+//   auto client = godwit::Client::connect({.socket = "/run/godwit/godwit.sock", .name =
+//   "trainer"}); auto topic = client->declare({.name = "ctr/dense", .element_count =
+//   weights.size()}); topic->subscribe({});                                     // the other sites'
+//   changes, polled auto ticket = topic->publish(delta);                      // span<const float>
+//   topic->poll([&](const godwit::View& view) { view.add_to(weights); });
+//   topic->tick(clock);
+//   topic->wait_clock(clock - 4, godwit::Duration::seconds(20));
+//
+// Every call that can wait takes a deadline. A client outlives its gateway: it reconnects for ever
+// and resends what is not safe under the same numbers, so nothing is lost and nothing doubled.
+//
+// Thread: every function may be called from any thread. One background thread belongs to the
+// Client; callbacks run on it, one at a time, and must not wait. Topic and Ticket are handles that
+// must not outlive their Client. After fork() the child gets errors, never a hang.
+// Memory: publishes not yet safe (unsafe_bytes_max) and 8 bytes per element of a subscription that
+// is polled or keeps its sum.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/base/result.h"
+#include "dataplane/base/units.h"
+
+namespace godwit {
+
+namespace client {
+class Runtime;
+}
+
+struct ClientOptions {
+  std::string socket = "/run/godwit/godwit.sock";
+  // Names this publisher for ever: a restarted process with the same name may repeat steps.
+  std::string name = {};
+  // How long connect() waits for the first connection.
+  Duration deadline = Duration::seconds(10);
+  // Copies of publishes that are not yet safe. Chosen: eight rings of the gateway's default.
+  std::size_t unsafe_bytes_max = std::size_t{256} << 20;
+};
+
+// Only changes that reach a share of the current value travel; smaller ones wait and add up.
+struct Significance {
+  double threshold = 0.0;          // |change| / |value|; 0 = everything travels
+  bool decays_with_clock = false;  // threshold / sqrt(clock), as in Gaia
+};
+
+struct TopicOptions {
+  std::string name = {};  // '/'-separated
+  std::uint64_t element_count = 0;
+  std::uint32_t fraction_bits = 40;  // quantum = 2^-fraction_bits
+  double tolerance = 0.0;            // absolute; what `applied` and clocks may leave out
+  std::string tenant = {};
+  std::string service_class = {};
+  std::vector<std::string> allowed_sites = {};  // residency; empty: every site
+  Duration update_deadline = Duration::zero();  // when an update should have arrived; zero: none
+  Significance significance = {};
+  std::span<const float> seed = {};  // initial values, or empty; copied, equal at all sites
+};
+
+struct PublishOptions {
+  std::uint64_t first = 0;                      // element of the first value
+  std::optional<std::uint64_t> step = {};       // merged at most once for a named client
+  Duration deadline = Duration::seconds(10);    // how long to wait for room, then Code::kFull
+  Duration update_deadline = Duration::zero();  // zero: the topic's
+};
+
+// How far a publish has come.
+enum class Level : std::uint8_t {
+  kAccepted,  // the client library keeps it and will resend it
+  kSafe,      // merged by the gateway; survives kill -9 of both processes
+  kApplied,   // applied at a site, within the topic's tolerance
+  kStable,    // applied at every site
+};
+
+enum class Outcome : std::uint8_t {
+  kReached,
+  kTimeout,    // not within the deadline; it goes on
+  kDuplicate,  // its step was merged before; nothing was added
+  kRefused,    // the gateway refused it; see Ticket::detail()
+  kExpired,    // too old: the client remembers the last 4,096 finished publishes of a topic
+  kClosed,     // the client was closed, or this is a forked child
+};
+std::string_view to_string(Outcome outcome);
+
+// One publish.
+class Ticket {
+ public:
+  Ticket() = default;
+
+  // Waits until the publish has reached `level`. For kApplied `site` names the site; empty means
+  // any one other site.
+  Outcome wait(Level level, Duration deadline, std::string_view site = {}) const;
+
+  // Why it was refused: element, value, reason. Empty otherwise.
+  std::string detail() const;
+  std::uint64_t number() const { return number_; }
+
+ private:
+  friend class Topic;
+  Ticket(client::Runtime* runtime, std::uint32_t topic, std::uint64_t number)
+      : runtime_(runtime), topic_(topic), number_(number) {}
+
+  client::Runtime* runtime_ = nullptr;
+  std::uint32_t topic_ = 0;
+  std::uint64_t number_ = 0;
+};
+
+// Changes of neighbouring elements, to be added. Valid during the callback.
+struct View {
+  std::uint64_t first = 0;                    // element of deltas[0]
+  std::span<const std::int64_t> deltas = {};  // in quanta of 2^-fraction_bits
+  std::uint32_t fraction_bits = 40;
+
+  // Adds the deltas to the whole topic's values; elements beyond values.size() are left out.
+  void add_to(std::span<float> values, float scale = 1.0F) const;
+};
+using ViewCallback = std::function<void(const View&)>;
+
+struct SubscribeOptions {
+  // Called on the background thread for each change as it arrives, without a copy. Without it
+  // changes add up in the client until poll() fetches them.
+  ViewCallback on_change = {};
+  // Called when the gateway lost its state: everything will be delivered again from zero, so
+  // whoever adds changes must return to the seed first. Runs before the first repeated change.
+  // Without it a polled subscription says so through poll().
+  std::function<void()> on_restart = {};
+  // Keep the sum of everything received; see Topic::copy_sum().
+  bool keep_sum = false;
+};
+
+struct PollOutcome {
+  std::uint64_t elements = 0;  // handed out, a count
+  bool restarted = false;      // the sums start again from zero: return to the seed, then add
+};
+
+struct ClockOutcome {
+  enum class Kind : std::uint8_t {
+    kOk,       // every site's clock is reached and its changes were delivered
+    kPartial,  // the deadline passed; `missing` names who is behind
+    kTimeout,  // the gateway itself did not answer in time
+    kClosed,   // the client was closed, or this is a forked child
+  };
+  Kind kind = Kind::kTimeout;
+  std::vector<std::string> missing = {};
+};
+
+// A topic of this client.
+class Topic {
+ public:
+  Topic() = default;
+
+  // Publishes changes to [first, first + values.size()). Values are copied. Waits for room at most
+  // options.deadline: Code::kFull. Values out of range are refused later, see the ticket.
+  Result<Ticket> publish(std::span<const float> values, const PublishOptions& options = {});
+  // The same in quanta.
+  Result<Ticket> publish_fixed(std::span<const std::int64_t> values,
+                               const PublishOptions& options = {});
+
+  // Starts to receive what the other publishers, here and elsewhere, have changed. Once per topic.
+  Result<void> subscribe(const SubscribeOptions& options = {});
+
+  // Hands out and forgets what has added up, in rising order of elements, on the calling thread.
+  // Waits at most `deadline` for the first change. One poll() of a topic at a time.
+  PollOutcome poll(const ViewCallback& callback, Duration deadline = Duration::zero());
+
+  // Copies the sum of everything received from element `first` on (SubscribeOptions::keep_sum).
+  Result<void> copy_sum(std::uint64_t first, std::span<std::int64_t> out) const;
+
+  // Says that iteration `clock` is finished; publishes before it belong to it. Clocks only rise.
+  Result<void> tick(std::uint64_t clock);
+
+  // Waits until every site has finished `clock` and its changes were delivered here.
+  ClockOutcome wait_clock(std::uint64_t clock, Duration deadline);
+
+  const std::string& name() const { return name_; }
+  std::uint64_t element_count() const { return element_count_; }
+  // What the topic can take at the gateway at most, whatever the outage.
+  std::uint64_t memory_bound() const { return memory_bound_; }
+
+ private:
+  friend class Client;
+  client::Runtime* runtime_ = nullptr;
+  std::uint32_t index_ = 0;
+  std::string name_;
+  std::uint64_t element_count_ = 0;
+  std::uint64_t memory_bound_ = 0;
+};
+
+// Counts since connect().
+struct ClientStats {
+  bool connected = false;
+  std::uint64_t connections = 0;  // the first and every re-connection
+  std::uint64_t publishes = 0;
+  std::uint64_t publishes_safe = 0;
+  std::uint64_t publishes_resent = 0;  // sent again on a new connection
+  std::uint64_t publishes_refused = 0;
+  std::uint64_t publishes_duplicate = 0;
+  std::uint64_t unsafe_bytes = 0;  // now
+  std::uint64_t transfers_applied = 0;
+  std::uint64_t transfers_skipped = 0;  // repeated by the gateway, already applied
+  std::string last_error = {};          // why the last connection ended
+};
+
+class Client {
+ public:
+  // Connects to the gateway of this host.
+  static Result<Client> connect(const ClientOptions& options);
+  ~Client();
+  Client(Client&& other) noexcept;
+  Client& operator=(Client&& other) noexcept;
+
+  // Opens a topic and waits at most `deadline` for the gateway's answer.
+  Result<Topic> declare(const TopicOptions& options, Duration deadline = Duration::seconds(10));
+
+  ClientStats stats() const;
+  std::string site() const;                // the gateway's site
+  std::vector<std::string> sites() const;  // all sites
+
+  // Waits at most `deadline` until every publish is safe, then ends the connection and joins the
+  // thread. False when something was left unsafe. The destructor closes without waiting.
+  bool close(Duration deadline);
+
+ private:
+  explicit Client(std::unique_ptr<client::Runtime> runtime);
+  std::unique_ptr<client::Runtime> runtime_;
+};
+
+}  // namespace godwit
