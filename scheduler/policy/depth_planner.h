@@ -1,0 +1,43 @@
+// How many bytes a visit of a tile may take, so that a link sweeps its changed tiles once per
+// update.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/base/units.h"
+
+namespace godwit::scheduler {
+
+// With n_i changed tiles in lane i, which changes every T_i, a link must make Σ n_i/T_i visits per
+// second to send every tile once per update. So a visit gets
+//
+//   budget = clamp( rate·share / Σ(n_i/T_i),  max(bytes_min, rate·encode/cpu_share),  raw size )
+//
+// One lane: rate·share·T/n. The second term of the floor keeps the link busy for as long as the
+// encoder needs for the next tile: a fast link is fed deeper visits, not more of them.
+// Thread: one worker. Memory: none. Time: O(1).
+class DepthPlanner {
+ public:
+  struct Options {
+    Bytes bytes_min = Bytes(256);  // Chosen: 1/16 bit per element of a full tile; below it headers
+                                   // and the read of the tile cost more than the bits are worth.
+    double payload_share = 0.95;   // Chosen: the rest is headers, receipts and control.
+    double cpu_share = 0.5;        // Chosen: of one core, for this link's encoding, (0, 1].
+  };
+  DepthPlanner() : DepthPlanner(Options{}) {}
+  explicit DepthPlanner(const Options& options);
+
+  // One tile was encoded in `spent`; averaged over the last 16 or so.
+  void on_encoded(Duration spent);
+  [[nodiscard]] Bytes plan(BitRate rate, double visits_per_second, std::uint32_t elements) const;
+  [[nodiscard]] Duration encode_time() const { return encode_time_; }
+
+  // An upper bound of a tile's coded size: the full int64 of every element and a header.
+  [[nodiscard]] static Bytes raw_size(std::uint32_t elements);
+
+ private:
+  Options options_;
+  Duration encode_time_ = Duration::zero();
+};
+
+}  // namespace godwit::scheduler

@@ -1,0 +1,207 @@
+// Which tile a link sends next, and how many bytes it may take: one queue per peer site.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "dataplane/base/units.h"
+#include "scheduler/policy/depth_planner.h"
+#include "scheduler/policy/significance_index.h"
+#include "scheduler/policy/sweep_demand.h"
+#include "scheduler/queue/bucket_queue.h"
+#include "scheduler/queue/deadline_heap.h"
+#include "scheduler/queue/key.h"
+#include "scheduler/queue/key_table.h"
+#include "scheduler/queue/slot_list.h"
+
+namespace godwit::scheduler {
+
+// What one merge brought to one tile.
+struct KeyUpdate {
+  double energy = 0;           // Sum of squares that the merge added; unit is the caller's.
+  std::uint32_t elements = 0;  // Elements of the tile, which bound its coded size.
+  Class traffic_class = Class::kNormal;  // A key keeps the most urgent class until it is sent.
+  Instant deadline = Instant::never();   // The earlier one is kept until the visit is complete.
+  std::uint32_t tenant = 0;              // Kept for shares between tenants; all are equal today.
+};
+
+// The link as the caller sees it at the moment of the decision.
+struct LinkView {
+  BitRate rate;   // What the link can take: min(cap, estimate).
+  Bytes quantum;  // The most bytes that one choice may take (room in the transfer being built).
+};
+
+// Why a key was chosen; the order is that of the metric's label values.
+enum class Reason : std::uint8_t {
+  kDeadline,      // Its latest start is within reach; earliest deadline first.
+  kAge,           // It waited longer than the age cap.
+  kSignificance,  // Most significance per byte among keys that changed since their last visit.
+  kDeepen,        // Nothing new is pending in its class; what coarser visits left is refined.
+};
+inline constexpr std::size_t kReasonCount = 4;
+
+struct Choice {
+  Key key;
+  Bytes budget;  // In [1, quantum]; the encoder may use less.
+  Reason reason;
+};
+
+struct LaneOptions {
+  double weight = 1;                 // Worth of one unit of energy of this lane, > 0.
+  double tolerance_per_element = 0;  // A key leaves when energy_left <= this times its elements.
+};
+
+// Usage: on_merge for every tile a publish touched; while the link has room: next → encode and
+// freeze → on_sent. next changes nothing a caller can see: asked again it gives the same choice,
+// until on_sent or on_merge. Times must not go backwards; an earlier `now` counts as the latest.
+//
+// Order: class strictly (urgent, normal, bulk); inside a class keys whose deadline is near, else
+// the largest index (significance_index.h), first among changed keys, then among visited ones.
+// Every fourth visit at most may go to the oldest key beyond the age cap, whatever its class.
+//
+// Thread: one worker. Memory: about 130 B per key touched since its lane was added; nothing is
+// allocated once every key has been seen. Time: O(1) per merge and decision, O(log n) with
+// deadlines.
+class LinkQueue {
+ public:
+  struct Options {
+    Duration age_cap = Duration::ms(2000);  // Chosen: a stale tile is at most one slow sweep old.
+    DepthPlanner::Options depth;
+  };
+  LinkQueue() : LinkQueue(Options{}) {}
+  explicit LinkQueue(const Options& options);
+
+  // Sets weight and tolerance of a lane; a lane first seen by on_merge has the defaults.
+  void configure_lane(std::uint32_t lane, const LaneOptions& options);
+  // Forgets the lane and all its keys.
+  void remove_lane(std::uint32_t lane);
+  // A blocked lane (its window is full) is never chosen, but goes on merging.
+  void set_blocked(Instant now, std::uint32_t lane, bool blocked);
+  // A draining lane has a waiting reader (clock, barrier, drain): visits are as deep as the
+  // quantum allows and what they leave is pending again at once.
+  void set_draining(Instant now, std::uint32_t lane, bool draining);
+
+  // Energies add up; the earlier deadline and the more urgent class are kept.
+  void on_merge(Instant now, Key key, const KeyUpdate& update);
+  // The key was encoded and frozen: `energy_left` is exact, `bytes` what was coded. bytes = 0 with
+  // energy_left = 0 says that there was nothing to send. Unknown keys are ignored.
+  void on_sent(Instant now, Key key, double energy_left, Bytes bytes);
+  // Encoding one tile took this long; the planner does not go shallower than this can follow.
+  void on_encoded(Duration spent) { planner_.on_encoded(spent); }
+
+  std::optional<Choice> next(Instant now, const LinkView& link);
+  // When next() may give a key without a new event; never() when only an event can.
+  [[nodiscard]] Instant next_wakeup() const;
+
+  struct Stats {
+    std::uint64_t decisions[kReasonCount] = {};  // Visits (on_sent) by the reason of their choice.
+    std::uint64_t merges = 0;
+    std::uint64_t deadlines_met = 0;      // Visits completed by their deadline.
+    std::uint64_t deadlines_expired = 0;  // Deadlines that passed; the change itself stays pending.
+    std::uint64_t bytes = 0;              // Coded bytes of all visits.
+  };
+  [[nodiscard]] const Stats& stats() const { return stats_; }
+  [[nodiscard]] std::size_t pending_keys() const { return pending_keys_; }
+  [[nodiscard]] double pending_energy() const;  // Sum over pending keys; exact when drained.
+  [[nodiscard]] Duration oldest_age(Instant now) const;  // Zero when nothing is pending.
+  [[nodiscard]] std::optional<double> pending_energy(Key key) const;  // Of one key, for `explain`.
+
+ private:
+  enum class Place : std::uint8_t {
+    kNone,
+    kFresh,
+    kDeepen,
+    kHeld,
+    kParked
+  };
+  struct KeyState {
+    Key key;
+    std::uint32_t lane_index = 0;
+    std::uint32_t elements = 0;
+    std::uint32_t tenant = 0;
+    std::uint32_t epoch = 0;  // Of the lane's sweep demand, at the last merge.
+    std::uint32_t bucket = 0;
+    std::uint8_t hold = 0;
+    Place place = Place::kNone;
+    Class traffic_class = Class::kBulk;
+    bool merged = false;  // At least once, so that last_merge means something.
+    bool pending = false;
+    bool fresh = false;  // Changed since its last complete visit.
+    bool aging = false;  // In the age list.
+    double energy = 0;
+    MergeStatistics statistics;
+    Instant last_merge;
+    Instant waiting_since;
+    Instant held_until;
+    Instant deadline = Instant::never();
+    double coded_bytes = 0;         // Average of its visits; 0 before the first.
+    std::uint64_t visit_bytes = 0;  // Sent since the last merge.
+  };
+  struct Lane {
+    std::uint32_t id = 0;
+    bool used = false;
+    bool blocked = false;
+    bool draining = false;
+    LaneOptions options;
+    SweepDemand demand;
+    std::uint64_t pending = 0;
+    Instant blocked_since;
+    SlotList keys;    // All keys of the lane (lane_links_).
+    SlotList parked;  // Those found while it was blocked (rank_links_).
+  };
+  struct LastChoice {
+    Slot slot = kNoSlot;
+    Reason reason = Reason::kSignificance;
+    Bytes plan;
+  };
+  static constexpr std::size_t kHoldCount = 9;  // 10 ms · 2^k; the last covers kIntervalMax.
+  static constexpr std::uint32_t kAgeTurn = 4;  // Chosen: starving keys get 1/4 of the visits.
+
+  void advance(Instant now) { now_ = now > now_ ? now : now_; }
+  Slot find_or_add(Key key);
+  std::uint32_t lane_index(std::uint32_t lane);
+  void unlink(Slot slot);  // From its place, age list and deadlines.
+  void place(Slot slot);   // Where a pending key belongs now.
+  void park(Slot slot);
+  void settle(Slot slot);  // Nothing of it is pending any more.
+  void set_deadline(Slot slot, Instant deadline);
+  [[nodiscard]] std::uint32_t rank(const KeyState& state) const;
+  void release_held();
+  void refresh_demand();
+  std::optional<Slot> choose(Reason& reason, const LinkView& link);
+  std::optional<Slot> starving();
+  std::optional<Slot> near_deadline(std::size_t traffic_class, const LinkView& link);
+  std::optional<Slot> top(BucketQueue& queue);
+  [[nodiscard]] Bytes plan(const KeyState& state, const LinkView& link) const;
+
+  Options options_;
+  DepthPlanner planner_;
+  Instant now_ = Instant::from_ns(0);
+  KeyTable table_;
+  std::vector<KeyState> states_;
+  std::vector<Slot> free_slots_;
+  std::vector<Lane> lanes_;
+  std::vector<std::uint32_t> free_lanes_;
+  KeyTable lane_ids_;     // {lane, 0} to the index in lanes_.
+  SlotLinks rank_links_;  // Bucket, hold list or parked list: exactly one of them.
+  SlotLinks age_links_;
+  SlotLinks lane_links_;
+  std::vector<BucketQueue> fresh_;
+  std::vector<BucketQueue> deepen_;
+  std::vector<DeadlineHeap> deadlines_;
+  SlotList held_[kHoldCount];
+  SlotList ages_;  // Oldest first.
+  LastChoice last_;
+  std::uint32_t since_age_turn_ = kAgeTurn;
+  double demand_ = 0;  // Visits per second of all lanes, as of demand_at_.
+  Instant demand_at_ = Instant::from_ns(0);
+  std::size_t demand_keys_ = 0;
+  double visit_bytes_typical_;  // What a key without history is expected to take.
+  std::size_t pending_keys_ = 0;
+  double energy_sum_ = 0;
+  Stats stats_;
+};
+
+}  // namespace godwit::scheduler
