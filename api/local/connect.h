@@ -1,6 +1,6 @@
 // The client's side of the door: connects to a gateway's socket and maps the rings it gives.
 //
-// Thread: as Channel; wait() belongs to the receiving thread, wake() to any.
+// Thread: as Channel; clear_doorbell() belongs to the receiving thread.
 #pragma once
 
 #include <memory>
@@ -15,13 +15,11 @@ namespace godwit::local {
 // A channel over a real socket.
 class SocketChannel : public Channel {
  public:
-  // Readable when the gateway rang; read it with clear_doorbell().
-  virtual int doorbell_fd() const = 0;
-  // Readable or hung up when the gateway is gone.
-  virtual int liveness_fd() const = 0;
-  virtual void clear_doorbell() = 0;
-  // False once the gateway closed the connection. Records already in the ring stay readable.
-  virtual bool peer_alive() = 0;
+  // Readable when the gateway rang or is gone; answer with clear_doorbell().
+  virtual int fd() const = 0;
+  // Takes the doorbell's bytes. False once the gateway is gone; records that are already in the
+  // ring stay readable.
+  virtual bool clear_doorbell() = 0;
 
  protected:
   using Channel::Channel;

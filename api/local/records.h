@@ -37,6 +37,9 @@ inline constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 40;
 inline constexpr std::size_t kLanesMax = 64;           // shards of a topic: lanes per subscriber
 inline constexpr std::uint32_t kFractionBitsMax = 62;  // a quantum is 2^-62 at the finest
 
+// No deadline is longer: a hundred days. Chosen.
+inline constexpr Duration kLongestDeadline = Duration::seconds(100.0 * 86400.0);
+
 // A topic of one client: small integers from 0, chosen by the client.
 enum class TopicHandle : std::uint32_t {
 };
@@ -304,6 +307,9 @@ struct ErrorRecord {
   std::string text = {};
 };
 
+// True when the text may be a name: printable ASCII, at most kNameBytesMax bytes, maybe empty.
+bool is_name(std::string_view text);
+
 // ---- sending and reading ----------------------------------------------------------------------
 
 using ClientRecord = std::variant<Hello,
@@ -329,7 +335,7 @@ using GatewayRecord = std::variant<Welcome,
                                    ClockReached,
                                    ErrorRecord>;
 
-// Each sends one record; false as Channel::send(). Too long names and texts are cut.
+// Each sends one record; false as Channel::send(). Too long texts are cut.
 [[nodiscard]] bool send(Channel& channel, const Hello& record);
 [[nodiscard]] bool send(Channel& channel, const Declare& record);
 [[nodiscard]] bool send(Channel& channel, const SeedChunk& record);

@@ -14,7 +14,6 @@
 // Thread: one thread per end. Memory: none; both ends work on the span they are given.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -107,7 +106,7 @@ class RingProducer {
   RingMemory memory_;
   std::uint64_t head_ = 0;
   std::uint64_t tail_seen_ = 0;
-  std::size_t reserved_pad_ = 0;  // bytes of the wrap record in front of the reservation
+  std::uint64_t reserved_wrap_ = 0;  // bytes of the wrap record in front of the reservation
   std::size_t reserved_body_ = 0;
   bool reserved_ = false;
   RingFault fault_ = RingFault::kNone;
@@ -131,12 +130,12 @@ class RingConsumer {
 
  private:
   bool refresh_head();
-  std::optional<RecordView> break_with(RingFault fault);
+  bool find_record();
 
   RingMemory memory_;
   std::uint64_t tail_ = 0;
   std::uint64_t head_seen_ = 0;
-  std::size_t peeked_bytes_ = 0;  // header, body and padding of the record that is peeked at
+  std::uint64_t peeked_bytes_ = 0;  // header, body and padding of the record that is peeked at
   RingFault fault_ = RingFault::kNone;
 };
 

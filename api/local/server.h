@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "api/local/channel.h"
+#include "api/local/descriptor.h"
 #include "dataplane/base/result.h"
 
 namespace godwit::local {
@@ -40,7 +41,7 @@ struct ServerEvent {
   enum class Kind : std::uint8_t {
     kConnected,     // a client passed the greeting; uid, gid and pid are the kernel's word
     kDoorbell,      // records to receive, or room to send after a send() was refused
-    kDisconnected,  // the client's process ended or closed, or broke the rules: see reason
+    kDisconnected,  // the client's process ended or it closed: see reason
   };
   Kind kind;
   ClientId client;
@@ -60,7 +61,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Readable whenever poll_event() has something to say. Owned by the server.
-  int fd() const { return epoll_; }
+  int fd() const { return epoll_.get(); }
 
   // The next event, or nothing. Never waits.
   std::optional<ServerEvent> poll_event();
@@ -81,14 +82,16 @@ class Server {
   struct Connection;
   explicit Server(ServerOptions options);
   Result<void> open();
-  void accept_all();
+  bool watch(int fd, std::uint64_t tag);
   void on_ready(std::uint64_t tag);
+  void accept_waiting();
   void greet(Connection& connection);
-  void drop(Connection& connection, std::string reason);
+  bool give_rings(Connection& connection);
 
   ServerOptions options_;
-  int listener_ = -1;
-  int epoll_ = -1;
+  Descriptor listener_;
+  Descriptor epoll_;
+  Descriptor spare_;  // given up to turn a client away when descriptors run out
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> clients_;
   std::deque<std::uint64_t> ungreeted_;  // oldest first

@@ -1,0 +1,76 @@
+#include "api/local/memory_channel.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace godwit::local {
+namespace {
+
+// One end; its doorbell is the other side's function.
+class MemoryEnd final : public Channel {
+ public:
+  MemoryEnd(RingMemory outgoing,
+            RingMemory incoming,
+            Trust trust,
+            const std::function<void()>& wake)
+      : Channel(outgoing, incoming, trust), wake_(wake) {}
+
+ private:
+  void ring_doorbell() override {
+    if (wake_) {
+      wake_();
+    }
+  }
+
+  const std::function<void()>& wake_;
+};
+
+}  // namespace
+
+struct MemoryLink::State {
+  explicit State(MemoryLinkOptions given)
+      : options(std::move(given)),
+        to_gateway(options.to_gateway_bytes / sizeof(std::uint64_t)),
+        to_client(options.to_client_bytes / sizeof(std::uint64_t)),
+        gateway(client_ring(), gateway_ring(), Trust::kHostilePeer, options.wake_client),
+        client(gateway_ring(), client_ring(), Trust::kTrustedPeer, options.wake_gateway) {}
+
+  RingMemory gateway_ring() {
+    return {&to_gateway_control, std::as_writable_bytes(std::span(to_gateway))};
+  }
+  RingMemory client_ring() {
+    return {&to_client_control, std::as_writable_bytes(std::span(to_client))};
+  }
+
+  MemoryLinkOptions options;
+  RingControl to_gateway_control{};
+  RingControl to_client_control{};
+  std::vector<std::uint64_t> to_gateway;  // words, so that the bytes are 8-aligned
+  std::vector<std::uint64_t> to_client;
+  MemoryEnd gateway;
+  MemoryEnd client;
+};
+
+MemoryLink::MemoryLink(MemoryLinkOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
+
+MemoryLink::~MemoryLink() = default;
+
+Channel& MemoryLink::gateway_end() {
+  return state_->gateway;
+}
+
+Channel& MemoryLink::client_end() {
+  return state_->client;
+}
+
+RingMemory MemoryLink::to_gateway_memory() {
+  return state_->gateway_ring();
+}
+
+RingMemory MemoryLink::to_client_memory() {
+  return state_->client_ring();
+}
+
+}  // namespace godwit::local
