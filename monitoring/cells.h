@@ -10,8 +10,10 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "monitoring/catalog.h"
@@ -82,7 +84,7 @@ using LabelValues = std::vector<std::string>;
 // Bounds: label values are cut to kLabelBytesMax and cleaned to printable ASCII; beyond kSeriesMax
 // series of a metric, or kSeriesTotalMax in all, the handle writes nowhere and
 // `godwit_series_refused_total` counts it. A wrong number of labels, or a value that a fixed label
-// does not list, is an assertion.
+// does not list, is an assertion; but if the list has `other`, the value becomes that.
 //
 // Thread: one writer (registers and writes); any number of readers by `visit`, without locks.
 // Memory: 8 B per cell in lines of their own, about 200 B per series. Time: O(log n) to register.
@@ -113,21 +115,21 @@ class Cells {
 
  private:
   static constexpr std::size_t kChunk = 256;
-  static constexpr std::size_t kLine = 8;  // Cells in one cache line.
-  struct alignas(64) Line {
-    std::array<std::atomic<std::uint64_t>, kLine> cells{};
+  // Blocks of whole cache lines, so that no line is shared with another worker.
+  struct alignas(64) Block {
+    std::array<std::atomic<std::uint64_t>, 512> cells{};
   };
-  const Series* find_or_add(Metric metric,
-                            Kind kind,
-                            std::initializer_list<std::string_view> labels);
+  std::atomic<std::uint64_t>* find_or_add(Metric metric,
+                                          Kind kind,
+                                          std::initializer_list<std::string_view> labels);
   std::atomic<std::uint64_t>* allocate(std::size_t cells);
 
   // Readers go through chunks_ up to count_; the rest belongs to the writer.
   std::array<std::atomic<Series*>, kSeriesTotalMax / kChunk> chunks_{};
   std::atomic<std::size_t> count_{0};
-  std::map<std::pair<Metric, LabelValues>, std::size_t> index_;
+  std::map<std::pair<Metric, LabelValues>, std::atomic<std::uint64_t>*> index_;
   std::array<std::size_t, kMetricCount> series_of_{};
-  std::vector<std::unique_ptr<Line[]>> lines_;
+  std::vector<std::unique_ptr<Block>> blocks_;
   std::atomic<std::uint64_t>* free_ = nullptr;
   std::size_t free_count_ = 0;
   Counter refused_;

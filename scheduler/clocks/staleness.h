@@ -51,7 +51,7 @@ class StalenessWaits {
   void on_progress(TopicId topic);
   // Gives one finished wait, in the order they were added; false when there is none.
   bool poll_done(Instant now, Done& out);
-  [[nodiscard]] Instant next_wakeup() const;  // Earliest deadline; never() without waits.
+  [[nodiscard]] Instant next_wakeup() const;  // Earliest deadline; past when one is done.
   [[nodiscard]] std::size_t waiting() const { return waits_.size(); }
 
  private:
@@ -62,6 +62,10 @@ class StalenessWaits {
     Instant deadline;
     bool reached;
   };
+  // Whether every site of the topic has reached the clock.
+  [[nodiscard]] bool holds(TopicId topic, std::uint64_t clock_min) const;
+  void remove(std::size_t index);
+
   const ClockTable& clocks_;
   std::size_t waits_max_;
   WaitId next_id_ = 1;

@@ -31,6 +31,7 @@ struct KeyUpdate {
 struct LinkView {
   BitRate rate;   // What the link can take: min(cap, estimate).
   Bytes quantum;  // The most bytes that one choice may take (room in the transfer being built).
+  Duration delay = Duration::zero();  // One way; what is sent now arrives that much later.
 };
 
 // Why a key was chosen; the order is that of the metric's label values.
@@ -128,8 +129,9 @@ class LinkQueue {
     Class traffic_class = Class::kBulk;
     bool merged = false;  // At least once, so that last_merge means something.
     bool pending = false;
-    bool fresh = false;  // Changed since its last complete visit.
-    bool aging = false;  // In the age list.
+    bool fresh = false;       // Changed since its last complete visit.
+    bool aging = false;       // In the age list.
+    bool idle_visit = false;  // Its last visit made no bytes.
     double energy = 0;
     MergeStatistics statistics;
     Instant last_merge;
@@ -160,20 +162,22 @@ class LinkQueue {
   static constexpr std::uint32_t kAgeTurn = 4;  // Chosen: starving keys get 1/4 of the visits.
 
   void advance(Instant now) { now_ = now > now_ ? now : now_; }
-  Slot find_or_add(Key key);
+  Slot add(Key key);
   std::uint32_t lane_index(std::uint32_t lane);
-  void unlink(Slot slot);  // From its place, age list and deadlines.
-  void place(Slot slot);   // Where a pending key belongs now.
-  void park(Slot slot);
+  void unrank(Slot slot);  // From its place and from the deadlines.
+  void unage(Slot slot);
+  void place(Slot slot);  // Where a pending key belongs now.
+  void park(Slot slot);   // It was met at a head although its lane is blocked.
+  void rank_into(Slot slot, Place where);
   void settle(Slot slot);  // Nothing of it is pending any more.
-  void set_deadline(Slot slot, Instant deadline);
+  void finish_deadline(KeyState& state);
   [[nodiscard]] std::uint32_t rank(const KeyState& state) const;
   void release_held();
   void refresh_demand();
   std::optional<Slot> choose(Reason& reason, const LinkView& link);
   std::optional<Slot> starving();
   std::optional<Slot> near_deadline(std::size_t traffic_class, const LinkView& link);
-  std::optional<Slot> top(BucketQueue& queue);
+  std::optional<Slot> top(const BucketQueue& queue);
   [[nodiscard]] Bytes plan(const KeyState& state, const LinkView& link) const;
 
   Options options_;

@@ -1,0 +1,257 @@
+// The table itself; everything else about metrics is derived from it.
+#include "monitoring/catalog.h"
+
+#include <array>
+
+#include "dataplane/base/assert.h"
+
+namespace godwit::monitoring {
+
+namespace {
+
+using Names = std::string_view;
+using enum Metric;
+using enum Kind;
+using enum Unit;
+using enum Join;
+
+// Upper bounds in seconds: from one site to the far side of the world, then trouble.
+constexpr double kRttBuckets[] = {
+    .0005, .001, .002, .005, .01, .02, .04, .06, .08, .1, .15, .2, .3, .5, 1, 2, 5};
+// Bits per element: 1/16 is the planner's least visit, 64 the raw integer.
+constexpr double kBitsBuckets[] = {.0625, .125, .25, .5, 1, 2, 4, 8, 16, 32, 64};
+
+// The values of fixed labels.
+constexpr Names kLinkTransfersReceivedResult[] = {"applied", "duplicate", "refused"};
+constexpr Names kLinkClosedReason[] = {"local",
+                                       "peer",
+                                       "silent",
+                                       "handshake_timeout",
+                                       "certificate_expired",
+                                       "certificate_not_yet_valid",
+                                       "certificate_untrusted",
+                                       "certificate_missing",
+                                       "wrong_site",
+                                       "unknown_site",
+                                       "refused_by_peer",
+                                       "tls",
+                                       "protocol",
+                                       "reset",
+                                       "limit",
+                                       "internal",
+                                       "other"};
+constexpr Names kQueueDecisionsReason[] = {"deadline", "age", "significance", "deepen"};
+constexpr Names kQueueDeadlinesOutcome[] = {"met", "expired"};
+constexpr Names kCodecTilesOperation[] = {"encode", "decode"};
+constexpr Names kCodecTilesCodec[] = {"raw", "bpc"};
+constexpr Names kTopicRefusedReason[] = {"not_finite",
+                                         "out_of_range",
+                                         "shape",
+                                         "memory",
+                                         "not_declared",
+                                         "residency",
+                                         "policy",
+                                         "other"};
+constexpr Names kLedgerMassState[] = {
+    "published", "open", "frozen", "receipted", "applied", "detached"};
+constexpr Names kLedgerChecksCheck[] = {"transfer", "frontier", "scrub"};
+constexpr Names kLedgerChecksResult[] = {"ok", "failed"};
+constexpr Names kLedgerRecoveriesRedo[] = {"none", "repeated", "discarded"};
+constexpr Names kClientRefusedReason[] = {"protocol", "credentials", "limit", "version", "other"};
+constexpr Names kCertificateExpirySecondsCertificate[] = {"own", "authority"};
+constexpr Names kCertificateRefusedReason[] = {
+    "expired", "not_yet_valid", "untrusted", "missing", "wrong_site", "unknown_site", "other"};
+
+// The labels of each family, in the order of the values at registration.
+constexpr LabelInfo kPeerLabels[] = {{"peer", {}}};
+constexpr LabelInfo kLinkTransfersReceivedLabels[] = {{"peer", {}},
+                                                      {"result", kLinkTransfersReceivedResult}};
+constexpr LabelInfo kLinkClosedLabels[] = {{"peer", {}}, {"reason", kLinkClosedReason}};
+constexpr LabelInfo kQueueDecisionsLabels[] = {{"peer", {}}, {"reason", kQueueDecisionsReason}};
+constexpr LabelInfo kQueueDeadlinesLabels[] = {{"peer", {}}, {"outcome", kQueueDeadlinesOutcome}};
+constexpr LabelInfo kCodecTilesLabels[] = {{"operation", kCodecTilesOperation},
+                                           {"codec", kCodecTilesCodec}};
+constexpr LabelInfo kCodecBitsPerElementLabels[] = {{"codec", kCodecTilesCodec}};
+constexpr LabelInfo kTopicLabels[] = {{"topic", {}}};
+constexpr LabelInfo kTopicRefusedLabels[] = {{"topic", {}}, {"reason", kTopicRefusedReason}};
+constexpr LabelInfo kTopicOriginLabels[] = {{"topic", {}}, {"origin", {}}};
+constexpr LabelInfo kTopicPeerLabels[] = {{"topic", {}}, {"peer", {}}};
+constexpr LabelInfo kLedgerMassLabels[] = {{"topic", {}}, {"state", kLedgerMassState}};
+constexpr LabelInfo kLedgerChecksLabels[] = {{"check", kLedgerChecksCheck},
+                                             {"result", kLedgerChecksResult}};
+constexpr LabelInfo kLedgerRecoveriesLabels[] = {{"redo", kLedgerRecoveriesRedo}};
+constexpr LabelInfo kClientRefusedLabels[] = {{"reason", kClientRefusedReason}};
+constexpr LabelInfo kVersionRevisionLabels[] = {{"version", {}}, {"revision", {}}};
+constexpr LabelInfo kWorkerLabels[] = {{"worker", {}}};
+constexpr LabelInfo kCertificateExpirySecondsLabels[] = {
+    {"certificate", kCertificateExpirySecondsCertificate}};
+constexpr LabelInfo kCertificateRefusedLabels[] = {{"reason", kCertificateRefusedReason}};
+
+// A row: what it is on the first line, what to tell a person below.
+// clang-format off
+constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
+    {kLinkUp, "godwit_link_up", kGauge, kNone, kMax, kPeerLabels, {},
+     "1 while the link to the peer is established, else 0. When 0: see godwit_link_closed_total "
+     "for the reason, then `godwit link`."},
+    {kLinkSentBytes, "godwit_link_sent_bytes_total", kCounter, kBytes, kSum, kPeerLabels, {},
+     "Layer-3 bytes sent to the peer, everything included: payload, control, headers, repeats."},
+    {kLinkReceivedBytes, "godwit_link_received_bytes_total",
+     kCounter, kBytes, kSum, kPeerLabels, {},
+     "Layer-3 bytes received from the peer, everything included."},
+    {kLinkTransfersSent, "godwit_link_transfers_sent_total", kCounter, kNone, kSum, kPeerLabels, {},
+     "Transfers sent for the first time."},
+    {kLinkTransfersResent, "godwit_link_transfers_resent_total",
+     kCounter, kNone, kSum, kPeerLabels, {},
+     "Transfers sent again, byte for byte, after a reconnect or restart. A steady rise means an "
+     "unstable link."},
+    {kLinkTransfersReceived, "godwit_link_transfers_received_total",
+     kCounter, kNone, kSum, kLinkTransfersReceivedLabels, {},
+     "Transfers received, by what became of them. Duplicates are harmless repeats; refused ones "
+     "failed a check."},
+    {kLinkRttSeconds, "godwit_link_rtt_seconds",
+     kHistogram, kSeconds, kSum, kPeerLabels, kRttBuckets,
+     "Round-trip time to the peer, sampled at most ten times a second. A rise above the path's "
+     "own delay means a queue outside Godwit: lower the cap."},
+    {kLinkRateBytes, "godwit_link_rate_bytes_per_second",
+     kGauge, kBytesPerSecond, kSum, kPeerLabels, {},
+     "Rate the link is paced at now: the least of cap and estimate."},
+    {kLinkCapBytes, "godwit_link_cap_bytes_per_second",
+     kGauge, kBytesPerSecond, kMax, kPeerLabels, {},
+     "The operator's cap for the link; 0 when there is none."},
+    {kLinkInFlightBytes, "godwit_link_in_flight_bytes", kGauge, kBytes, kSum, kPeerLabels, {},
+     "Bytes sent and not yet acknowledged by the transport."},
+    {kLinkReconnects, "godwit_link_reconnects_total", kCounter, kNone, kSum, kPeerLabels, {},
+     "Times the link was established again after it had been up."},
+    {kLinkClosed, "godwit_link_closed_total", kCounter, kNone, kSum, kLinkClosedLabels, {},
+     "Ends of connections and of attempts, by reason. The log line of the same moment has the "
+     "details."},
+    {kQueueKeys, "godwit_queue_keys", kGauge, kNone, kSum, kPeerLabels, {},
+     "Tiles with something pending for the peer. Bounded by the topics' sizes; it does not grow "
+     "with an outage beyond that."},
+    {kQueuePendingEnergy, "godwit_queue_pending_energy", kGauge, kNone, kSum, kPeerLabels, {},
+     "Sum of squares of what is pending for the peer, in squared quanta. Rising for minutes: the "
+     "link is too slow for the updates' significance."},
+    {kQueueOldestAgeSeconds, "godwit_queue_oldest_age_seconds",
+     kGauge, kSeconds, kMax, kPeerLabels, {},
+     "How long the oldest pending tile has waited since its last visit. Above the age cap (2 s): "
+     "the link is overloaded or a lane is blocked."},
+    {kQueueDecisions, "godwit_queue_decisions_total",
+     kCounter, kNone, kSum, kQueueDecisionsLabels, {},
+     "Visits by why the tile was chosen. Many by age: raise the cap of the link or the filter's "
+     "threshold."},
+    {kQueueDeadlines, "godwit_queue_deadlines_total",
+     kCounter, kNone, kSum, kQueueDeadlinesLabels, {},
+     "Deadlines of tiles, met or expired. What expires stays pending; it is not dropped."},
+    {kQueueVisitBytes, "godwit_queue_visit_bytes_total", kCounter, kBytes, kSum, kPeerLabels, {},
+     "Coded bytes of all visits; divided by the decisions it is the depth of a visit."},
+    {kCodecTiles, "godwit_codec_tiles_total", kCounter, kNone, kSum, kCodecTilesLabels, {},
+     "Tiles encoded and decoded."},
+    {kCodecBytes, "godwit_codec_bytes_total", kCounter, kBytes, kSum, kCodecTilesLabels, {},
+     "Coded bytes made and read."},
+    {kCodecElements, "godwit_codec_elements_total", kCounter, kNone, kSum, kCodecTilesLabels, {},
+     "Elements encoded and decoded; times 4 bytes it is what fp32 would have taken."},
+    {kCodecSeconds, "godwit_codec_seconds_total", kCounter, kSeconds, kSum, kCodecTilesLabels, {},
+     "Processor time spent coding. Near 1 s per s and worker: the encoder limits the link."},
+    {kCodecBitsPerElement, "godwit_codec_bits_per_element",
+     kHistogram, kRatio, kSum, kCodecBitsPerElementLabels, kBitsBuckets,
+     "Coded bits per element of each encoded tile. It follows the link: fewer when it is slow."},
+    {kCodecRefused, "godwit_codec_refused_total",
+     kCounter, kNone, kSum, kCodecBitsPerElementLabels, {},
+     "Coded tiles of peers that broke their format. Not 0: a fault or an attack; the connection "
+     "was closed."},
+    {kTopicPublishes, "godwit_topic_publishes_total", kCounter, kNone, kSum, kTopicLabels, {},
+     "Publishes of this site's clients that were merged."},
+    {kTopicElements, "godwit_topic_elements_total", kCounter, kNone, kSum, kTopicLabels, {},
+     "Elements merged from this site's publishes."},
+    {kTopicRefused, "godwit_topic_refused_total", kCounter, kNone, kSum, kTopicRefusedLabels, {},
+     "Publishes refused before merging, by reason. The client got the index and the value."},
+    {kTopicDuplicates, "godwit_topic_duplicates_total", kCounter, kNone, kSum, kTopicLabels, {},
+     "Publishes answered `duplicate`: a repeat after a restart that was merged before."},
+    {kTopicClock, "godwit_topic_clock", kGauge, kNone, kMax, kTopicOriginLabels, {},
+     "Released clock of each site as seen here. Lines that part: the slower site or the link "
+     "from it holds readers back."},
+    {kTopicCoverageLag, "godwit_topic_coverage_lag_publishes",
+     kGauge, kNone, kMax, kTopicPeerLabels, {},
+     "Accepted publishes of this site that the peer has not covered yet."},
+    {kTopicMemoryBytes, "godwit_topic_memory_bytes", kGauge, kBytes, kSum, kTopicLabels, {},
+     "Memory the topic's sums and frozen transfers take now."},
+    {kTopicMemoryBoundBytes, "godwit_topic_memory_bound_bytes",
+     kGauge, kBytes, kSum, kTopicLabels, {},
+     "The bound that `declare` printed: memory never exceeds it, whatever the outage."},
+    {kConservationDefect, "godwit_conservation_defect", kGauge, kNone, kSum, kTopicLabels, {},
+     "Published mass that is neither applied, pending, frozen nor detached, in quanta. Anything "
+     "but 0 is a fault of Godwit: keep the state and report it."},
+    {kLedgerMass, "godwit_ledger_mass", kGauge, kNone, kSum, kLedgerMassLabels, {},
+     "Linear mass of the ledger by state, modulo 2^61-1 as a signed number. For comparing, not "
+     "for reading."},
+    {kLedgerChecks, "godwit_ledger_checks_total", kCounter, kNone, kSum, kLedgerChecksLabels, {},
+     "Checksums compared: of a transfer before its apply, of the sum at the frontier, of memory. "
+     "Failed ones were not applied."},
+    {kLedgerDetached, "godwit_ledger_detached_lanes", kGauge, kNone, kSum, kTopicLabels, {},
+     "Lanes whose unreceived mass was booked as detached because the other end came back without "
+     "its state."},
+    {kLedgerRecoveries, "godwit_ledger_recoveries_total",
+     kCounter, kNone, kSum, kLedgerRecoveriesLabels, {},
+     "Starts that picked up earlier state, by what the redo slot held."},
+    {kClientsConnected, "godwit_clients_connected", kGauge, kNone, kSum, {}, {},
+     "Clients connected over the local channel."},
+    {kClientRingBytes, "godwit_client_ring_bytes", kGauge, kBytes, kSum, {}, {},
+     "Bytes waiting in clients' rings, all clients together."},
+    {kClientBackpressureSeconds, "godwit_client_backpressure_seconds_total",
+     kCounter, kSeconds, kSum, {}, {},
+     "Time during which at least one client's ring was full. Rising: this gateway merges more "
+     "slowly than its clients publish."},
+    {kClientRefused, "godwit_client_refused_total", kCounter, kNone, kSum, kClientRefusedLabels, {},
+     "Clients turned away or cut off, by reason."},
+    {kBuildInfo, "godwit_build_info", kGauge, kNone, kMax, kVersionRevisionLabels, {},
+     "Always 1; its labels name the running version."},
+    {kUptimeSeconds, "godwit_uptime_seconds", kGauge, kSeconds, kMax, {}, {},
+     "Time since the process started."},
+    {kWorkerTurns, "godwit_worker_turns_total", kCounter, kNone, kSum, kWorkerLabels, {},
+     "Turns of each worker's loop."},
+    {kWorkerBusySeconds, "godwit_worker_busy_seconds_total",
+     kCounter, kSeconds, kSum, kWorkerLabels, {},
+     "Time each worker did not wait. Near 1 s per s: the worker is the limit, not the link."},
+    {kEventsRecorded, "godwit_events_recorded_total", kCounter, kNone, kSum, kWorkerLabels, {},
+     "Events written to the ring that `godwit explain` reads."},
+    {kSeriesRefused, "godwit_series_refused_total", kCounter, kNone, kSum, {}, {},
+     "Series not exported because a metric reached its bound. Not 0: too many topics or peers "
+     "for one gateway's metrics."},
+    {kCertificateExpirySeconds, "godwit_certificate_expiry_timestamp_seconds",
+     kGauge, kTimestampSeconds, kMin, kCertificateExpirySecondsLabels, {},
+     "When the certificate expires, seconds since 1970; 0 when there is none. Renew it two weeks "
+     "before."},
+    {kCertificateRefused, "godwit_certificate_refused_total",
+     kCounter, kNone, kSum, kCertificateRefusedLabels, {},
+     "Handshakes refused because of the peer's certificate. The log names the peer and what it "
+     "showed."},
+}};
+// clang-format on
+
+constexpr bool rows_in_order() {
+  std::size_t row = 0;
+  for (const MetricInfo& metric : kCatalog) {
+    if (static_cast<std::size_t>(metric.metric) != row++ || metric.labels.size() > kLabelsMax) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(rows_in_order(), "a metric's value is its row, and it has at most kLabelsMax labels");
+
+}  // namespace
+
+std::span<const MetricInfo> catalog() {
+  return kCatalog;
+}
+
+const MetricInfo& info(Metric metric) {
+  GODWIT_ASSERT(metric < Metric::kCount_);
+  return kCatalog[static_cast<std::size_t>(metric)];
+}
+
+double export_scale(const MetricInfo& metric) {
+  return metric.kind == Kind::kCounter && metric.unit == Unit::kSeconds ? 1e-9 : 1;
+}
+
+}  // namespace godwit::monitoring

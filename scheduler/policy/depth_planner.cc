@@ -1,0 +1,54 @@
+// The budget of a visit.
+#include "scheduler/policy/depth_planner.h"
+
+#include <algorithm>
+
+#include "dataplane/base/assert.h"
+
+namespace godwit::scheduler {
+
+namespace {
+
+constexpr std::uint64_t kRawBytesPerElement = 8;  // An int64, whatever the tile's width.
+constexpr std::uint64_t kRawHeaderBytes = 64;     // Chosen: above any block header.
+constexpr std::int64_t kEncodeGain = 16;          // Chosen: averages over the last 16 tiles or so.
+
+}  // namespace
+
+DepthPlanner::DepthPlanner(const Options& options) : options_(options) {
+  GODWIT_ASSERT(options.payload_share > 0 && options.payload_share <= 1);
+  GODWIT_ASSERT(options.cpu_share > 0 && options.cpu_share <= 1);
+}
+
+void DepthPlanner::on_encoded(Duration spent) {
+  if (spent <= Duration::zero()) {
+    return;
+  }
+  encode_time_ = encode_time_ == Duration::zero()
+                     ? spent
+                     : encode_time_ + (spent - encode_time_) / kEncodeGain;
+}
+
+Bytes DepthPlanner::raw_size(std::uint32_t elements) {
+  return Bytes(elements * kRawBytesPerElement + kRawHeaderBytes);
+}
+
+Bytes DepthPlanner::plan(BitRate rate, double visits_per_second, std::uint32_t elements) const {
+  const Bytes raw = raw_size(elements);
+  if (rate.is_unlimited()) {
+    return raw;
+  }
+  const double bytes_per_second = rate.bytes_per_second();
+  const double sweep = visits_per_second > 0
+                           ? bytes_per_second * options_.payload_share / visits_per_second
+                           : static_cast<double>(raw.count());
+  const double encoder = bytes_per_second * encode_time_.to_seconds() / options_.cpu_share;
+  const double wanted = std::max(sweep, encoder);
+  // Compared as doubles: `wanted` may exceed every integer.
+  if (wanted >= static_cast<double>(raw.count())) {
+    return raw;
+  }
+  return std::min(raw, std::max(options_.bytes_min, Bytes(static_cast<std::uint64_t>(wanted))));
+}
+
+}  // namespace godwit::scheduler
