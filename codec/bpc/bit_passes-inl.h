@@ -1,0 +1,548 @@
+// The loops of bit_passes.h, compiled once per Highway target by bit_passes.cc.
+#if defined(GODWIT_CODEC_BPC_BIT_PASSES_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef GODWIT_CODEC_BPC_BIT_PASSES_INL
+#undef GODWIT_CODEC_BPC_BIT_PASSES_INL
+#else
+#define GODWIT_CODEC_BPC_BIT_PASSES_INL
+#endif
+
+#include <cstring>
+
+#include <hwy/highway.h>
+#if HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR && defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "codec/bpc/bit_passes.h"
+#include "codec/bpc/huffman.h"
+#include "codec/simd/bits.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace godwit::codec::bpc::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX2 && defined(__x86_64__)
+HWY_INLINE std::uint64_t GatherBits(std::uint64_t word, std::uint64_t mask) {
+  return _pext_u64(word, mask);
+}
+HWY_INLINE std::uint64_t ScatterBits(std::uint64_t word, std::uint64_t mask) {
+  return _pdep_u64(word, mask);
+}
+#else
+HWY_INLINE std::uint64_t GatherBits(std::uint64_t word, std::uint64_t mask) {
+  return gather_bits_portable(word, mask);
+}
+HWY_INLINE std::uint64_t ScatterBits(std::uint64_t word, std::uint64_t mask) {
+  return scatter_bits_portable(word, mask);
+}
+#endif
+
+HWY_INLINE unsigned CountOnes(std::uint64_t word) {
+  return static_cast<unsigned>(std::popcount(word));
+}
+
+// ---- writing
+
+void MarkFresh(Maps& maps, std::size_t first, std::size_t last) {
+  for (std::size_t sub = first; sub < last; ++sub) {
+    unsigned count = 0;
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      const std::uint64_t fresh = maps.bits[word] & maps.pending[word];
+      maps.fresh[word] = fresh;
+      count += CountOnes(fresh);
+    }
+    maps.fresh_count[sub] = static_cast<std::uint16_t>(count);
+  }
+}
+
+// Sorts the significance bits of the first `cut` sub-blocks by class.
+HWY_INLINE void GatherStrings(const Maps& maps, std::size_t cut, Strings& strings) {
+  strings.length.fill(0);
+  strings.ones.fill(0);
+  std::array<WordWriter, kClasses> writers = {
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[0].data())),
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[1].data())),
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[2].data())),
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[3].data())),
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[4].data())),
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[5].data())),
+      WordWriter(reinterpret_cast<std::uint8_t*>(strings.words[6].data()))};
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    const std::size_t index = class_of(maps.significant_count[sub]);
+    WordWriter writer = writers[index];
+    std::uint32_t length = 0;
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      const std::uint64_t pending = maps.pending[word];
+      const unsigned count = CountOnes(pending);
+      writer.put(GatherBits(maps.fresh[word], pending), count);
+      length += count;
+    }
+    writers[index] = writer;
+    strings.length[index] += length;
+    strings.ones[index] += maps.fresh_count[sub];
+  }
+  for (WordWriter& writer : writers) {
+    writer.finish();
+  }
+}
+
+// Exchanges ones and zeros of a string, leaving zeros behind its end.
+HWY_INLINE void Flip(std::uint64_t* words, std::uint32_t length) {
+  const std::size_t whole = length / kWordBits;
+  for (std::size_t word = 0; word < whole; ++word) {
+    words[word] = ~words[word];
+  }
+  if (length % kWordBits != 0) {
+    words[whole] ^= (std::uint64_t{1} << (length % kWordBits)) - 1;
+  }
+}
+
+HWY_INLINE void PutRice(const std::uint64_t* words,
+                        std::uint32_t length,
+                        unsigned rice_bits,
+                        WordWriter& writer) {
+  const std::uint32_t low_mask = (1U << rice_bits) - 1;
+  std::uint32_t next = 0;  // the first position that may hold the next one
+  for (std::uint32_t base = 0; base < length; base += kWordBits) {
+    for (std::uint64_t word = words[base / kWordBits]; word != 0; word &= word - 1) {
+      const std::uint32_t position = base + static_cast<std::uint32_t>(std::countr_zero(word));
+      const std::uint32_t gap = position - next;
+      next = position + 1;
+      unsigned zeros = gap >> rice_bits;
+      for (; zeros > 40; zeros -= 40) {
+        writer.put(0, 40);
+      }
+      const std::uint64_t tail = std::uint64_t{gap & low_mask} << 1U | 1U;
+      writer.put(tail << zeros, zeros + 1 + rice_bits);
+    }
+  }
+}
+
+HWY_INLINE void PutRaw(const std::uint64_t* words, std::uint32_t length, WordWriter& writer) {
+  for (std::uint32_t base = 0; base < length; base += kWordBits) {
+    const std::uint32_t left = length - base;
+    writer.put(words[base / kWordBits], left < kWordBits ? left : unsigned{kWordBits});
+  }
+}
+
+HWY_INLINE std::uint8_t* PutHuffman(const std::uint8_t* bytes,
+                                    std::size_t count,
+                                    const HuffmanTable& table,
+                                    std::uint8_t* out) {
+  WordWriter writer(out);
+  std::size_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    std::uint64_t word = 0;
+    unsigned length = 0;
+    for (std::size_t j = 0; j < 4; ++j) {
+      const auto code = table.codes[bytes[i + j]];
+      word |= std::uint64_t{code.bits} << length;
+      length += code.length;
+    }
+    writer.put(word, length);
+  }
+  for (; i < count; ++i) {
+    writer.put(table.codes[bytes[i]].bits, table.codes[bytes[i]].length);
+  }
+  return writer.finish();
+}
+
+HWY_INLINE std::uint8_t* WriteHuffmanClass(const std::uint64_t* words,
+                                           std::uint32_t length,
+                                           const HuffmanTable& table,
+                                           std::uint8_t* out) {
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(words);
+  const std::size_t count = (length + 7) / 8;
+  if (count < kFourStreamsFrom) {
+    return PutHuffman(bytes, count, table, out);
+  }
+  const std::size_t quarter = (count + 3) / 4;
+  std::uint8_t* const sizes = out;
+  out += 6;
+  for (std::size_t stream = 0; stream < 4; ++stream) {
+    const std::size_t first = stream * quarter;
+    const std::size_t size = stream < 3 ? quarter : count - first;
+    std::uint8_t* const end = PutHuffman(bytes + first, size, table, out);
+    if (stream < 3) {
+      const auto bytes_written = static_cast<std::uint16_t>(end - out);
+      std::memcpy(sizes + 2 * stream, &bytes_written, sizeof(bytes_written));
+    }
+    out = end;
+  }
+  return out;
+}
+
+std::uint8_t* WriteSignificance(const Maps& maps,
+                                std::size_t cut,
+                                Strings& strings,
+                                std::uint8_t* out) {
+  GatherStrings(maps, cut, strings);
+  std::array<StringCode, kClasses> codes{};
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    const std::uint32_t length = strings.length[index];
+    if (length == 0) {
+      continue;
+    }
+    std::uint32_t ones = strings.ones[index];
+    codes[index] = code_of(ones, length);
+    for (; ones >= 128; ones >>= 7U) {
+      *out++ = static_cast<std::uint8_t>(ones | 128U);
+    }
+    *out++ = static_cast<std::uint8_t>(ones);
+    if (codes[index].flip) {
+      Flip(strings.words[index].data(), length);
+    }
+  }
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    if (codes[index].mode == Mode::kHuffman) {
+      out = WriteHuffmanClass(strings.words[index].data(),
+                              strings.length[index],
+                              huffman_tables()[codes[index].table],
+                              out);
+    }
+  }
+  WordWriter writer(out);
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    if (codes[index].mode == Mode::kRice) {
+      PutRice(strings.words[index].data(), strings.length[index], codes[index].rice_bits, writer);
+    } else if (codes[index].mode == Mode::kRaw) {
+      PutRaw(strings.words[index].data(), strings.length[index], writer);
+    }
+  }
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    if (maps.fresh_count[sub] == 0) {
+      continue;
+    }
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      const std::uint64_t fresh = maps.fresh[word];
+      writer.put(GatherBits(maps.signs[word], fresh), CountOnes(fresh));
+    }
+  }
+  return writer.finish();
+}
+
+std::uint8_t* WriteRefinement(const Maps& maps, std::size_t cut, std::uint8_t* out) {
+  WordWriter writer(out);
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    if (maps.significant_count[sub] == 0) {
+      continue;
+    }
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      const std::uint64_t mask = maps.significant[word];
+      writer.put(GatherBits(maps.bits[word], mask), CountOnes(mask));
+    }
+  }
+  return writer.finish();
+}
+
+void Settle(Maps& maps, std::size_t sub_blocks) {
+  for (std::size_t sub = 0; sub < sub_blocks; ++sub) {
+    const std::uint16_t count = maps.fresh_count[sub];
+    if (count == 0) {
+      continue;
+    }
+    maps.significant_count[sub] = static_cast<std::uint16_t>(maps.significant_count[sub] + count);
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      maps.significant[word] |= maps.fresh[word];
+      maps.pending[word] &= ~maps.fresh[word];
+    }
+  }
+}
+
+// ---- reading
+
+// A count of up to `most`, in at most three bytes of seven bits; false if it is neither.
+HWY_INLINE bool ReadCount(const std::uint8_t*& at,
+                          const std::uint8_t* end,
+                          std::uint32_t most,
+                          std::uint32_t& count) {
+  count = 0;
+  for (unsigned shift = 0; shift < 21 && at < end; shift += 7) {
+    const std::uint32_t byte = *at++;
+    count |= (byte & 127U) << shift;
+    if (byte < 128) {
+      return count <= most && (byte != 0 || shift == 0);
+    }
+  }
+  return false;
+}
+
+// Sets the ones of a string of zeros; false if they leave it or the code ends first.
+HWY_INLINE bool GetRice(BitCursor& cursor,
+                        std::size_t end,
+                        std::uint32_t ones,
+                        unsigned rice_bits,
+                        std::uint64_t* words,
+                        std::uint32_t length) {
+  const std::uint64_t low_mask = (std::uint64_t{1} << rice_bits) - 1;
+  std::uint32_t position = 0;
+  for (std::uint32_t i = 0; i < ones; ++i) {
+    std::uint64_t next = cursor.peek();
+    unsigned zeros = static_cast<unsigned>(std::countr_zero(next));
+    if (zeros + 1 + rice_bits <= 57) [[likely]] {
+      position += zeros << rice_bits | static_cast<std::uint32_t>(next >> zeros >> 1U & low_mask);
+      cursor.skip(zeros + 1 + rice_bits);
+    } else {
+      // A gap that is long for its parameter: count zeros 32 at a time, then take the rest.
+      for (next &= 0xffffffffU; next == 0; next = cursor.peek() & 0xffffffffU) {
+        position += 32U << rice_bits;
+        cursor.skip(32);
+        if (position >= length || cursor.position() > end) {
+          return false;
+        }
+      }
+      zeros = static_cast<unsigned>(std::countr_zero(next));
+      cursor.skip(zeros + 1);
+      position += zeros << rice_bits | static_cast<std::uint32_t>(cursor.peek() & low_mask);
+      cursor.skip(rice_bits);
+    }
+    if (position >= length) {
+      return false;
+    }
+    words[position / kWordBits] |= std::uint64_t{1} << (position % kWordBits);
+    ++position;
+  }
+  return cursor.position() <= end;
+}
+
+// Decodes up to four streams of equal length side by side; `cursors` are moved to their ends.
+template <std::size_t kStreams>
+HWY_INLINE void GetHuffman(std::array<BitCursor, kStreams>& cursors,
+                           const std::array<std::uint8_t*, kStreams>& out,
+                           std::size_t count,
+                           const HuffmanTable& table) {
+  constexpr std::uint64_t kMask = (std::uint64_t{1} << kCodeBitsMax) - 1;
+  std::size_t i = 0;
+  for (; i + 5 <= count; i += 5) {
+    for (std::size_t stream = 0; stream < kStreams; ++stream) {
+      std::uint64_t next = cursors[stream].peek();  // five codes are at most 55 bits
+      std::size_t length = 0;
+      for (std::size_t j = 0; j < 5; ++j) {
+        const std::uint32_t entry = table.symbols[next & kMask];
+        out[stream][i + j] = static_cast<std::uint8_t>(entry);
+        next >>= entry >> 8U;
+        length += entry >> 8U;
+      }
+      cursors[stream].skip(length);
+    }
+  }
+  for (; i < count; ++i) {
+    for (std::size_t stream = 0; stream < kStreams; ++stream) {
+      const std::uint32_t entry = table.symbols[cursors[stream].peek() & kMask];
+      out[stream][i] = static_cast<std::uint8_t>(entry);
+      cursors[stream].skip(entry >> 8U);
+    }
+  }
+}
+
+// True when the bits from the cursor to the next byte are zero; moves it there.
+HWY_INLINE bool AlignToByte(BitCursor& cursor) {
+  const std::size_t padding = (8 - cursor.position() % 8) % 8;
+  const bool zero = (cursor.peek() & ((std::uint64_t{1} << padding) - 1)) == 0;
+  cursor.skip(padding);
+  return zero;
+}
+
+// One class's bytes from `at`; null if the code is not well formed.
+HWY_INLINE const std::uint8_t* ReadHuffmanClass(const HuffmanTable& table,
+                                                std::uint64_t* words,
+                                                std::uint32_t length,
+                                                const std::uint8_t* at,
+                                                const std::uint8_t* end) {
+  auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
+  const std::size_t count = (length + 7) / 8;
+  if (count < kFourStreamsFrom) {
+    std::array<BitCursor, 1> cursor = {BitCursor(at)};
+    GetHuffman<1>(cursor, {bytes}, count, table);
+    if (!AlignToByte(cursor[0])) {
+      return nullptr;
+    }
+    at += cursor[0].position() / 8;
+    return at <= end ? at : nullptr;
+  }
+  if (end - at < 6) {
+    return nullptr;
+  }
+  const std::size_t quarter = (count + 3) / 4;
+  std::array<const std::uint8_t*, 4> starts = {at + 6, nullptr, nullptr, nullptr};
+  for (std::size_t stream = 0; stream < 3; ++stream) {
+    std::uint16_t size = 0;
+    std::memcpy(&size, at + 2 * stream, sizeof(size));
+    if (end - starts[stream] < size) {
+      return nullptr;
+    }
+    starts[stream + 1] = starts[stream] + size;
+  }
+  std::array<BitCursor, 4> cursors = {
+      BitCursor(starts[0]), BitCursor(starts[1]), BitCursor(starts[2]), BitCursor(starts[3])};
+  const std::size_t last = count - 3 * quarter;
+  GetHuffman<4>(
+      cursors, {bytes, bytes + quarter, bytes + 2 * quarter, bytes + 3 * quarter}, last, table);
+  for (std::size_t stream = 0; stream < 4; ++stream) {
+    std::array<BitCursor, 1> cursor = {cursors[stream]};
+    if (stream < 3) {
+      GetHuffman<1>(cursor, {bytes + stream * quarter + last}, quarter - last, table);
+    }
+    if (!AlignToByte(cursor[0])) {
+      return nullptr;
+    }
+    const std::uint8_t* const stop = starts[stream] + cursor[0].position() / 8;
+    if (stream < 3 ? stop != starts[stream + 1] : stop > end) {
+      return nullptr;
+    }
+    at = stop;
+  }
+  return at;
+}
+
+// The ones of a string, or more than fit if bits behind its end are set.
+HWY_INLINE std::uint32_t OnesOf(const std::uint64_t* words, std::uint32_t length) {
+  std::uint32_t ones = 0;
+  const std::size_t count = words_of(length);
+  for (std::size_t word = 0; word < count; ++word) {
+    ones += CountOnes(words[word]);
+  }
+  const std::size_t rest = length % kWordBits;
+  return rest != 0 && words[count - 1] >> rest != 0 ? length + 1 : ones;
+}
+
+// Reads the strings of all classes into `strings`; leaves `cursor` at the signs.
+HWY_INLINE bool ReadStrings(Strings& strings,
+                            const std::uint8_t* at,
+                            const std::uint8_t* end,
+                            BitCursor& cursor,
+                            std::uint32_t& total) {
+  std::array<StringCode, kClasses> codes{};
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    const std::uint32_t length = strings.length[index];
+    strings.ones[index] = 0;
+    if (length == 0) {
+      continue;
+    }
+    if (!ReadCount(at, end, length, strings.ones[index])) {
+      return false;
+    }
+    codes[index] = code_of(strings.ones[index], length);
+    total += strings.ones[index];
+    // Huffman and raw modes write the last word in part; the reader looks one word further.
+    std::memset(strings.words[index].data(), 0, (words_of(length) + 1) * sizeof(std::uint64_t));
+  }
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    if (codes[index].mode != Mode::kHuffman) {
+      continue;
+    }
+    std::uint64_t* const words = strings.words[index].data();
+    at = ReadHuffmanClass(
+        huffman_tables()[codes[index].table], words, strings.length[index], at, end);
+    if (at == nullptr || OnesOf(words, strings.length[index]) != codes[index].ones) {
+      return false;
+    }
+  }
+  cursor = BitCursor(at);
+  const std::size_t bits = static_cast<std::size_t>(end - at) * 8;
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    std::uint64_t* const words = strings.words[index].data();
+    const std::uint32_t length = strings.length[index];
+    if (codes[index].mode == Mode::kRice) {
+      if (!GetRice(cursor, bits, codes[index].ones, codes[index].rice_bits, words, length)) {
+        return false;
+      }
+    } else if (codes[index].mode == Mode::kRaw) {
+      if (length > bits - cursor.position()) {
+        return false;
+      }
+      for (std::uint32_t base = 0; base < length; base += kWordBits) {
+        const std::uint32_t left = length - base;
+        const std::uint64_t mask =
+            left < kWordBits ? (std::uint64_t{1} << left) - 1 : ~std::uint64_t{0};
+        words[base / kWordBits] = cursor.peek_word() & mask;
+        cursor.skip(left < kWordBits ? left : kWordBits);
+      }
+      if (OnesOf(words, length) != codes[index].ones) {
+        return false;
+      }
+    }
+    if (codes[index].flip) {
+      Flip(words, length);
+    }
+  }
+  return total <= bits - cursor.position();
+}
+
+const std::uint8_t* ReadSignificance(Maps& maps,
+                                     std::size_t cut,
+                                     Strings& strings,
+                                     const std::uint8_t* at,
+                                     const std::uint8_t* end) {
+  strings.length.fill(0);
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    std::uint32_t length = 0;
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      length += CountOnes(maps.pending[word]);
+    }
+    strings.length[class_of(maps.significant_count[sub])] += length;
+  }
+  BitCursor cursor(at);
+  std::uint32_t total = 0;
+  if (!ReadStrings(strings, at, end, cursor, total)) {
+    return nullptr;
+  }
+  std::array<std::size_t, kClasses> read{};
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    const std::size_t index = class_of(maps.significant_count[sub]);
+    BitCursor string(reinterpret_cast<const std::uint8_t*>(strings.words[index].data()),
+                     read[index]);
+    unsigned fresh_count = 0;
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      const std::uint64_t pending = maps.pending[word];
+      const std::uint64_t fresh = ScatterBits(string.peek_word(), pending);
+      string.skip(CountOnes(pending));
+      maps.fresh[word] = fresh;
+      if (fresh != 0) {
+        const unsigned count = CountOnes(fresh);
+        maps.signs[word] |= ScatterBits(cursor.peek_word(), fresh);
+        cursor.skip(count);
+        fresh_count += count;
+      }
+    }
+    read[index] = string.position();
+    maps.fresh_count[sub] = static_cast<std::uint16_t>(fresh_count);
+  }
+  return AlignToByte(cursor) ? cursor.byte() : nullptr;
+}
+
+const std::uint8_t* ReadRefinement(Maps& maps,
+                                   std::size_t cut,
+                                   const std::uint8_t* at,
+                                   const std::uint8_t* end) {
+  std::size_t total = 0;
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    total += maps.significant_count[sub];
+  }
+  if ((total + 7) / 8 > static_cast<std::size_t>(end - at)) {
+    return nullptr;
+  }
+  BitCursor cursor(at);
+  for (std::size_t sub = 0; sub < cut; ++sub) {
+    for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
+      const std::uint64_t mask = maps.significant[word];
+      maps.bits[word] = ScatterBits(cursor.peek_word(), mask);
+      cursor.skip(CountOnes(mask));
+    }
+  }
+  return AlignToByte(cursor) ? cursor.byte() : nullptr;
+}
+
+const BitPasses* Passes() {
+  static constexpr BitPasses kPasses = {.mark_fresh = MarkFresh,
+                                        .write_significance = WriteSignificance,
+                                        .write_refinement = WriteRefinement,
+                                        .read_significance = ReadSignificance,
+                                        .read_refinement = ReadRefinement,
+                                        .settle = Settle};
+  return &kPasses;
+}
+
+}  // namespace godwit::codec::bpc::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle

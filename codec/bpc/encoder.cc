@@ -1,0 +1,317 @@
+#include "codec/bpc/encoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "dataplane/base/assert.h"
+
+namespace godwit::codec::bpc {
+namespace {
+
+constexpr std::size_t kSegmentsMax = 2 * kPlanes - 1;
+
+// A code is never longer than the longest RAW tile plus the segment that went over it.
+constexpr std::size_t kScratchBytes = coded_bytes_max(kTileElements) + 2 * kSegmentBytesMax;
+
+// Bits that code_of() spends on a string, with what static tables and Rice codes lose.
+double string_bits(double ones, double length) {
+  constexpr double kLoss = 1.03;  // measured on independent bits: 0.5 to 4 %
+  const double rare = std::min(ones, length - ones);
+  if (rare <= 0) {
+    return 0;
+  }
+  const double q = rare / length;
+  const double entropy = -q * std::log2(q) - (1 - q) * std::log2(1 - q);
+  return length * std::min(1.0, kLoss * entropy);
+}
+
+}  // namespace
+
+struct Encoder::Buffers {
+  alignas(64) std::array<std::uint16_t, kTileElements> magnitudes;
+  SubSummaries summaries;
+  Maps maps;
+  Strings strings;
+  std::array<std::uint8_t, kScratchBytes> code;
+  std::array<Segment, kSegmentsMax> segments;
+};
+
+Encoder::Encoder() : buffers_(std::make_unique<Buffers>()) {}
+Encoder::~Encoder() = default;
+
+void Encoder::load(std::span<const std::int64_t> open) {
+  GODWIT_ASSERT(!open.empty() && open.size() <= kTileElements);
+  open_ = open;
+  segment_count_ = 0;
+  Buffers& b = *buffers_;
+  summarise(open.data(), open.size(), b.summaries);
+  const std::size_t subs = sub_blocks_of(open.size());
+  max_abs_ = *std::max_element(b.summaries.max.begin(), b.summaries.max.begin() + subs);
+  energy_ = 0;
+  for (std::size_t sub = 0; sub < subs; ++sub) {
+    energy_ += b.summaries.energy[sub];
+  }
+  GODWIT_ASSERT(max_abs_ < std::uint64_t{kValueLimit}, "the door lets nothing larger in");
+  const int high_bit = max_abs_ == 0 ? 0 : static_cast<int>(floor_log2(max_abs_));
+  extent_ = {.shift = std::max(0, high_bit - (kPlanes - 1)),
+             .top = std::min(high_bit, kPlanes - 1)};
+  quantise(open.data(),
+           open.size(),
+           extent_.shift,
+           b.summaries,
+           b.magnitudes.data(),
+           b.maps.signs.data());
+}
+
+// The plane's bitmap; sub-blocks that are still all zero are not looked at.
+void Encoder::extract(int plane) {
+  Buffers& b = *buffers_;
+  const std::size_t subs = sub_blocks_of(open_.size());
+  const auto zero_below = static_cast<unsigned>(extent_.shift + plane);
+  for (std::size_t sub = 0; sub < subs; ++sub) {
+    const std::size_t word = sub * kSubWords;
+    const std::size_t words = std::min(kSubWords, words_of(open_.size()) - word);
+    std::fill_n(b.maps.bits.begin() + word, kSubWords, 0);
+    if (b.summaries.max[sub] >> zero_below != 0) {
+      extract_plane(&b.magnitudes[word * kWordBits], words, plane, &b.maps.bits[word]);
+    }
+  }
+  bit_passes().mark_fresh(b.maps, 0, subs);
+}
+
+// How many sub-blocks of the current plane's significance go into `room` bytes, by estimate.
+std::size_t Encoder::fitting_cut(std::size_t room) const {
+  const Maps& maps = buffers_->maps;
+  const std::size_t subs = sub_blocks_of(open_.size());
+  std::array<double, kClasses> length{};
+  std::array<double, kClasses> ones{};
+  std::array<double, kSubBlocks> pending;
+  for (std::size_t sub = 0; sub < subs; ++sub) {
+    const std::size_t existing = std::min(kSubBlock, open_.size() - sub * kSubBlock);
+    const std::size_t index = class_of(maps.significant_count[sub]);
+    pending[sub] = static_cast<double>(existing - maps.significant_count[sub]);
+    length[index] += pending[sub];
+    ones[index] += maps.fresh_count[sub];
+  }
+  // The average cost of a one and of a zero in each class, in bits.
+  std::array<double, kClasses> one_bits{};
+  std::array<double, kClasses> zero_bits{};
+  double bits = 0;
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    if (length[index] == 0) {
+      continue;
+    }
+    bits += 16;  // its count
+    const double total = string_bits(ones[index], length[index]);
+    if (total >= length[index]) {
+      one_bits[index] = zero_bits[index] = 1;
+    } else if (total > 0) {
+      const double q = ones[index] / length[index];
+      one_bits[index] = -std::log2(q) * 1.03;
+      zero_bits[index] = -std::log2(1 - q) * 1.03;
+    }
+  }
+  for (std::size_t sub = 0; sub < subs; ++sub) {
+    const std::size_t index = class_of(maps.significant_count[sub]);
+    const double fresh = maps.fresh_count[sub];
+    bits += fresh * (one_bits[index] + 1) + (pending[sub] - fresh) * zero_bits[index];
+    if (bits > 8.0 * static_cast<double>(room)) {
+      return sub;
+    }
+  }
+  return subs;
+}
+
+// The current plane's significance, as much as fits; null if that is nothing.
+std::uint8_t* Encoder::write_significance(std::uint8_t* out, std::uint8_t* end) {
+  Buffers& b = *buffers_;
+  const std::size_t subs = sub_blocks_of(open_.size());
+  std::size_t first = 0;  // a cut before the first fresh coefficient says nothing
+  while (first < subs && b.maps.fresh_count[first] == 0) {
+    ++first;
+  }
+  const std::size_t least = std::min(first + 1, subs);
+  const auto room = static_cast<std::size_t>(end - out);
+  std::size_t cut = std::max(least, fitting_cut(room));
+  for (int attempt = 0;; ++attempt) {
+    std::uint8_t* const stop = bit_passes().write_significance(b.maps, cut, b.strings, out);
+    if (stop <= end) {
+      extent_.cut = static_cast<int>(cut);
+      return stop;
+    }
+    if (cut == least) {
+      return nullptr;
+    }
+    // The estimate was low by this ratio, or more; after three corrections halve what is left.
+    const auto written = static_cast<std::size_t>(stop - out);
+    const std::size_t smaller =
+        attempt < 3 ? fitting_cut(room * room / written * 63 / 64) : least + (cut - least) / 2;
+    cut = std::clamp(smaller, least, cut - 1);
+  }
+}
+
+// The current plane's refinement, as much as fits; null if that is nothing.
+std::uint8_t* Encoder::write_refinement(std::uint8_t* out, std::uint8_t* end) {
+  const Maps& maps = buffers_->maps;
+  const std::size_t subs = sub_blocks_of(open_.size());
+  const std::size_t room = static_cast<std::size_t>(end - out) * 8;
+  std::size_t bits = 0;
+  std::size_t cut = 0;
+  while (cut < subs && bits + maps.significant_count[cut] <= room) {
+    bits += maps.significant_count[cut++];
+  }
+  if (bits == 0) {
+    return nullptr;
+  }
+  extent_.cut = static_cast<int>(cut);
+  return bit_passes().write_refinement(maps, cut, out);
+}
+
+// All segments that fit before `end`, down to `last_plane`; sets the extent. Null if none fits.
+std::uint8_t* Encoder::write_planes(int last_plane, std::uint8_t* end) {
+  Buffers& b = *buffers_;
+  const std::size_t subs = sub_blocks_of(open_.size());
+  const auto all = static_cast<int>(subs);
+  std::uint8_t* at = b.code.data() + kHeaderBytes;
+  std::uint8_t* done = nullptr;
+  complete_ = false;
+  b.maps.reset(open_.size());
+  extent_.segments = 0;
+  int cut = 0;
+  for (int plane = extent_.top; plane >= last_plane; --plane) {
+    extract(plane);
+    at = write_significance(at, end);
+    if (at == nullptr) {
+      break;
+    }
+    done = at;
+    cut = extent_.cut;
+    ++extent_.segments;
+    if (cut != all) {
+      break;
+    }
+    if (plane != extent_.top) {
+      at = write_refinement(at, end);
+      if (at == nullptr) {
+        break;
+      }
+      done = at;
+      cut = extent_.cut;
+      ++extent_.segments;
+      if (cut != all) {
+        break;
+      }
+    }
+    bit_passes().settle(b.maps, subs);
+    complete_ = plane == last_plane;
+  }
+  extent_.cut = cut;
+  return done;
+}
+
+// Fills `removed` with what the code's extent stands for.
+Remainder Encoder::remove(std::span<std::int64_t> removed) const {
+  const Buffers& b = *buffers_;
+  const Rules rules = rules_of(extent_);
+  Remainder total;
+  for (std::size_t sub = 0; sub * kSubBlock < open_.size(); ++sub) {
+    const Rule& rule = sub < static_cast<std::size_t>(extent_.cut) ? rules.before : rules.after;
+    const std::size_t first = sub * kSubBlock;
+    const std::size_t count = std::min(kSubBlock, open_.size() - first);
+    Remainder part{b.summaries.max[sub], b.summaries.energy[sub]};
+    if (part.max >> static_cast<unsigned>(extent_.shift + rule.low_plane) == 0) {
+      std::fill_n(removed.begin() + static_cast<std::ptrdiff_t>(first), count, 0);
+    } else {
+      part = reconstruct_and_subtract(&b.magnitudes[first],
+                                      &b.maps.signs[sub * kSubWords],
+                                      count,
+                                      rule,
+                                      open_.data() + first,
+                                      removed.data() + first);
+    }
+    total.max = std::max(total.max, part.max);
+    total.energy += part.energy;
+  }
+  return total;
+}
+
+Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed) {
+  GODWIT_ASSERT(removed.size() == open_.size());
+  Buffers& b = *buffers_;
+  const std::size_t room = std::min({budget.bytes, out.size(), coded_bytes_max(open_.size())});
+  std::uint8_t* stop = nullptr;
+  complete_ = max_abs_ <= budget.floor;
+  if (!complete_ && room > kHeaderBytes) {
+    // Planes whose unit is at most floor + 1 quanta leave nothing above the floor.
+    const std::uint64_t unit = std::min<std::uint64_t>(budget.floor, kValueLimit) + 1;
+    const int last_plane = std::max(0, static_cast<int>(floor_log2(unit)) - extent_.shift);
+    stop = write_planes(last_plane, b.code.data() + room);
+  }
+  if (stop == nullptr) {
+    std::fill(removed.begin(), removed.end(), 0);
+    return {Id::kBpc, 0, max_abs_, energy_, energy_};
+  }
+  const std::uint32_t header = pack(extent_);
+  std::memcpy(b.code.data(), &header, kHeaderBytes);
+  const auto bytes = static_cast<std::size_t>(stop - b.code.data());
+  std::memcpy(out.data(), b.code.data(), bytes);
+  const Remainder remainder = remove(removed);
+  return {Id::kBpc, bytes, remainder.max, energy_, remainder.energy};
+}
+
+std::span<const Segment> Encoder::segments() const {
+  if (segment_count_ == 0 && max_abs_ != 0) {
+    estimate();
+  }
+  return std::span(buffers_->segments).first(segment_count_);
+}
+
+// Sizes from the number of magnitudes per plane in each block of 4,096: within a block the
+// entropy of independent bits, which contexts can only lower.
+void Encoder::estimate() const {
+  Buffers& b = *buffers_;
+  constexpr std::size_t kGroup = 16;  // sub-blocks
+  const std::size_t subs = sub_blocks_of(open_.size());
+  std::array<double, kPlanes> bits{};
+  std::array<double, kPlanes> fresh{};
+  std::array<double, kPlanes> known{};
+  for (std::size_t first = 0; first < subs; first += kGroup) {
+    std::array<std::uint32_t, kPlanes> at_least{};
+    for (std::size_t sub = first; sub < std::min(first + kGroup, subs); ++sub) {
+      if (b.summaries.max[sub] >> static_cast<unsigned>(extent_.shift) != 0) {
+        const std::size_t word = sub * kSubWords;
+        const std::size_t words = std::min(kSubWords, words_of(open_.size()) - word);
+        count_planes(&b.magnitudes[word * kWordBits], words, at_least);
+      }
+    }
+    const std::size_t begin = first * kSubBlock;
+    const auto count = static_cast<double>(std::min(kGroup * kSubBlock, open_.size() - begin));
+    double above = 0;
+    for (int plane = extent_.top; plane >= 0; --plane) {
+      const auto p = static_cast<std::size_t>(plane);
+      const double here = at_least[p];
+      bits[p] += string_bits(here - above, count - above);
+      fresh[p] += here - above;
+      known[p] += above;
+      above = here;
+    }
+  }
+  segment_count_ = 0;
+  for (int plane = extent_.top; plane >= 0; --plane) {
+    const auto p = static_cast<std::size_t>(plane);
+    const double unit = std::ldexp(1.0, plane + extent_.shift);
+    // A coefficient between T and 2 T gains 2.1 T^2 when it becomes significant, one that is
+    // refined from 2 T to T a quarter of T^2 (uniform within the interval: 2^2 / 12 - 1 / 12).
+    const auto add = [&](double bytes, double gain) {
+      b.segments[segment_count_++] = {static_cast<std::uint32_t>(std::ceil(bytes)),
+                                      static_cast<float>(gain * unit * unit / bytes)};
+    };
+    add(2 + (bits[p] + fresh[p]) / 8, 2.1 * fresh[p]);
+    if (plane != extent_.top) {
+      add(std::max(1.0, known[p] / 8), 0.25 * known[p]);
+    }
+  }
+}
+
+}  // namespace godwit::codec::bpc

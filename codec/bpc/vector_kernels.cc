@@ -1,0 +1,347 @@
+#include "codec/bpc/vector_kernels.h"
+
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "codec/bpc/vector_kernels.cc"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace godwit::codec::bpc::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Unsigned = hn::ScalableTag<std::uint64_t>;
+using Signed = hn::ScalableTag<std::int64_t>;
+using Real = hn::ScalableTag<double>;
+using Short = hn::ScalableTag<std::uint16_t>;
+using Narrow = hn::Rebind<std::uint16_t, Unsigned>;
+
+// Elements of one sub-block or less, padded with zeros so that loops see whole words.
+struct Padded {
+  HWY_ALIGN std::int64_t values[kSubBlock];
+
+  Padded(const std::int64_t* source, std::size_t count) {
+    std::memset(values, 0, sizeof(values));
+    std::memcpy(values, source, count * sizeof(std::int64_t));
+  }
+};
+
+constexpr std::size_t round_up(std::size_t count) {
+  return (count + kWordBits - 1) / kWordBits * kWordBits;
+}
+
+// ---- analysis
+
+HWY_ATTR void SummariseSub(const std::int64_t* values,
+                           std::size_t padded,
+                           std::uint64_t& max,
+                           double& energy) {
+  const Signed ds;
+  const Unsigned du;
+  const Real df;
+  const std::size_t lanes = hn::Lanes(ds);
+  auto max0 = hn::Zero(du);
+  auto max1 = hn::Zero(du);
+  auto sum0 = hn::Zero(df);
+  auto sum1 = hn::Zero(df);
+  for (std::size_t i = 0; i < padded; i += 2 * lanes) {
+    const auto a = hn::LoadU(ds, values + i);
+    const auto b = hn::LoadU(ds, values + i + lanes);
+    max0 = hn::Max(max0, hn::BitCast(du, hn::Abs(a)));
+    max1 = hn::Max(max1, hn::BitCast(du, hn::Abs(b)));
+    const auto fa = hn::ConvertTo(df, a);
+    const auto fb = hn::ConvertTo(df, b);
+    sum0 = hn::MulAdd(fa, fa, sum0);
+    sum1 = hn::MulAdd(fb, fb, sum1);
+  }
+  max = hn::GetLane(hn::MaxOfLanes(du, hn::Max(max0, max1)));
+  energy = hn::GetLane(hn::SumOfLanes(df, hn::Add(sum0, sum1)));
+}
+
+HWY_ATTR void Summarise(const std::int64_t* values, std::size_t count, SubSummaries& out) {
+  std::size_t sub = 0;
+  for (; (sub + 1) * kSubBlock <= count; ++sub) {
+    SummariseSub(values + sub * kSubBlock, kSubBlock, out.max[sub], out.energy[sub]);
+  }
+  if (const std::size_t left = count - sub * kSubBlock; left != 0) {
+    const Padded tail(values + sub * kSubBlock, left);
+    SummariseSub(tail.values, round_up(left), out.max[sub], out.energy[sub]);
+  }
+}
+
+// ---- magnitudes and planes
+
+HWY_ATTR void QuantiseWords(const std::int64_t* values,
+                            std::size_t words,
+                            int shift,
+                            std::uint16_t* magnitudes,
+                            std::uint64_t* signs) {
+  const Signed ds;
+  const Unsigned du;
+  const Narrow dn;
+  const std::size_t lanes = hn::Lanes(ds);
+  for (std::size_t word = 0; word < words; ++word) {
+    std::uint64_t negative = 0;
+    for (std::size_t i = 0; i < kWordBits; i += lanes) {
+      const auto value = hn::LoadU(ds, values + word * kWordBits + i);
+      const auto magnitude = hn::ShiftRightSame(hn::BitCast(du, hn::Abs(value)), shift);
+      hn::StoreU(hn::TruncateTo(dn, magnitude), dn, magnitudes + word * kWordBits + i);
+      std::uint64_t bits = 0;
+      hn::StoreMaskBits(ds, hn::Lt(value, hn::Zero(ds)), reinterpret_cast<std::uint8_t*>(&bits));
+      negative |= bits << i;
+    }
+    signs[word] = negative;
+  }
+}
+
+HWY_ATTR void Quantise(const std::int64_t* values,
+                       std::size_t count,
+                       int shift,
+                       const SubSummaries& summaries,
+                       std::uint16_t* magnitudes,
+                       std::uint64_t* signs) {
+  for (std::size_t sub = 0; sub * kSubBlock < count; ++sub) {
+    if (summaries.max[sub] >> static_cast<unsigned>(shift) == 0) {
+      continue;
+    }
+    const std::size_t first = sub * kSubBlock;
+    const std::size_t left = count - first;
+    if (left >= kSubBlock) {
+      QuantiseWords(values + first, kSubWords, shift, magnitudes + first, signs + sub * kSubWords);
+    } else {
+      const Padded tail(values + first, left);
+      QuantiseWords(
+          tail.values, words_of(left), shift, magnitudes + first, signs + sub * kSubWords);
+    }
+  }
+}
+
+HWY_ATTR void ExtractPlane(const std::uint16_t* magnitudes,
+                           std::size_t words,
+                           int plane,
+                           std::uint64_t* bits) {
+  const Short d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto bit = hn::Set(d, static_cast<std::uint16_t>(1U << static_cast<unsigned>(plane)));
+  for (std::size_t word = 0; word < words; ++word) {
+    std::uint64_t result = 0;
+    for (std::size_t i = 0; i < kWordBits; i += lanes) {
+      const auto value = hn::LoadU(d, magnitudes + word * kWordBits + i);
+      std::uint64_t part = 0;
+      hn::StoreMaskBits(d, hn::TestBit(value, bit), reinterpret_cast<std::uint8_t*>(&part));
+      result |= part << i;
+    }
+    bits[word] = result;
+  }
+}
+
+HWY_ATTR void CountPlanes(const std::uint16_t* magnitudes,
+                          std::size_t words,
+                          std::array<std::uint32_t, kPlanes>& counts) {
+  const Short d;
+  const std::size_t lanes = hn::Lanes(d);
+  for (std::size_t plane = 0; plane < kPlanes; ++plane) {
+    // Subtracting an all-ones mask counts; a lane sees at most 64 * 512 / 8 vectors.
+    const auto below = hn::Set(d, static_cast<std::uint16_t>((1U << plane) - 1));
+    auto seen = hn::Zero(d);
+    for (std::size_t i = 0; i < words * kWordBits; i += lanes) {
+      seen = hn::Sub(seen, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, magnitudes + i), below)));
+    }
+    HWY_ALIGN std::uint16_t lane[HWY_MAX_BYTES / 2];
+    hn::Store(seen, d, lane);
+    for (std::size_t i = 0; i < lanes; ++i) {
+      counts[plane] += lane[i];
+    }
+  }
+}
+
+HWY_ATTR void InsertPlane(const std::uint64_t* bits,
+                          std::size_t words,
+                          int plane,
+                          std::uint16_t* magnitudes) {
+  const Short d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto bit = hn::Set(d, static_cast<std::uint16_t>(1U << static_cast<unsigned>(plane)));
+  for (std::size_t word = 0; word < words; ++word) {
+    for (std::size_t i = 0; i < kWordBits; i += lanes) {
+      const std::uint64_t part = bits[word] >> i;
+      const auto mask = hn::LoadMaskBits(d, reinterpret_cast<const std::uint8_t*>(&part));
+      std::uint16_t* const at = magnitudes + word * kWordBits + i;
+      hn::StoreU(hn::Or(hn::LoadU(d, at), hn::IfThenElseZero(mask, bit)), d, at);
+    }
+  }
+}
+
+// ---- values
+
+// Rule::value on one vector of magnitudes, with the signs in the low bits of `negative`.
+struct Reconstruction {
+  explicit HWY_ATTR Reconstruction(const Rule& rule)
+      : shift(rule.shift),
+        low_keep(~((std::uint64_t{1} << rule.low_plane) - 1)),
+        high_keep(~((std::uint64_t{1} << rule.high_plane) - 1)),
+        high_from(std::uint64_t{1} << (rule.low_plane + 1)),
+        low_offset(Rule::offset(rule.low_plane + rule.shift)),
+        high_offset(Rule::offset(rule.high_plane + rule.shift)) {}
+
+  HWY_ATTR hn::VFromD<Signed> operator()(hn::VFromD<Unsigned> magnitude,
+                                         std::uint64_t negative) const {
+    const Unsigned du;
+    const Signed ds;
+    const auto high =
+        hn::Gt(hn::BitCast(ds, magnitude), hn::Set(ds, static_cast<std::int64_t>(high_from) - 1));
+    const auto high_u = hn::RebindMask(du, high);
+    const auto known =
+        hn::And(magnitude, hn::IfThenElse(high_u, hn::Set(du, high_keep), hn::Set(du, low_keep)));
+    const auto offset = hn::IfThenElse(high_u, hn::Set(du, high_offset), hn::Set(du, low_offset));
+    const auto value = hn::IfThenZeroElse(hn::Eq(known, hn::Zero(du)),
+                                          hn::Add(hn::ShiftLeftSame(known, shift), offset));
+    const auto mask = hn::LoadMaskBits(ds, reinterpret_cast<const std::uint8_t*>(&negative));
+    const auto positive = hn::BitCast(ds, value);
+    return hn::IfThenElse(mask, hn::Neg(positive), positive);
+  }
+
+  int shift;
+  std::uint64_t low_keep;
+  std::uint64_t high_keep;
+  std::uint64_t high_from;
+  std::uint64_t low_offset;
+  std::uint64_t high_offset;
+};
+
+HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> Widen(const std::uint16_t* magnitudes) {
+  const Unsigned du;
+  const hn::Rebind<std::uint32_t, Unsigned> dw;
+  const Narrow dn;
+  return hn::PromoteTo(du, hn::PromoteTo(dw, hn::LoadU(dn, magnitudes)));
+}
+
+HWY_ATTR void Reconstruct(const std::uint16_t* magnitudes,
+                          const std::uint64_t* signs,
+                          std::size_t count,
+                          const Rule& rule,
+                          std::int64_t* out) {
+  const Signed ds;
+  const std::size_t lanes = hn::Lanes(ds);
+  const Reconstruction value_of(rule);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
+    hn::StoreU(value_of(Widen(magnitudes + i), negative), ds, out + i);
+  }
+  if (i < count) {
+    HWY_ALIGN std::int64_t last[HWY_MAX_BYTES / 8];
+    const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
+    hn::Store(value_of(Widen(magnitudes + i), negative), ds, last);
+    std::memcpy(out + i, last, (count - i) * sizeof(std::int64_t));
+  }
+}
+
+HWY_ATTR Remainder ReconstructAndSubtract(const std::uint16_t* magnitudes,
+                                          const std::uint64_t* signs,
+                                          std::size_t count,
+                                          const Rule& rule,
+                                          const std::int64_t* values,
+                                          std::int64_t* out) {
+  const Signed ds;
+  const Unsigned du;
+  const Real df;
+  const std::size_t lanes = hn::Lanes(ds);
+  const Reconstruction value_of(rule);
+  auto max = hn::Zero(du);
+  auto sum = hn::Zero(df);
+  const std::size_t whole = count / lanes * lanes;
+  for (std::size_t i = 0; i < whole; i += lanes) {
+    const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
+    const auto value = value_of(Widen(magnitudes + i), negative);
+    hn::StoreU(value, ds, out + i);
+    const auto rest = hn::Sub(hn::LoadU(ds, values + i), value);
+    max = hn::Max(max, hn::BitCast(du, hn::Abs(rest)));
+    const auto real = hn::ConvertTo(df, rest);
+    sum = hn::MulAdd(real, real, sum);
+  }
+  Remainder remainder{hn::GetLane(hn::MaxOfLanes(du, max)), hn::GetLane(hn::SumOfLanes(df, sum))};
+  if (whole < count) {
+    Reconstruct(magnitudes + whole / kWordBits * kWordBits,
+                signs + whole / kWordBits,
+                count - whole / kWordBits * kWordBits,
+                rule,
+                out + whole / kWordBits * kWordBits);
+    for (std::size_t i = whole; i < count; ++i) {
+      const std::int64_t rest = values[i] - out[i];
+      const auto size = static_cast<std::uint64_t>(rest < 0 ? -rest : rest);
+      remainder.max = remainder.max > size ? remainder.max : size;
+      remainder.energy += static_cast<double>(rest) * static_cast<double>(rest);
+    }
+  }
+  return remainder;
+}
+
+}  // namespace godwit::codec::bpc::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace godwit::codec::bpc {
+
+HWY_EXPORT(Summarise);
+HWY_EXPORT(Quantise);
+HWY_EXPORT(ExtractPlane);
+HWY_EXPORT(CountPlanes);
+HWY_EXPORT(InsertPlane);
+HWY_EXPORT(Reconstruct);
+HWY_EXPORT(ReconstructAndSubtract);
+
+void summarise(const std::int64_t* values, std::size_t count, SubSummaries& out) {
+  HWY_DYNAMIC_DISPATCH(Summarise)(values, count, out);
+}
+
+void quantise(const std::int64_t* values,
+              std::size_t count,
+              int shift,
+              const SubSummaries& summaries,
+              std::uint16_t* magnitudes,
+              std::uint64_t* signs) {
+  HWY_DYNAMIC_DISPATCH(Quantise)(values, count, shift, summaries, magnitudes, signs);
+}
+
+void extract_plane(const std::uint16_t* magnitudes,
+                   std::size_t words,
+                   int plane,
+                   std::uint64_t* bits) {
+  HWY_DYNAMIC_DISPATCH(ExtractPlane)(magnitudes, words, plane, bits);
+}
+
+void count_planes(const std::uint16_t* magnitudes,
+                  std::size_t words,
+                  std::array<std::uint32_t, kPlanes>& counts) {
+  HWY_DYNAMIC_DISPATCH(CountPlanes)(magnitudes, words, counts);
+}
+
+void insert_plane(const std::uint64_t* bits,
+                  std::size_t words,
+                  int plane,
+                  std::uint16_t* magnitudes) {
+  HWY_DYNAMIC_DISPATCH(InsertPlane)(bits, words, plane, magnitudes);
+}
+
+void reconstruct(const std::uint16_t* magnitudes,
+                 const std::uint64_t* signs,
+                 std::size_t count,
+                 const Rule& rule,
+                 std::int64_t* out) {
+  HWY_DYNAMIC_DISPATCH(Reconstruct)(magnitudes, signs, count, rule, out);
+}
+
+Remainder reconstruct_and_subtract(const std::uint16_t* magnitudes,
+                                   const std::uint64_t* signs,
+                                   std::size_t count,
+                                   const Rule& rule,
+                                   const std::int64_t* values,
+                                   std::int64_t* out) {
+  return HWY_DYNAMIC_DISPATCH(ReconstructAndSubtract)(magnitudes, signs, count, rule, values, out);
+}
+
+}  // namespace godwit::codec::bpc
+#endif  // HWY_ONCE

@@ -1,0 +1,69 @@
+// The loops of BPC over elements: magnitudes, bit planes, values; vectorised, chosen at run time.
+//
+// A kernel is a pure loop: it checks nothing, allocates nothing and cannot fail. Arrays over
+// magnitudes are padded to whole words of 64 coefficients; `words` counts those.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "codec/bpc/format.h"
+
+namespace godwit::codec::bpc {
+
+// Of each sub-block of 256 elements.
+struct SubSummaries {
+  std::array<std::uint64_t, kSubBlocks> max;  // largest magnitude
+  std::array<double, kSubBlocks> energy;      // sum of squares
+};
+
+struct Remainder {
+  std::uint64_t max = 0;
+  double energy = 0;
+};
+
+void summarise(const std::int64_t* values, std::size_t count, SubSummaries& out);
+
+// magnitudes = |value| >> shift (below 2^16 by the choice of shift), signs: 1 for negative.
+// Sub-blocks whose magnitudes are all zero are left unwritten.
+void quantise(const std::int64_t* values,
+              std::size_t count,
+              int shift,
+              const SubSummaries& summaries,
+              std::uint16_t* magnitudes,
+              std::uint64_t* signs);
+
+// bits[w] = bit `plane` of each of 64 magnitudes, for `words` words.
+void extract_plane(const std::uint16_t* magnitudes,
+                   std::size_t words,
+                   int plane,
+                   std::uint64_t* bits);
+
+// counts[p] += the number of magnitudes that are at least 2^p.
+void count_planes(const std::uint16_t* magnitudes,
+                  std::size_t words,
+                  std::array<std::uint32_t, kPlanes>& counts);
+
+// magnitudes |= bits << plane, for 64 of them.
+void insert_plane(const std::uint64_t* bits,
+                  std::size_t words,
+                  int plane,
+                  std::uint16_t* magnitudes);
+
+// out[i] = the signed value of magnitude i by `rule`.
+void reconstruct(const std::uint16_t* magnitudes,
+                 const std::uint64_t* signs,
+                 std::size_t count,
+                 const Rule& rule,
+                 std::int64_t* out);
+
+// The same, and what it leaves of `values`.
+Remainder reconstruct_and_subtract(const std::uint16_t* magnitudes,
+                                   const std::uint64_t* signs,
+                                   std::size_t count,
+                                   const Rule& rule,
+                                   const std::int64_t* values,
+                                   std::int64_t* out);
+
+}  // namespace godwit::codec::bpc

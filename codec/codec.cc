@@ -1,0 +1,104 @@
+#include "codec/codec.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "codec/bpc/encoder.h"
+#include "codec/catalog.h"
+#include "codec/raw/raw.h"
+#include "dataplane/base/assert.h"
+
+namespace godwit::codec {
+
+struct Encoder::State {
+  std::span<const std::int64_t> open;
+  bpc::Encoder bpc;
+  raw::Encoder raw;
+
+  // What coding `open - removed` to the end will take, roughly: every element that is not yet
+  // exact costs the bits of the largest remainder (they are incompressible by then).
+  double rest_bytes(const Encoded& done, std::span<const std::int64_t> removed) const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      count += open[i] != removed[i] ? 1U : 0U;
+    }
+    const std::size_t bits = std::bit_width(done.remainder_max);
+    return static_cast<double>(count * bits) / 8;
+  }
+};
+
+Encoder::Encoder() : state_(std::make_unique<State>()) {}
+Encoder::Encoder(Encoder&&) noexcept = default;
+Encoder& Encoder::operator=(Encoder&&) noexcept = default;
+Encoder::~Encoder() = default;
+
+void Encoder::load(std::span<const std::int64_t> open) {
+  state_->open = open;
+  state_->bpc.load(open);
+  state_->raw.load(open, state_->bpc.max_abs(), state_->bpc.energy());
+}
+
+std::span<const Segment> Encoder::segments() const {
+  return state_->bpc.segments();
+}
+double Encoder::energy() const {
+  return state_->bpc.energy();
+}
+std::uint64_t Encoder::max_abs() const {
+  return state_->bpc.max_abs();
+}
+
+Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed) {
+  State& s = *state_;
+  GODWIT_ASSERT(!s.open.empty() && removed.size() == s.open.size());
+  const std::size_t room = std::min(budget.bytes, out.size());
+  const std::size_t raw_bytes = raw::bytes_of(raw::width_of(s.bpc.max_abs()), s.open.size());
+  const bool raw_fits = raw_bytes <= room;
+  if (s.bpc.max_abs() > budget.floor) {
+    const std::size_t limit = std::min(room, raw_bytes);
+    const Encoded done = s.bpc.encode({limit, budget.floor}, out, removed);
+    bool raw_wins = raw_fits && !s.bpc.complete();
+    if (raw_fits && !raw_wins && budget.floor == 0 && done.remainder_max != 0) {
+      raw_wins = static_cast<double>(done.bytes) + s.rest_bytes(done, removed) >=
+                 static_cast<double>(raw_bytes);
+    }
+    if (!raw_wins && done.bytes != 0) {
+      return done;
+    }
+    if (raw_fits) {
+      return s.raw.encode(budget, out, removed);
+    }
+  }
+  // Nothing to say, or no room to say it: a tile of zeros.
+  std::fill(removed.begin(), removed.end(), 0);
+  const std::size_t bytes = std::min<std::size_t>(room, raw::bytes_of(0, s.open.size()));
+  if (bytes != 0) {
+    out[0] = std::byte{0};
+  }
+  return {Id::kRaw, bytes, s.bpc.max_abs(), s.bpc.energy(), s.bpc.energy()};
+}
+
+struct Decoder::State {
+  std::array<std::unique_ptr<TileDecoder>, 256> decoders;  // by id
+};
+
+Decoder::Decoder() : state_(std::make_unique<State>()) {
+  for (const Entry& entry : catalog()) {
+    state_->decoders[static_cast<std::size_t>(entry.id)] = entry.make_decoder();
+  }
+}
+Decoder::Decoder(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+Decoder::~Decoder() = default;
+
+Result<void> Decoder::decode(Id id, std::span<const std::byte> coded, std::span<std::int64_t> out) {
+  GODWIT_ASSERT(!out.empty() && out.size() <= kTileElements);
+  TileDecoder* const decoder = state_->decoders[static_cast<std::size_t>(id)].get();
+  if (decoder == nullptr) {
+    return fail(Code::kUnsupported, "codec {} is unknown here", static_cast<unsigned>(id));
+  }
+  return decoder->decode(coded, out);
+}
+
+}  // namespace godwit::codec
