@@ -36,6 +36,11 @@ struct Close {
   std::uint64_t code = 0;  // the gateway's code with kLocal and kPeer, else QUIC's error code
   bool by_peer = false;    // the peer closed it, not we
   std::string text;        // one sentence: what was wrong, with names
+
+  // We refused the peer for who it is or is not: something an operator must look at.
+  bool is_refusal() const {
+    return reason >= CloseReason::kCertificateExpired && reason <= CloseReason::kUnknownSite;
+  }
 };
 
 }  // namespace godwit::transport

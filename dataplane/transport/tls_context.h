@@ -4,8 +4,8 @@
 // tickets and no early data. `reload` exchanges the credentials for sessions begun later, running
 // ones keep theirs.
 //
-// Thread: the worker's; each worker has its own. Time: validity is judged against
-// `TlsOptions::unix_seconds`.
+// Thread: the worker's; each worker has its own. Memory: must outlive its sessions. Time: validity
+// is judged against `TlsOptions::unix_seconds`.
 #pragma once
 
 #include <array>
@@ -42,6 +42,8 @@ struct Verdict {
   Identity identity;  // meaningful when accepted
 };
 
+class TlsSession;
+
 class TlsContext {
  public:
   // From files (the daemon) or from PEM texts (tests, simulator). Errors name the file and what
@@ -54,28 +56,31 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  // Reads the files again; on an error the present credentials stay.
+  // Reads the files again; on an error the present credentials stay. kInvalid without files.
   Result<void> reload();
 
-  // The site in our own certificate, and the facts of that certificate.
+  // The facts of our own certificate, its site among them.
   const CertificateFacts& own() const;
   std::int64_t unix_seconds() const;
 
-  // Used by the QUIC session only.
-  struct Credentials;
-  std::shared_ptr<const Credentials> credentials() const;
-  // Judges the chain (DER, leaf first): authority, validity, and that one of its sites is in
-  // `allowed`. With `dialled` the failure is kWrongSite, else kUnknownSite.
+  // Judges a chain (DER, leaf first): authority, validity, and that one of its sites is in
+  // `allowed`. With `dialled` a wrong site is kWrongSite, else kUnknownSite.
   Verdict judge(std::span<const std::span<const std::byte>> chain,
                 std::span<const std::string> allowed,
                 bool dialled) const;
-  // Secret of this gateway for stateless resets, the same after a restart (from the key).
+  // Secret for stateless resets, the same after a restart because it comes from the key.
   const std::array<std::uint8_t, 32>& reset_secret() const;
 
  private:
-  TlsContext();
-  struct State;
-  std::unique_ptr<State> state_;
+  friend class TlsSession;
+  struct Credentials;
+  explicit TlsContext(TlsOptions options);
+  Result<void> install(const std::string& authority_pem, const PemPair& own);
+
+  TlsOptions options_;
+  TlsFiles files_;  // empty when made from texts
+  // The newest last; older ones stay until no session uses them.
+  std::vector<std::unique_ptr<Credentials>> generations_;
 };
 
 }  // namespace godwit::transport

@@ -1,0 +1,100 @@
+// The differences between ngtcp2 0.12 (Debian 12) and 1.x, in one place.
+//
+// Tested: 0.12.1. The 1.x branches follow that version's header and are built where it is
+// installed. qlog is never switched on: two published overflows need it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_gnutls.h>
+
+namespace godwit::transport::quic {
+
+// What the library tells about a connection; zero where this version does not.
+struct Figures {
+  std::uint64_t rtt_smoothed_ns = 0;
+  std::uint64_t rtt_min_ns = 0;
+  std::uint64_t delivery_bytes_per_second = 0;
+  std::uint64_t congestion_window = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t packets_lost = 0;
+};
+
+#if NGTCP2_VERSION_NUM >= 0x010000
+
+using CloseError = ngtcp2_ccerr;
+
+inline void set_transport_error(CloseError& error, std::uint64_t code, std::string_view text) {
+  ngtcp2_ccerr_set_transport_error(
+      &error, code, reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+}
+inline void set_application_error(CloseError& error, std::uint64_t code, std::string_view text) {
+  ngtcp2_ccerr_set_application_error(
+      &error, code, reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+}
+inline void set_library_error(CloseError& error, int status) {
+  ngtcp2_ccerr_set_liberr(&error, status, nullptr, 0);
+}
+inline void peer_close(ngtcp2_conn* connection, CloseError& out) {
+  out = *ngtcp2_conn_get_ccerr(connection);
+}
+inline bool is_application(const CloseError& error) {
+  return error.type == NGTCP2_CCERR_TYPE_APPLICATION;
+}
+inline Figures figures(ngtcp2_conn* connection) {
+  ngtcp2_conn_info info;
+  ngtcp2_conn_get_conn_info(connection, &info);
+  Figures figures;
+  figures.rtt_smoothed_ns = info.smoothed_rtt;
+  figures.rtt_min_ns = info.min_rtt;
+  figures.congestion_window = info.cwnd;
+  figures.in_flight = info.bytes_in_flight;
+  return figures;
+}
+inline void set_original_dcid(ngtcp2_transport_params& params, const ngtcp2_cid& id) {
+  params.original_dcid = id;
+  params.original_dcid_present = 1;
+}
+
+#else
+
+using CloseError = ngtcp2_connection_close_error;
+
+inline void set_transport_error(CloseError& error, std::uint64_t code, std::string_view text) {
+  ngtcp2_connection_close_error_set_transport_error(
+      &error, code, reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+}
+inline void set_application_error(CloseError& error, std::uint64_t code, std::string_view text) {
+  ngtcp2_connection_close_error_set_application_error(
+      &error, code, reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+}
+inline void set_library_error(CloseError& error, int status) {
+  ngtcp2_connection_close_error_set_transport_error_liberr(&error, status, nullptr, 0);
+}
+inline void peer_close(ngtcp2_conn* connection, CloseError& out) {
+  ngtcp2_conn_get_connection_close_error(connection, &out);
+}
+inline bool is_application(const CloseError& error) {
+  return error.type == NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION;
+}
+inline Figures figures(ngtcp2_conn* connection) {
+  ngtcp2_conn_stat stat;
+  ngtcp2_conn_get_conn_stat(connection, &stat);
+  Figures figures;
+  figures.rtt_smoothed_ns = stat.first_rtt_sample_ts == UINT64_MAX ? 0 : stat.smoothed_rtt;
+  figures.rtt_min_ns = stat.min_rtt == UINT64_MAX ? 0 : stat.min_rtt;
+  figures.delivery_bytes_per_second = stat.delivery_rate_sec;
+  figures.congestion_window = stat.cwnd;
+  figures.in_flight = stat.bytes_in_flight;
+  return figures;
+}
+inline void set_original_dcid(ngtcp2_transport_params& params, const ngtcp2_cid& id) {
+  params.original_dcid = id;
+}
+
+#endif
+
+}  // namespace godwit::transport::quic

@@ -1,0 +1,277 @@
+#include "dataplane/transport/quic_endpoint.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/log.h"
+#include "dataplane/transport/quic_endpoint_impl.h"
+
+namespace godwit::transport {
+namespace {
+
+// Received trains taken per call to the port, and calls per turn: 256 trains bound a turn.
+constexpr std::size_t kBurst = 64;
+constexpr int kBurstsPerTurn = 4;
+// Trains built before they are handed to the port.
+constexpr std::size_t kTrainsMax = 16;
+// When the kernel's queue is full (ENOBUFS) nothing tells when it drains; ask again then (chosen).
+constexpr Duration kBusyRetry = Duration::us(500);
+
+QuicOptions checked(QuicOptions options, const port::Capabilities& capabilities) {
+  options.packet_bytes = std::min(options.packet_bytes, capabilities.mtu);
+  GODWIT_ASSERT(options.packet_bytes >= NGTCP2_MAX_UDP_PAYLOAD_SIZE,
+                "QUIC needs datagrams of 1,200 bytes");
+  return options;
+}
+
+}  // namespace
+
+std::unique_ptr<Endpoint> make_quic_endpoint(port::Port& port,
+                                             TlsContext& tls,
+                                             QuicOptions options,
+                                             Random& random) {
+  return std::make_unique<QuicEndpoint>(port, tls, options, random);
+}
+
+QuicEndpoint::QuicEndpoint(port::Port& port,
+                           TlsContext& tls,
+                           const QuicOptions& options,
+                           Random& random)
+    : port_(port),
+      capabilities_(port.capabilities()),
+      local_(port.local()),
+      shared_{.options = checked(options, capabilities_),
+              .tls = tls,
+              .random = random,
+              .pool = BufferPool(),
+              .connections = {}},
+      received_(kBurst) {
+  outbox_.bytes.resize(kTrainsMax * capabilities_.train_bytes_max);
+  outbox_.trains.reserve(kTrainsMax);
+}
+
+QuicEndpoint::~QuicEndpoint() = default;
+
+void QuicEndpoint::configure(std::vector<PeerConfig> peers) {
+  peers_ = std::move(peers);
+  sites_.clear();
+  for (const PeerConfig& peer : peers_) {
+    if (std::find(sites_.begin(), sites_.end(), peer.site) == sites_.end()) {
+      sites_.push_back(peer.site);
+    }
+    shaper_of(peer).set_cap(peer.cap);
+  }
+}
+
+LinkShaper& QuicEndpoint::shaper_of(const PeerConfig& peer) {
+  const std::string& link = peer.link.empty() ? peer.site : peer.link;
+  auto& shaper = shapers_[link];
+  if (!shaper) {
+    shaper = std::make_unique<LinkShaper>(peer.cap);
+  }
+  return *shaper;
+}
+
+Session* QuicEndpoint::dial(Instant now, const PeerConfig& peer) {
+  now_ = now;
+  if (slots_.size() >= shared_.options.sessions_max) {
+    return nullptr;
+  }
+  auto session = QuicSession::dial(now,
+                                   shared_,
+                                   {.local = local_,
+                                    .remote = peer.address,
+                                    .allowed_sites = {peer.site},
+                                    .shaper = &shaper_of(peer),
+                                    .rtt_expected = peer.rtt_expected});
+  if (!session) {
+    return nullptr;
+  }
+  ++counters_.sessions_dialled;
+  slots_.push_back({.session = std::move(session), .is_reported = true, .is_proven = true});
+  return slots_.back().session.get();
+}
+
+std::size_t QuicEndpoint::handshakes_open() const {
+  return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return !slot.session->was_dialled() && !slot.is_reported && !slot.session->is_established();
+  }));
+}
+
+// The source address chose a link before anybody was proven; several sites may share a host.
+void QuicEndpoint::settle_link(Slot& slot) {
+  if (slot.is_proven) {
+    return;
+  }
+  slot.is_proven = true;
+  const std::string& site = slot.session->identity().site;
+  const port::Peer& remote = slot.session->remote();
+  const PeerConfig* best = nullptr;
+  for (const PeerConfig& peer : peers_) {
+    if (peer.site == site && peer.address.same_host(remote) &&
+        (best == nullptr || peer.address == remote)) {
+      best = &peer;
+    }
+  }
+  if (best != nullptr) {
+    slot.session->use_shaper(shaper_of(*best));
+  }
+}
+
+Session* QuicEndpoint::poll_accepted() {
+  for (Slot& slot : slots_) {
+    if (slot.is_reported) {
+      continue;
+    }
+    if (slot.session->is_established()) {
+      settle_link(slot);
+      slot.is_reported = true;
+      return slot.session.get();
+    }
+    if (slot.session->is_closed() && slot.session->close_cause().is_refusal()) {
+      slot.is_reported = true;
+      return slot.session.get();
+    }
+  }
+  return nullptr;
+}
+
+// Forgets accepted sessions that ended before anybody was proven.
+void QuicEndpoint::reap(Instant now) {
+  for (std::size_t index = 0; index < slots_.size();) {
+    Slot& slot = slots_[index];
+    const Close& cause = slot.session->close_cause();
+    if (slot.is_reported || !slot.session->is_closed() || cause.is_refusal()) {
+      ++index;
+      continue;
+    }
+    log::warn("handshake from {} ended: {} ({})",
+              slot.session->remote().format(),
+              name(cause.reason),
+              cause.text);
+    retire(now, slot.session.get());
+  }
+}
+
+void QuicEndpoint::retire(Instant now, Session* session) {
+  const auto slot = std::find_if(slots_.begin(), slots_.end(), [session](const Slot& candidate) {
+    return candidate.session.get() == session;
+  });
+  GODWIT_ASSERT(slot != slots_.end(), "retired twice, or another endpoint's session");
+  QuicSession& ending = *slot->session;
+  ending.close(now, 0, "retired");
+  std::array<std::byte, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};
+  const auto built = ending.next_train(now, packet, 1);
+  if (built.packets > 0) {
+    ending.shaper().charge(now, built.bytes + LinkShaper::kOverheadV4);
+    reply(now, ending.remote(), std::span(packet).first(built.bytes));
+  }
+  // Order matters to nobody but determinism; erase keeps it.
+  slots_.erase(slot);
+}
+
+void QuicEndpoint::receive(Instant now) {
+  now_ = now;
+  for (int burst = 0; burst < kBurstsPerTurn; ++burst) {
+    const std::size_t count = port_.receive(now, received_);
+    const std::span<const port::Train> trains(received_.data(), count);
+    for (const port::Train& train : trains) {
+      if (peer_at(train.peer) == nullptr) {
+        ++counters_.packets_unknown_source;
+        continue;
+      }
+      for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
+        const std::size_t size =
+            std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at);
+        on_datagram(now, train.peer, train.bytes.subspan(at, size), train.ecn);
+      }
+    }
+    port_.release(trains);
+    if (count < received_.size()) {
+      break;
+    }
+  }
+  for (Slot& slot : slots_) {
+    if (slot.session->deadline() <= now) {
+      slot.session->on_timeout(now);
+    }
+  }
+  reap(now);
+}
+
+bool QuicEndpoint::flush(Instant now) {
+  auto& [bytes, trains, sent] = outbox_;
+  if (sent < trains.size()) {
+    sent += port_.transmit(now, std::span(trains).subspan(sent));
+  }
+  if (sent < trains.size()) {
+    retry_at_ = now + kBusyRetry;
+    return false;
+  }
+  trains.clear();
+  sent = 0;
+  retry_at_ = Instant::never();
+  return true;
+}
+
+void QuicEndpoint::build_trains(Instant now, QuicSession& session) {
+  LinkShaper& shaper = session.shaper();
+  const std::size_t overhead =
+      session.remote().is_v6() ? LinkShaper::kOverheadV6 : LinkShaper::kOverheadV4;
+  const std::size_t packet = shared_.options.packet_bytes;
+  const std::size_t fit =
+      std::min(capabilities_.train_bytes_max / packet, capabilities_.train_segments_max);
+  const std::size_t packets_max = std::min(shaper.train_packets(packet + overhead), fit);
+  if (!session.wants_turn() || !shaper.allows(now) || outbox_.trains.size() >= kTrainsMax) {
+    return;
+  }
+  const auto room = std::span(outbox_.bytes)
+                        .subspan(outbox_.trains.size() * capabilities_.train_bytes_max,
+                                 capabilities_.train_bytes_max);
+  const auto built = session.next_train(now, room, packets_max);
+  if (built.packets == 0) {
+    return;
+  }
+  shaper.charge(now, built.bytes + built.packets * overhead);
+  outbox_.trains.push_back({.peer = session.remote(),
+                            .segment_bytes = built.segment_bytes,
+                            .bytes = room.first(built.bytes),
+                            .ecn = 0});
+}
+
+void QuicEndpoint::transmit(Instant now) {
+  now_ = now;
+  if (!flush(now) || slots_.empty()) {
+    return;
+  }
+  // Sessions take turns train by train, until nobody has anything or a call's worth is built.
+  first_ = (first_ + 1) % slots_.size();
+  bool has_progress = true;
+  while (has_progress && outbox_.trains.size() < kTrainsMax) {
+    const std::size_t before = outbox_.trains.size();
+    for (std::size_t index = 0; index < slots_.size(); ++index) {
+      build_trains(now, *slots_[(first_ + index) % slots_.size()].session);
+    }
+    has_progress = outbox_.trains.size() > before;
+  }
+  flush(now);
+}
+
+Instant QuicEndpoint::deadline() const {
+  Instant next = retry_at_;
+  for (const Slot& slot : slots_) {
+    const QuicSession& session = *slot.session;
+    if (session.wants_turn()) {
+      // Whatever the session's own timers say, it cannot send before its shaper lets it.
+      next = std::min(next, std::max(slot.session->shaper().ready_at(), now_));
+    }
+    const Instant due = session.deadline();
+    if (due > now_ || !session.wants_turn()) {
+      next = std::min(next, due);
+    }
+  }
+  return next;
+}
+
+}  // namespace godwit::transport

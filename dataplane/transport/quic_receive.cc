@@ -1,0 +1,174 @@
+// The receiving half of QuicSession: packets in, streams reassembled, events out.
+
+#include <utility>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/log.h"
+#include "dataplane/transport/quic_session.h"
+
+namespace godwit::transport {
+namespace {
+
+// A first block for an incoming transfer; it grows with what really comes.
+constexpr std::size_t kFirstBlock = BufferPool::kSizes[1];
+
+}  // namespace
+
+void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn) {
+  if (phase_ == Phase::kClosed) {
+    return;
+  }
+  now_ = now;
+  const ngtcp2_path way = path();
+  ngtcp2_pkt_info info{};
+  info.ecn = ecn;
+  const int status = ngtcp2_conn_read_pkt(connection_,
+                                          &way,
+                                          &info,
+                                          reinterpret_cast<const std::uint8_t*>(packet.data()),
+                                          packet.size(),
+                                          static_cast<ngtcp2_tstamp>(now.ns()));
+  wants_turn_ = true;
+  ++totals_.packets_received;
+  totals_.bytes_received += packet.size();
+  if (status != 0) {
+    on_library_error(now, status);
+    return;
+  }
+  has_heard_ = true;
+  last_heard_ = now;
+}
+
+int QuicSession::on_handshake_completed() {
+  Verdict verdict = tls_->judge_peer(setup_.allowed_sites);
+  if (verdict.reason != CloseReason::kNone) {
+    return refuse(verdict.reason, NGTCP2_CRYPTO_ERROR | verdict.alert, std::move(verdict.text));
+  }
+  identity_ = std::move(verdict.identity);
+  const std::int64_t left = identity_.valid_until - shared_.tls.unix_seconds();
+  constexpr std::int64_t kCenturySeconds = std::int64_t{36'525} * 86'400;
+  if (left < kCenturySeconds) {
+    expires_at_ = now_ + Duration::ms(left * 1000);
+  }
+  // The acceptor's handshake is confirmed when it is complete (RFC 9001 section 4.1.2).
+  if (!dialled_) {
+    establish();
+  }
+  return 0;
+}
+
+void QuicSession::establish() {
+  if (phase_ != Phase::kHandshake) {
+    return;
+  }
+  phase_ = Phase::kEstablished;
+  Queued queued;
+  queued.event.kind = Event::Kind::kEstablished;
+  queued.event.identity = identity_;
+  events_.push_back(std::move(queued));
+}
+
+int QuicSession::refuse(CloseReason reason, std::uint64_t code, std::string text) {
+  if (!refusal_) {
+    refusal_ = Close{.reason = reason, .code = code, .by_peer = false, .text = std::move(text)};
+  }
+  return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+int QuicSession::on_stream_data(std::int64_t stream,
+                                std::span<const std::byte> bytes,
+                                bool is_last) {
+  if (phase_ != Phase::kEstablished) {
+    // The dialer can be sent data before it learns that its handshake is confirmed: that packet
+    // proves it as well, because only the peer that finished the handshake has the keys.
+    establish();
+  }
+  if (is_local(stream)) {
+    return bytes.empty()
+               ? 0
+               : refuse(
+                     CloseReason::kProtocol, NGTCP2_PROTOCOL_VIOLATION, "data on a stream of ours");
+  }
+  if (stream == peer_control_stream()) {
+    return is_last ? refuse(CloseReason::kProtocol,
+                            NGTCP2_PROTOCOL_VIOLATION,
+                            "the peer ended its control stream")
+                   : on_control_data(bytes);
+  }
+  Incoming& transfer = incoming_[stream];
+  if (transfer.bytes.size() + bytes.size() > kTransferBytesMax) {
+    return refuse(CloseReason::kLimit,
+                  NGTCP2_FLOW_CONTROL_ERROR,
+                  fmt::format("a transfer of more than {} bytes", kTransferBytesMax));
+  }
+  if (!bytes.empty()) {
+    transfer.bytes = transfer.bytes.capacity() == 0
+                         ? shared_.pool.take(std::max(bytes.size(), kFirstBlock))
+                         : shared_.pool.grown(std::move(transfer.bytes), bytes.size());
+    transfer.bytes.append(bytes);
+  }
+  if (!is_last) {
+    return 0;
+  }
+  if (transfer.bytes.empty()) {
+    return refuse(CloseReason::kProtocol, NGTCP2_PROTOCOL_VIOLATION, "an empty transfer");
+  }
+  transfer.is_complete = true;
+  closing_.push_back(stream);
+  ++totals_.transfers_received;
+  Queued queued;
+  queued.event.kind = Event::Kind::kTransfer;
+  queued.stream = stream;
+  queued.credit = transfer.bytes.size();
+  queued.event.bytes = std::move(transfer.bytes);
+  events_.push_back(std::move(queued));
+  return 0;
+}
+
+int QuicSession::on_control_data(std::span<const std::byte> bytes) {
+  while (auto message = control_reader_.next(bytes)) {
+    Queued queued;
+    queued.event.kind = Event::Kind::kControl;
+    queued.stream = peer_control_stream();
+    queued.credit = kControlHeaderBytes + message->size();
+    queued.event.bytes = std::move(*message);
+    events_.push_back(std::move(queued));
+  }
+  if (control_reader_.is_broken()) {
+    return refuse(CloseReason::kProtocol,
+                  NGTCP2_PROTOCOL_VIOLATION,
+                  fmt::format("a control message of 0 or more than {} bytes", kControlBytesMax));
+  }
+  return 0;
+}
+
+int QuicSession::on_stream_closed(std::int64_t stream) {
+  if (is_local(stream)) {
+    if (outgoing_.erase(stream) > 0) {
+      ++totals_.transfers_sent;
+    }
+    return 0;
+  }
+  const auto found = incoming_.find(stream);
+  if (found != incoming_.end()) {
+    found->second.is_closed = true;
+    give_credit(stream);
+  }
+  return 0;
+}
+
+void QuicSession::on_acked(std::int64_t stream, std::uint64_t end) {
+  if (stream == own_control_stream()) {
+    control_.on_acked_until(end);
+    return;
+  }
+  const auto found = outgoing_.find(stream);
+  if (found != outgoing_.end() && end >= found->second.bytes.size() &&
+      found->second.sent == found->second.bytes.size()) {
+    // Nothing will be sent again but the stream's end, which has no bytes.
+    found->second.bytes = Buffer();
+    found->second.sent = 0;
+  }
+}
+
+}  // namespace godwit::transport

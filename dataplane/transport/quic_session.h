@@ -1,0 +1,212 @@
+// A session over one QUIC connection: ngtcp2 inside, packets and time from the endpoint.
+//
+// Streams: each side's first bidirectional stream carries its control messages; every further one
+// carries one transfer from its opener, and the receiver closes its own side at once, so that the
+// stream ends (ngtcp2 0.12 never ends remote unidirectional streams).
+//
+// The file is three: quic_session.cc (life and interface), quic_receive.cc (callbacks, streams
+// in), quic_send.cc (streams out, packets, trains).
+//
+// Thread: the endpoint's. Memory: bounded by the options' window, streams and control backlog.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/base/random.h"
+#include "dataplane/base/units.h"
+#include "dataplane/port/peer.h"
+#include "dataplane/transport/buffer.h"
+#include "dataplane/transport/connection_id.h"
+#include "dataplane/transport/control_framing.h"
+#include "dataplane/transport/quic_compat.h"
+#include "dataplane/transport/quic_endpoint.h"
+#include "dataplane/transport/send_queue.h"
+#include "dataplane/transport/session.h"
+#include "dataplane/transport/shaper.h"
+#include "dataplane/transport/tls_session.h"
+
+namespace godwit::transport {
+
+// What the sessions of one endpoint share.
+struct QuicShared {
+  QuicOptions options;
+  TlsContext& tls;
+  Random& random;
+  BufferPool pool;
+  ConnectionTable connections;
+};
+
+// What one session is made of.
+struct QuicSetup {
+  port::Peer local;
+  port::Peer remote;
+  std::vector<std::string> allowed_sites;  // the dialled site, or all configured ones
+  LinkShaper* shaper = nullptr;            // never null; shared by the link's sessions
+  Duration rtt_expected = Duration::zero();
+};
+
+class QuicSession final : public Session {
+ public:
+  // nullptr: the library refused (logged).
+  static std::unique_ptr<QuicSession> dial(Instant now, QuicShared& shared, QuicSetup setup);
+  static std::unique_ptr<QuicSession> accept(Instant now,
+                                             QuicShared& shared,
+                                             QuicSetup setup,
+                                             const ngtcp2_pkt_hd& initial);
+  QuicSession(const QuicSession&) = delete;
+  QuicSession& operator=(const QuicSession&) = delete;
+  ~QuicSession() override;
+
+  // Session
+  void on_timeout(Instant now) override;
+  Instant deadline() const override;
+  std::optional<Event> poll_event() override;
+  bool wants_transfer() const override;
+  void send_transfer(Instant now, std::span<const std::byte> bytes) override;
+  bool send_control(Instant now, std::span<const std::byte> message) override;
+  void set_rate(BitRate rate) override { rate_ = rate; }
+  SessionStats stats() const override;
+  std::uint64_t unsent_bytes() const override { return unsent_; }
+  void close(Instant now, std::uint64_t code, std::string_view reason) override;
+
+  // For the endpoint.
+  void on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn);
+  struct Built {
+    std::size_t bytes = 0;
+    std::size_t packets = 0;
+    std::uint16_t segment_bytes = 0;
+  };
+  // Fills `out` with at most `packets_max` packets of one size (the last may be shorter).
+  Built next_train(Instant now, std::span<std::byte> out, std::size_t packets_max);
+  // True when there may be something to send that waits for the shaper only.
+  bool wants_turn() const { return wants_turn_; }
+  bool is_established() const { return phase_ == Phase::kEstablished; }
+  bool is_closed() const { return phase_ == Phase::kClosed; }
+  bool was_dialled() const { return dialled_; }
+  const port::Peer& remote() const { return setup_.remote; }
+  LinkShaper& shaper() { return *setup_.shaper; }
+  void use_shaper(LinkShaper& shaper) { setup_.shaper = &shaper; }
+  const Close& close_cause() const { return close_; }
+  const Identity& identity() const { return identity_; }
+
+ private:
+  enum class Phase : std::uint8_t {
+    kHandshake,
+    kEstablished,
+    kClosed,
+  };
+  struct Incoming {
+    Buffer bytes;
+    bool is_complete = false;  // its event is queued
+    bool is_taken = false;     // its event was taken by poll_event
+    bool is_closed = false;    // the library forgot the stream
+  };
+  struct Outgoing {
+    Buffer bytes;
+    std::size_t sent = 0;
+  };
+  struct Queued {
+    Event event;
+    std::int64_t stream = -1;  // gives its credit back when taken
+    std::uint64_t credit = 0;  // bytes
+  };
+  // What one packet may still carry.
+  struct Source {
+    enum class Kind : std::uint8_t {
+      kNone,
+      kClosing,
+      kControl,
+      kTransfer,
+    };
+    Kind kind = Kind::kNone;
+    std::int64_t stream = -1;
+    std::span<const std::byte> bytes;
+    bool is_last = false;  // the stream ends with these bytes
+  };
+  friend struct QuicCallbacks;
+
+  QuicSession(QuicShared& shared, QuicSetup setup, bool dialled);
+  bool start(Instant now, const ngtcp2_pkt_hd* initial);
+  void fill_settings(ngtcp2_settings& settings, Instant now) const;
+  void fill_parameters(ngtcp2_transport_params& parameters) const;
+  void register_id(const ConnectionId& id);
+  void forget_id(const ConnectionId& id);
+  ngtcp2_path path() const;
+
+  // Receiving (quic_receive.cc). The int results are the library's: 0 or a callback failure.
+  int on_handshake_completed();
+  void establish();
+  int on_stream_data(std::int64_t stream, std::span<const std::byte> bytes, bool is_last);
+  int on_control_data(std::span<const std::byte> bytes);
+  int on_stream_closed(std::int64_t stream);
+  void on_acked(std::int64_t stream, std::uint64_t end);
+  int refuse(CloseReason reason, std::uint64_t code, std::string text);
+  bool is_local(std::int64_t stream) const { return (stream & 1) == (dialled_ ? 0 : 1); }
+  std::int64_t own_control_stream() const { return dialled_ ? 0 : 1; }
+  std::int64_t peer_control_stream() const { return dialled_ ? 1 : 0; }
+  void give_credit(std::int64_t stream);
+
+  // Sending (quic_send.cc).
+  void open_streams();
+  Source next_source() const;
+  void account(const Source& source, std::size_t accepted);
+  std::ptrdiff_t write_packet(Instant now, std::span<std::byte> out);
+  std::uint64_t backlog_max() const;
+  Duration silence_limit() const;
+
+  // Ending.
+  void end(Instant now, Close close, const quic::CloseError* tell_peer);
+  void on_library_error(Instant now, int status);
+  void on_peer_close(Instant now);
+
+  QuicShared& shared_;
+  QuicSetup setup_;
+  bool dialled_;
+  sockaddr_storage local_address_{};
+  sockaddr_storage remote_address_{};
+  socklen_t local_bytes_ = 0;
+  socklen_t remote_bytes_ = 0;
+
+  ngtcp2_conn* connection_ = nullptr;
+  ngtcp2_crypto_conn_ref reference_{};
+  std::optional<TlsSession> tls_;
+  std::vector<ConnectionId> ids_;
+
+  Phase phase_ = Phase::kHandshake;
+  Identity identity_;
+  Close close_;
+  std::optional<Close> refusal_;  // set by a callback, carried out after the library returned
+  bool was_reset_ = false;
+  bool has_heard_ = false;
+  Instant now_ = Instant::from_ns(0);  // of the running call, for callbacks
+  Instant began_;
+  Instant last_heard_;
+  Instant expires_at_ = Instant::never();  // the peer's certificate
+
+  std::deque<Queued> events_;
+  std::unordered_map<std::int64_t, Incoming> incoming_;
+  ControlReader control_reader_;
+
+  SendQueue control_;
+  bool control_is_open_ = false;
+  std::deque<Buffer> waiting_;        // transfers without a stream yet
+  std::deque<std::int64_t> sending_;  // streams of transfers not completely sent, in order
+  std::deque<std::int64_t> closing_;  // incoming streams whose own side is to be closed
+  std::unordered_map<std::int64_t, Outgoing> outgoing_;
+  std::uint64_t unsent_ = 0;
+  bool wants_turn_ = true;
+  BitRate rate_ = BitRate::unlimited();
+  Buffer close_packet_;
+  SessionStats totals_;  // the counting part
+};
+
+}  // namespace godwit::transport
