@@ -1,0 +1,93 @@
+"""The WAN emulator as seen from Python: start it, ask it, change it (bench/wan/README.md)."""
+
+import json
+import os
+import socket
+import subprocess
+
+from bench.lab.failure import Failure
+
+
+class Wan:
+    """One running godwit-wan. Sites are dictionaries with name, address and enter."""
+
+    def __init__(self, program, registry, name, sites):
+        self._registry = registry
+        self.folder = registry.folder("godwit-wan.")
+        self.socket_path = os.path.join(self.folder, "wan.sock")
+        self.log_path = os.path.join(self.folder, "wan.log")
+        command = [program, "run", "--wan", name, "--sites", str(sites), "--socket",
+                   self.socket_path, "--dir", self.folder]
+        with open(self.log_path, "wb") as log:
+            self.process = registry.start(command, stdout=subprocess.PIPE, stderr=log,
+                                          stdin=subprocess.DEVNULL)
+        line = self.process.stdout.readline()
+        if not line:
+            with open(self.log_path, encoding="utf-8", errors="replace") as log:
+                raise Failure(f"the WAN emulator does not start: {log.read().strip()}")
+        ready = json.loads(line)
+        self.name = ready["wan"]
+        self.sites = ready["sites"]
+        self.unprivileged = ready.get("unprivileged", False)
+        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._channel.connect(self.socket_path)
+        self._answers = self._channel.makefile("r", encoding="utf-8")
+
+    def ask(self, op, **members):
+        members["op"] = op
+        self._channel.sendall(json.dumps(members).encode() + b"\n")
+        line = self._answers.readline()
+        if not line:
+            raise Failure("the WAN emulator has ended")
+        answer = json.loads(line)
+        if not answer.get("ok"):
+            raise Failure(f"the WAN emulator refuses {op}: {answer.get('error')}")
+        return answer
+
+    def reset(self):
+        self.ask("reset")
+
+    def stats(self):
+        return self.ask("stats")
+
+    def links(self):
+        """{(from, to): {"rate_mbit", "delay_ms", ...}}"""
+        return {(link["from"], link["to"]): link for link in self.ask("links")["links"]}
+
+    def delays_to(self, index):
+        """One-way delays in ms from every site to the site `index`, in order of sites."""
+        links = self.links()
+        own = self.sites[index]["name"]
+        return [0.0 if site["name"] == own else links[site["name"], own]["delay_ms"]
+                for site in self.sites]
+
+    def character(self):
+        """What kind of WAN it is, for finding learning rates: geometric mean rate and round trip."""
+        product_rate = product_rtt = 1.0
+        links = self.links()
+        for (a, b), link in links.items():
+            product_rate *= (link["rate_mbit"] or 1e5) ** (1 / len(links))
+            rtt = link["delay_ms"] + links[b, a]["delay_ms"]
+            product_rtt *= max(rtt, 0.01) ** (1 / len(links))
+        return {"rate_mbit": product_rate, "rtt_ms": product_rtt, "sites": len(self.sites)}
+
+    def socket_buffer(self):
+        """Bytes for TCP's socket buffers: 4 bandwidth-delay products of the fattest link, since the
+        kernel offers about half of a receive buffer as window; at least 4 MiB."""
+        links = self.links()
+        largest = 0.0
+        for (a, b), link in links.items():
+            rtt = link["delay_ms"] + links[b, a]["delay_ms"]
+            largest = max(largest, (link["rate_mbit"] or 0) * 1e6 / 8 * rtt / 1e3)
+        return int(min(max(4 * largest, 4 << 20), 512 << 20))
+
+
+def presets(program):
+    out = subprocess.run([program, "presets", "--json"], check=True, capture_output=True)
+    return json.loads(out.stdout)
+
+
+def scarcest(program):
+    """The default WAN: of those with one rate for all pairs, the one with the least."""
+    uniform = [preset for preset in presets(program) if preset["rate_mbit"]]
+    return min(uniform, key=lambda preset: preset["rate_mbit"])["name"]
