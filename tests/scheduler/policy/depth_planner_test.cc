@@ -1,0 +1,50 @@
+// Budgets: one sweep per update, within the floor, the encoder's pace and the raw size.
+#include "scheduler/policy/depth_planner.h"
+
+#include <gtest/gtest.h>
+
+namespace godwit::scheduler {
+namespace {
+
+constexpr std::uint32_t kTile = 32'768;
+
+TEST(DepthPlanner, SharesTheRateOverTheVisits) {
+  const DepthPlanner planner({.bytes_min = Bytes(256), .payload_share = 0.5, .cpu_share = 0.5});
+  // 8 Mbit/s are 1,000,000 bytes/s; half of it for 100 visits/s.
+  EXPECT_EQ(planner.plan(BitRate::mbps(8), 100, kTile), Bytes(5'000));
+}
+
+TEST(DepthPlanner, StaysAboveTheLeastVisitAndBelowTheRawSize) {
+  const DepthPlanner planner;
+  EXPECT_EQ(planner.plan(BitRate::bps(8'000), 1e6, kTile), Bytes(256));
+  EXPECT_EQ(planner.plan(BitRate::mbps(1e6), 1, kTile), DepthPlanner::raw_size(kTile));
+  EXPECT_EQ(planner.plan(BitRate::unlimited(), 1, kTile), DepthPlanner::raw_size(kTile));
+  EXPECT_EQ(planner.plan(BitRate::bps(0), 1, kTile), Bytes(256));
+  EXPECT_EQ(planner.plan(BitRate::mbps(1), 0, kTile), DepthPlanner::raw_size(kTile));
+}
+
+TEST(DepthPlanner, GivesASmallTileNoMoreThanItCanUse) {
+  const DepthPlanner planner;
+  EXPECT_EQ(planner.plan(BitRate::mbps(100), 1, 4), Bytes(4 * 8 + 64));
+}
+
+TEST(DepthPlanner, IsNotShallowerThanTheEncoderCanFollow) {
+  DepthPlanner planner({.bytes_min = Bytes(256), .payload_share = 0.95, .cpu_share = 0.5});
+  planner.on_encoded(Duration::us(200));
+  // At half a core a tile takes 400 µs; 100 Mbit/s carry 5,000 bytes meanwhile.
+  EXPECT_NEAR(static_cast<double>(planner.plan(BitRate::mbps(100), 1e6, kTile).count()), 5'000, 1);
+}
+
+TEST(DepthPlanner, LearnsTheTimeOfAnEncoding) {
+  DepthPlanner planner;
+  planner.on_encoded(Duration::us(100));
+  for (int i = 0; i < 200; ++i) {
+    planner.on_encoded(Duration::us(300));
+  }
+  EXPECT_NEAR(planner.encode_time().to_seconds(), 300e-6, 1e-6);
+  planner.on_encoded(Duration::zero());
+  EXPECT_NEAR(planner.encode_time().to_seconds(), 300e-6, 1e-6);
+}
+
+}  // namespace
+}  // namespace godwit::scheduler
