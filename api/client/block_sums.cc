@@ -1,0 +1,55 @@
+#include "api/client/block_sums.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace godwit::client {
+
+void BlockSums::add(std::uint64_t first, std::span<const std::int64_t> values) {
+  while (!values.empty()) {
+    const std::uint64_t at = first % kBlockElements;
+    const std::size_t count = std::min<std::size_t>(values.size(), kBlockElements - at);
+    auto& block = blocks_[first / kBlockElements];
+    if (block == nullptr) {
+      block = std::make_unique<SumBlock>();
+    }
+    block->low = std::min(block->low, static_cast<std::uint32_t>(at));
+    block->high = std::max(block->high, static_cast<std::uint32_t>(at + count));
+    for (std::size_t i = 0; i < count; ++i) {
+      // The gateway bounds sums far below 2^63; unsigned, so that even a wrong one is defined.
+      std::int64_t& sum = block->values[at + i];
+      sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) +
+                                      static_cast<std::uint64_t>(values[i]));
+    }
+    first += count;
+    values = values.subspan(count);
+  }
+}
+
+void BlockSums::add(const local::Section& section) {
+  for_each_piece(section, [this](std::uint64_t first, std::span<const std::int64_t> values) {
+    add(first, values);
+  });
+}
+
+void BlockSums::copy(std::uint64_t first, std::span<std::int64_t> out) const {
+  while (!out.empty()) {
+    const std::uint64_t at = first % kBlockElements;
+    const std::size_t count = std::min<std::size_t>(out.size(), kBlockElements - at);
+    const auto found = blocks_.find(first / kBlockElements);
+    if (found == blocks_.end()) {
+      std::fill_n(out.begin(), count, 0);
+    } else {
+      const auto part = std::span(found->second->values).subspan(at, count);
+      std::copy(part.begin(), part.end(), out.begin());
+    }
+    first += count;
+    out = out.subspan(count);
+  }
+}
+
+SumBlocks BlockSums::take() {
+  return std::exchange(blocks_, {});
+}
+
+}  // namespace godwit::client

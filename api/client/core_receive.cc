@@ -1,0 +1,245 @@
+// The receiving half of Core: what each of the gateway's records changes.
+#include <algorithm>
+#include <utility>
+
+#include "api/client/core.h"
+
+namespace godwit::client {
+
+void Core::give_up(std::string reason) {
+  if (failure_.empty()) {
+    failure_ = std::move(reason);
+  }
+}
+
+Core::Topic* Core::topic_of(local::TopicHandle handle) {
+  const auto index = static_cast<std::uint32_t>(handle);
+  if (index >= topics_.size()) {
+    give_up("the gateway named a topic that was not declared");
+    return nullptr;
+  }
+  return topics_[index].get();
+}
+
+std::optional<Event> Core::receive(Instant now) {
+  finish_delivery();
+  // A pump now and then, so that a long run of records does not hold back its receipts.
+  constexpr int kRecordsPerPump = 64;
+  for (int records = 1; channel_ != nullptr && failure_.empty(); ++records) {
+    const auto view = channel_->receive();
+    if (!view) {
+      return std::nullopt;
+    }
+    if (auto event = on_record(now, *view)) {
+      return event;
+    }
+    if (records % kRecordsPerPump == 0) {
+      pump(now);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> Core::on_record(Instant now, const local::RecordView& view) {
+  auto decoded = local::decode_gateway_record(view);
+  if (!decoded) {
+    give_up(decoded.error().message);
+    return std::nullopt;
+  }
+  std::optional<Event> event;
+  const bool first = !ready_;
+  if (first && !std::holds_alternative<local::Welcome>(*decoded) &&
+      !std::holds_alternative<local::ErrorRecord>(*decoded)) {
+    give_up("the gateway spoke before Welcome");
+    return std::nullopt;
+  }
+  std::visit(
+      [&](const auto& record) {
+        using Record = std::decay_t<decltype(record)>;
+        if constexpr (std::is_same_v<Record, local::Welcome>) {
+          on_welcome(record);
+        } else if constexpr (std::is_same_v<Record, local::Declared>) {
+          on_declared(record);
+        } else if constexpr (std::is_same_v<Record, local::Covered>) {
+          on_covered(record);
+        } else if constexpr (std::is_same_v<Record, local::Subscribed>) {
+          on_subscribed(record, event);
+        } else if constexpr (std::is_same_v<Record, local::Transfer>) {
+          event = on_transfer(record);
+        } else if constexpr (std::is_same_v<Record, local::ClockReached>) {
+          on_clock_reached(record);
+        } else if constexpr (std::is_same_v<Record, local::ErrorRecord>) {
+          give_up(record.text.empty() ? "the gateway closed" : record.text);
+        } else {
+          on_answer(record);
+        }
+      },
+      *decoded);
+  if (first && ready_) {
+    pump(now);
+  }
+  return event;
+}
+
+void Core::on_welcome(const local::Welcome& record) {
+  if (record.version < local::kVersionMin || record.version > local::kVersionMax) {
+    give_up("the gateway speaks an unknown version of the local channel");
+    return;
+  }
+  if (gateway_ != record.gateway) {
+    gateway_ = record.gateway;
+    ++gateway_life_;
+    for (auto& topic : topics_) {
+      topic->covered.clear();
+    }
+  }
+  site_ = record.site;
+  sites_ = record.sites;
+  ready_ = true;
+  backoff_ = kRedialMin;
+}
+
+void Core::on_declared(const local::Declared& record) {
+  Topic* const topic = topic_of(record.handle);
+  if (topic == nullptr) {
+    return;
+  }
+  if (record.code != Code::kOk || !record.error.empty()) {
+    topic->state = TopicState::kFailed;
+    topic->error = {record.code == Code::kOk ? Code::kRefused : record.code, record.error};
+    unsafe_bytes_ -= topic->outbox.refuse_all(record.error);
+    return;
+  }
+  topic->state = TopicState::kOpen;
+  topic->memory_bound = record.memory_bound;
+  if (record.seed_wanted && !topic->seed.empty()) {
+    topic->seed_at = 0;
+  }
+}
+
+void Core::on_answer(const local::Safe& record) {
+  if (Topic* const topic = topic_of(record.topic)) {
+    const std::size_t freed = topic->outbox.on_safe(record.number, record.accepted, gateway_life_);
+    unsafe_bytes_ -= freed;
+    stats_.publishes_safe += freed != 0 ? 1 : 0;
+  }
+}
+
+void Core::on_answer(const local::Duplicate& record) {
+  if (Topic* const topic = topic_of(record.topic)) {
+    const std::size_t freed = topic->outbox.on_duplicate(record.number);
+    unsafe_bytes_ -= freed;
+    stats_.publishes_duplicate += freed != 0 ? 1 : 0;
+  }
+}
+
+void Core::on_answer(const local::Refused& record) {
+  if (Topic* const topic = topic_of(record.topic)) {
+    std::string detail = record.text;
+    if (record.element != local::kNoElement) {
+      detail = fmt::format("element {}: {}", record.element, record.text);
+    }
+    const std::size_t freed = topic->outbox.on_refused(record.number, std::move(detail));
+    unsafe_bytes_ -= freed;
+    stats_.publishes_refused += freed != 0 ? 1 : 0;
+  }
+}
+
+void Core::on_covered(const local::Covered& record) {
+  if (Topic* const topic = topic_of(record.topic)) {
+    if (topic->covered.size() < local::kSitesMax || topic->covered.contains(record.site)) {
+      std::uint64_t& covered = topic->covered[record.site];
+      covered = std::max(covered, record.accepted);
+    }
+  }
+}
+
+void Core::on_clock_reached(const local::ClockReached& record) {
+  const auto found = waits_.find(record.request);
+  if (found != waits_.end()) {
+    found->second.outcome = ClockOutcome{
+        .kind = record.missing.empty() ? ClockOutcome::Kind::kOk : ClockOutcome::Kind::kPartial,
+        .missing = record.missing};
+  }
+}
+
+void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& event) {
+  Topic* const topic = topic_of(record.topic);
+  if (topic == nullptr || topic->subscription == Subscription::kNone) {
+    give_up("the gateway answered a subscription that does not exist");
+    return;
+  }
+  const bool had_state = topic->from != Incarnation{};
+  topic->from = record.from;
+  topic->lanes_open = true;
+  if (record.resumed) {
+    return;
+  }
+  const bool had_transfers =
+      std::any_of(topic->frontier.begin(), topic->frontier.end(), [](auto k) { return k != 0; });
+  topic->frontier = {};
+  topic->receipts_owed = 0;
+  topic->pending.clear();
+  if (topic->sum) {
+    topic->sum->clear();
+  }
+  if (had_state && had_transfers) {
+    topic->restarted = topic->subscription == Subscription::kPolled;
+    event = Restart{static_cast<std::uint32_t>(record.topic)};
+  }
+}
+
+std::optional<Event> Core::on_transfer(const local::Transfer& record) {
+  Topic* const topic = topic_of(record.topic);
+  if (topic == nullptr || !topic->lanes_open) {
+    give_up("the gateway sent a transfer on a lane that is not open");
+    return std::nullopt;
+  }
+  const std::uint64_t lane_bit = std::uint64_t{1} << record.lane;
+  std::uint64_t& frontier = topic->frontier[record.lane];
+  if (record.k <= frontier) {
+    ++stats_.transfers_skipped;
+    topic->receipts_owed |= lane_bit;  // the receipt was lost with a connection
+    return std::nullopt;
+  }
+  if (record.k != frontier + 1) {
+    give_up("the gateway left out a transfer");
+    return std::nullopt;
+  }
+  local::SectionReader check(record);
+  while (const auto section = check.next()) {
+    if (section->first + section->count > topic->options.element_count) {
+      give_up("the gateway sent changes beyond the end of the topic");
+      return std::nullopt;
+    }
+  }
+  local::SectionReader sections(record);
+  while (const auto section = sections.next()) {
+    if (topic->sum) {
+      topic->sum->add(*section);
+    }
+    if (topic->subscription == Subscription::kPolled) {
+      topic->pending.add(*section);
+    }
+  }
+  const Delivery delivery{static_cast<std::uint32_t>(record.topic), record};
+  delivered_ = delivery;
+  if (topic->subscription == Subscription::kCallback) {
+    return delivery;
+  }
+  finish_delivery();
+  return std::nullopt;
+}
+
+// The transfer that was handed out is applied: its number is in the frontier from here on.
+void Core::finish_delivery() {
+  if (delivered_) {
+    Topic& topic = *topics_[delivered_->topic];
+    topic.frontier[delivered_->transfer.lane] = delivered_->transfer.k;
+    topic.receipts_owed |= std::uint64_t{1} << delivered_->transfer.lane;
+    ++stats_.transfers_applied;
+    delivered_.reset();
+  }
+}
+
+}  // namespace godwit::client
