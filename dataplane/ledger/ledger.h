@@ -42,7 +42,8 @@ struct InboxInfo {
 // What a receipt achieved.
 struct Receipted {
   std::uint64_t frontier = 0;
-  std::uint64_t bytes = 0;               // of the newly receipted transfers
+  PublishNumber coverage;   // every change <= it is applied at the receiver, but for remainders
+  std::uint64_t bytes = 0;  // of the newly receipted transfers
   std::span<const std::uint64_t> newly;  // their numbers k, ascending; valid until the next call
 };
 
@@ -54,8 +55,9 @@ struct LaneInfo {
   std::uint64_t unreceipted_bytes = 0;
   std::uint64_t ring_bytes = 0;       // in use, building included
   std::uint64_t checksum_frozen = 0;  // cumulative of transfers 1..next_k-1
-  PublishNumber coverage;
-  bool quarantined = false;  // a receipt contradicted the checksums; needs an operator
+  PublishNumber coverage;             // of what is sealed
+  PublishNumber coverage_receipted;   // of what is applied at the receiver
+  bool quarantined = false;           // a receipt contradicted the checksums; needs an operator
 };
 
 struct IncomingInfo {
@@ -142,6 +144,9 @@ class Ledger {
   // What is open in a tile: kTileElements integers, saturated to the range of int64.
   void read_open(LaneIndex lane, std::uint32_t tile, std::span<std::int64_t> out) const;
   OpenMeasure measure_open(LaneIndex lane, std::uint32_t tile) const;
+  // Looks whether more than the tolerance is open; if not, the tile counts as clean from now on.
+  // For tiles whose changes cancelled out, which no transfer will ever clean.
+  bool settle(LaneIndex lane, std::uint32_t tile);
   // P + R of a tile: what this site knows of the sum; without the seed.
   void read_sum(std::uint32_t tile, std::span<std::int64_t> out) const;
 
@@ -194,11 +199,16 @@ class Ledger {
   Receipt receipt(IncomingIndex incoming) const;
   // In the sender's publish numbers: all its changes <= this are in R, but for remainders.
   std::uint64_t coverage(IncomingIndex incoming) const;
+  // The sender said: with transfers <= k applied, everything <= coverage is. For coverage that
+  // moves without a transfer. False, and nothing happens, while the frontier is below k.
+  bool on_coverage(IncomingIndex incoming, std::uint64_t k, std::uint64_t coverage);
+  // The peer has left for ever: books what it sent as detached and frees the slot.
+  void close_incoming(IncomingIndex incoming);
 
   // --- seed -------------------------------------------------------------------------------------
   Result<void> write_seed(std::uint64_t first, std::span<const float> values);
-  // Zeros where none was written.
-  void read_seed(std::uint32_t tile, std::span<float> out) const;
+  // Zeros where none was written. kNotFound when the topic keeps no seed.
+  Result<void> read_seed(std::uint32_t tile, std::span<float> out) const;
 
   // --- proof ------------------------------------------------------------------------------------
   // Recomputes up to `blocks_max` blocks' checksums from memory; a pass over everything ends in a

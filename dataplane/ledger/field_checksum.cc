@@ -1,0 +1,95 @@
+#include "dataplane/ledger/field_checksum.h"
+
+#include <algorithm>
+
+#include "dataplane/base/assert.h"
+
+namespace godwit::ledger {
+
+namespace {
+
+__extension__ using Wide = unsigned __int128;
+__extension__ using SignedWide = __int128;
+
+// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that mixes well.
+std::uint64_t mix(std::uint64_t z) {
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31U);
+}
+
+constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15U;        // SplitMix64's increment
+constexpr std::uint64_t kWeightDomain = 0x7765696768740000U;  // "weight": keeps w apart from beta
+constexpr std::uint64_t kBetaDomain = 0x6265746100000000U;    // "beta"
+
+// Any 128-bit value to [0, p): 2^61 = 1 in the field, so 61-bit digits are simply added.
+std::uint64_t reduce(Wide value) {
+  const auto low = static_cast<std::uint64_t>(value) & kFieldPrime;
+  const auto middle = static_cast<std::uint64_t>(value >> 61U) & kFieldPrime;
+  const auto high = static_cast<std::uint64_t>(value >> 122U);
+  std::uint64_t sum = low + middle + high;  // < 2^62 + 64
+  sum = (sum & kFieldPrime) + (sum >> 61U);
+  return sum >= kFieldPrime ? sum - kFieldPrime : sum;
+}
+
+}  // namespace
+
+std::uint64_t field_multiply(std::uint64_t a, std::uint64_t b) {
+  return reduce(static_cast<Wide>(a) * b);
+}
+
+FieldChecksum::FieldChecksum(TopicId topic, std::uint16_t shard)
+    : key_(mix(mix(topic.value() + kGolden) ^ (std::uint64_t{shard} * kGolden))) {
+  for (std::uint32_t i = 0; i < kBlockElements; ++i) {
+    const auto word = static_cast<std::uint32_t>(mix(key_ ^ (kWeightDomain + (i * kGolden))));
+    weights_[i] = std::max(word, 1U);  // zero would hide its element
+  }
+}
+
+std::uint64_t FieldChecksum::beta(std::uint64_t block) const {
+  return std::max<std::uint64_t>(mix(mix(key_ ^ kBetaDomain) + (block * kGolden)) % kFieldPrime, 1);
+}
+
+std::uint64_t FieldChecksum::of_block(std::uint64_t block,
+                                      std::span<const std::int64_t> values,
+                                      std::uint32_t first) const {
+  GODWIT_ASSERT(first + values.size() <= kBlockElements);
+  // |sum| < 4096 * 2^32 * 2^63 = 2^107: no overflow. Two sums break the chain of additions.
+  SignedWide even = 0;
+  SignedWide odd = 0;
+  const std::uint32_t* weights = weights_.data() + first;
+  const std::int64_t* x = values.data();
+  std::size_t i = 0;
+  for (; i + 2 <= values.size(); i += 2) {
+    even += static_cast<SignedWide>(x[i]) * static_cast<std::int64_t>(weights[i]);
+    odd += static_cast<SignedWide>(x[i + 1]) * static_cast<std::int64_t>(weights[i + 1]);
+  }
+  if (i < values.size()) {
+    even += static_cast<SignedWide>(x[i]) * static_cast<std::int64_t>(weights[i]);
+  }
+  const SignedWide sum = even + odd;
+  const bool negative = sum < 0;
+  const std::uint64_t reduced = reduce(static_cast<Wide>(negative ? -sum : sum));
+  const std::uint64_t in_block = negative ? field_subtract(0, reduced) : reduced;
+  return field_multiply(in_block, beta(block));
+}
+
+std::uint64_t FieldChecksum::of_tile(std::uint32_t tile,
+                                     std::span<const std::int64_t> values) const {
+  return of_range(std::uint64_t{tile} * kTileElements, values);
+}
+
+std::uint64_t FieldChecksum::of_range(std::uint64_t element,
+                                      std::span<const std::int64_t> values) const {
+  std::uint64_t sum = 0;
+  while (!values.empty()) {
+    const auto first = static_cast<std::uint32_t>(element % kBlockElements);
+    const auto count = std::min<std::size_t>(values.size(), kBlockElements - first);
+    sum = field_add(sum, of_block(element / kBlockElements, values.first(count), first));
+    values = values.subspan(count);
+    element += count;
+  }
+  return sum;
+}
+
+}  // namespace godwit::ledger

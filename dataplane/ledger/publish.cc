@@ -1,0 +1,423 @@
+// Publishers' side of the ledger: staging, committing and merging into P.
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/crash_point.h"
+#include "dataplane/ledger/state.h"
+
+namespace godwit::ledger {
+
+namespace {
+
+std::uint64_t last_block_of(const InboxRecord& record) {
+  return (record.first + record.count - 1) / kBlockElements;
+}
+
+// The elements of `block` inside [first, first + count): begin and end within the block.
+std::pair<std::uint32_t, std::uint32_t> overlap(std::uint64_t block,
+                                                std::uint64_t first,
+                                                std::uint64_t count) {
+  const std::uint64_t block_first = block * kBlockElements;
+  const std::uint64_t begin = std::max(first, block_first);
+  const std::uint64_t end = std::min(first + count, block_first + kBlockElements);
+  if (begin >= end) {
+    return {0, 0};
+  }
+  return {static_cast<std::uint32_t>(begin - block_first),
+          static_cast<std::uint32_t>(end - block_first)};
+}
+
+struct BlockExtreme {
+  std::uint64_t max = 0;
+  std::uint64_t element = 0;  // of the first value over the limit, when max exceeds it
+  std::int64_t value = 0;
+};
+
+// |P + committed publishes + this one| over one block, element by element.
+BlockExtreme exact_bound(const State& state,
+                         std::uint32_t inbox,
+                         std::uint64_t block,
+                         const PublishRequest& request,
+                         std::uint64_t limit) {
+  std::array<std::int64_t, kBlockElements> sum{};
+  if (state.tile(static_cast<std::uint32_t>(block / kTileBlocks)).p_last != 0) {
+    const auto p = state.block_at(state.layout.p, block);
+    std::copy(p.begin(), p.end(), sum.begin());
+  }
+  for (std::uint32_t other = 0; other < state.shape.inboxes; ++other) {
+    const InboxRecord& record = state.inbox(other);
+    if (record.used == 0 || record.pending == 0 || block < record.next_block) {
+      continue;
+    }
+    const auto [begin, end] = overlap(block, record.first, record.count);
+    const auto staged = state.block_at(state.layout.staging(other), block);
+    for (std::uint32_t i = begin; i < end; ++i) {
+      sum[i] = wrapping_add(sum[i], staged[i]);
+    }
+  }
+  const auto [begin, end] = overlap(block, request.first, request.count);
+  const auto mine = state.block_at(state.layout.staging(inbox), block);
+  BlockExtreme extreme;
+  for (std::uint32_t i = 0; i < kBlockElements; ++i) {
+    std::int64_t total = sum[i];
+    const bool overflow = i >= begin && i < end && __builtin_add_overflow(sum[i], mine[i], &total);
+    const std::uint64_t size = overflow ? kBoundUnknown - 1 : magnitude(total);
+    if (size > limit && extreme.max <= limit) {
+      extreme.element = (block * kBlockElements) + i;
+      extreme.value = i >= begin && i < end ? mine[i] : 0;
+    }
+    extreme.max = std::max(extreme.max, size);
+  }
+  return extreme;
+}
+
+}  // namespace
+
+std::uint64_t State::merged_through() const {
+  const int oldest = oldest_pending();
+  return oldest < 0 ? header().last_publish
+                    : inbox(static_cast<std::uint32_t>(oldest)).last_publish - 1;
+}
+
+int State::oldest_pending() const {
+  int oldest = -1;
+  for (std::uint32_t i = 0; i < shape.inboxes; ++i) {
+    const InboxRecord& record = inbox(i);
+    if (record.used != 0 && record.pending != 0 &&
+        (oldest < 0 ||
+         record.last_publish < inbox(static_cast<std::uint32_t>(oldest)).last_publish)) {
+      oldest = static_cast<int>(i);
+    }
+  }
+  return oldest;
+}
+
+Result<InboxIndex> Ledger::open_inbox(PublisherId publisher, Incarnation incarnation) {
+  State& state = *state_;
+  int slot = -1;
+  for (std::uint32_t i = 0; i < state.shape.inboxes; ++i) {
+    if (state.inbox(i).used != 0 && state.inbox(i).publisher == publisher.value()) {
+      slot = static_cast<int>(i);
+    }
+  }
+  const bool known = slot >= 0;
+  for (std::uint32_t i = 0; !known && i < state.shape.inboxes; ++i) {
+    const InboxRecord& record = state.inbox(i);
+    const bool reusable = record.used == 0 || (record.closed != 0 && record.pending == 0);
+    // A slot never used has `closed` 0 and comes before the longest closed one.
+    if (reusable &&
+        (slot < 0 || record.closed < state.inbox(static_cast<std::uint32_t>(slot)).closed)) {
+      slot = static_cast<int>(i);
+    }
+  }
+  if (slot < 0) {
+    return fail(Code::kFull,
+                "publisher {:016x}: all {} inboxes of the topic are taken",
+                publisher.value(),
+                state.shape.inboxes);
+  }
+  InboxRecord& record = state.inbox(static_cast<std::uint32_t>(slot));
+  const bool same = known && same_life(record.incarnation, incarnation.packed());
+  if (known && !same &&
+      Incarnation::from_packed(record.incarnation).counter > incarnation.counter) {
+    return fail(Code::kRefused,
+                "publisher {:016x}: incarnation {} is over, {} lives",
+                publisher.value(),
+                incarnation.counter,
+                Incarnation::from_packed(record.incarnation).counter);
+  }
+  RedoStep step(state.redo);
+  step.put_word(record.closed, 0);
+  if (!same) {
+    step.put_word(record.used, 1);
+    step.put_word(record.publisher, publisher.value());
+    step.put_word(record.incarnation, incarnation.packed());
+    step.put_word(record.last_number, 0);
+    if (!known) {
+      step.put_word(record.last_step, 0);
+      step.put_word(record.last_publish, 0);
+      step.put_word(record.pending, 0);
+    }
+  }
+  step.run();
+  state.staging[static_cast<std::uint32_t>(slot)] = {};
+  return InboxIndex(static_cast<std::uint32_t>(slot));
+}
+
+void Ledger::close_inbox(InboxIndex inbox) {
+  State& state = *state_;
+  GODWIT_ASSERT(inbox.value() < state.shape.inboxes);
+  InboxRecord& record = state.inbox(inbox.value());
+  state.staging[inbox.value()] = {};
+  if (record.used == 0 || record.closed != 0) {
+    return;
+  }
+  const std::uint64_t order = state.header().closings + 1;
+  RedoStep step(state.redo);
+  step.put_word(record.closed, order);
+  step.put_word(state.header().closings, order);
+  step.run();
+  if (record.pending == 0) {
+    state.mapping.release(state.layout.staging(inbox.value()), state.layout.array_bytes);
+  }
+}
+
+InboxInfo Ledger::inbox(InboxIndex inbox) const {
+  GODWIT_ASSERT(inbox.value() < state_->shape.inboxes);
+  const InboxRecord& record = state_->inbox(inbox.value());
+  return {.publisher = PublisherId(record.publisher),
+          .incarnation = Incarnation::from_packed(record.incarnation),
+          .last_number = record.last_number,
+          .last_step = record.last_step,
+          .last_publish = PublishNumber(record.last_publish),
+          .merging = record.pending != 0};
+}
+
+Result<Begin> Ledger::begin_publish(InboxIndex inbox, const PublishRequest& request) {
+  State& state = *state_;
+  GODWIT_ASSERT(inbox.value() < state.shape.inboxes);
+  const InboxRecord& record = state.inbox(inbox.value());
+  state.staging[inbox.value()] = {};
+  if (record.used == 0 || record.closed != 0) {
+    return fail(Code::kNotFound, "publish: inbox {} is not open", inbox.value());
+  }
+  if (request.number == 0) {
+    return fail(Code::kInvalid, "publish: number 0, numbers begin with 1");
+  }
+  if (request.count == 0 || request.first >= state.shape.element_count ||
+      request.count > state.shape.element_count - request.first) {
+    return fail(Code::kInvalid,
+                "publish: elements {}+{} of {}",
+                request.first,
+                request.count,
+                state.shape.element_count);
+  }
+  const bool repeated = request.number <= record.last_number;
+  if (repeated && !GODWIT_MUTANT(kRepeatedPublishMergesTwice)) {
+    return Begin::kDuplicate;
+  }
+  if (request.step != 0 && request.step <= record.last_step &&
+      !GODWIT_MUTANT(kRepeatedPublishMergesTwice)) {
+    return Begin::kDuplicateStep;
+  }
+  if (record.pending != 0) {
+    return Begin::kBusy;
+  }
+  Staging& staging = state.staging[inbox.value()];
+  staging.active = true;
+  staging.request = request;
+  return Begin::kFresh;
+}
+
+Result<void> Ledger::stage(InboxIndex inbox,
+                           std::uint64_t element,
+                           std::span<const std::int64_t> values) {
+  State& state = *state_;
+  GODWIT_ASSERT(inbox.value() < state.shape.inboxes);
+  Staging& staging = state.staging[inbox.value()];
+  if (!staging.active) {
+    return fail(Code::kInvalid, "publish: values before its begin");
+  }
+  if (element != staging.request.first + staging.staged ||
+      values.size() > staging.request.count - staging.staged) {
+    return fail(Code::kInvalid,
+                "publish: values at {}+{}, expected at {}, {} left",
+                element,
+                values.size(),
+                staging.request.first + staging.staged,
+                staging.request.count - staging.staged);
+  }
+  if (values.empty()) {
+    return {};
+  }
+  const std::uint64_t area = state.layout.staging(inbox.value());
+  if (auto room = state.mapping.reserve(area + (element * 8), values.size() * 8); !room) {
+    return room;
+  }
+  std::memcpy(&state.at<std::int64_t>(area, element), values.data(), values.size() * 8);
+  const BlockStatistics statistics = block_statistics(values);
+  staging.max = std::max(staging.max, statistics.max);
+  staging.mass += statistics.mass;
+  staging.checksum = field_add(staging.checksum, state.checksum.of_range(element, values));
+  staging.staged += values.size();
+  return {};
+}
+
+Result<PublishNumber> Ledger::commit_publish(InboxIndex inbox) {
+  State& state = *state_;
+  GODWIT_ASSERT(inbox.value() < state.shape.inboxes);
+  Staging& staging = state.staging[inbox.value()];
+  const PublishRequest request = staging.request;
+  if (!staging.active || staging.staged != request.count) {
+    return fail(Code::kInvalid,
+                "publish: commit after {} of {} values",
+                staging.staged,
+                staging.active ? request.count : 0);
+  }
+  // Storage for the merge is taken now, so that nothing can stop it later.
+  const std::uint64_t first_block = request.first / kBlockElements;
+  const std::uint64_t blocks =
+      ((request.first + request.count - 1) / kBlockElements) - first_block + 1;
+  if (auto room = state.reserve_tiles(state.layout.p, first_block, blocks); !room) {
+    return Failure(room.error());
+  }
+  InboxRecord& record = state.inbox(inbox.value());
+  if (const int own = state.lane_of_publisher(PublisherId(record.publisher)); own >= 0) {
+    const std::uint64_t s = state.layout.lane_s(static_cast<std::uint32_t>(own));
+    if (auto room = state.reserve_tiles(s, first_block, blocks); !room) {
+      return Failure(room.error());
+    }
+  }
+  const auto limit = static_cast<std::uint64_t>(state.shape.magnitude_max());
+  for (std::uint64_t block = first_block; block < first_block + blocks; ++block) {
+    const std::uint64_t bound = state.p_bounds[block];
+    if (bound <= limit && staging.max <= limit - bound) {
+      continue;
+    }
+    const BlockExtreme exact = exact_bound(state, inbox.value(), block, request, limit);
+    if (exact.max > limit) {
+      // The bounds refined so far speak of sums with this publish.
+      std::fill(state.p_bounds.begin() + static_cast<std::ptrdiff_t>(first_block),
+                state.p_bounds.begin() + static_cast<std::ptrdiff_t>(block),
+                kBoundUnknown);
+      staging = {};
+      return fail(Code::kRefused,
+                  "publish: value {} quanta at element {} would take the sum beyond {}",
+                  exact.value,
+                  exact.element,
+                  limit);
+    }
+    // What this publish adds is put on top below.
+    state.p_bounds[block] = exact.max > staging.max ? exact.max - staging.max : 0;
+  }
+  HeaderRecord& header = state.header();
+  const std::uint64_t number = header.last_publish + 1;
+  GODWIT_CRASH_POINT();
+  RedoStep step(state.redo);
+  step.put_word(record.last_number, request.number);
+  if (request.step != 0) {
+    step.put_word(record.last_step, request.step);
+  }
+  step.put_word(record.last_publish, number);
+  step.put_word(record.first, request.first);
+  step.put_word(record.count, request.count);
+  step.put_word(record.next_block, first_block);
+  step.put_word(record.pending_checksum, staging.checksum);
+  step.put_word(record.pending, 1);
+  step.put_word(header.last_publish, number);
+  step.put_word(header.checksum_accepted, field_add(header.checksum_accepted, staging.checksum));
+  step.put_word(header.mass_published, add_mass(header.mass_published, staging.mass));
+  step.run();
+  for (std::uint64_t block = first_block; block < first_block + blocks; ++block) {
+    state.p_bounds[block] += staging.max;
+  }
+  staging = {};
+  return PublishNumber(number);
+}
+
+void Ledger::abandon_publish(InboxIndex inbox) {
+  GODWIT_ASSERT(inbox.value() < state_->shape.inboxes);
+  state_->staging[inbox.value()] = {};
+}
+
+// Merges the next block of a committed publish: one atomic step. Returns whether more remain.
+bool State::merge_block(std::uint32_t inbox_slot) {
+  InboxRecord& record = inbox(inbox_slot);
+  const std::uint64_t block = record.next_block;
+  const auto tile_index = static_cast<std::uint32_t>(block / kTileBlocks);
+  const auto [begin, end] = overlap(block, record.first, record.count);
+  const auto delta = block_at(layout.staging(inbox_slot), block).subspan(begin, end - begin);
+  const std::uint64_t offset = (block * kBlockBytes) + (std::uint64_t{begin} * 8);
+  const auto p = integers(layout.p + offset, delta.size());
+
+  RedoStep step(redo);
+  const auto image = step.image_integers(layout.p + offset, delta.size());
+  std::transform(p.begin(), p.end(), delta.begin(), image.begin(), wrapping_add);
+  const BlockStatistics statistics = block_statistics(delta);
+  const std::uint64_t sum = checksum.of_block(block, delta, begin);
+
+  // A publisher's own subscriber lane moves along, so that nothing echoes.
+  const int own =
+      GODWIT_MUTANT(kEchoOwnPublish) ? -1 : lane_of_publisher(PublisherId(record.publisher));
+  if (own >= 0) {
+    const auto slot = static_cast<std::uint32_t>(own);
+    LaneRecord& lane_record = lane(slot);
+    LaneTileRecord& lane_tile_record = lane_tile(slot, tile_index);
+    const std::uint64_t s_array = layout.lane_s(slot);
+    if (s_valid(slot, tile_index) || lane_tile_record.generation == 0) {
+      const auto s = integers(s_array + offset, delta.size());
+      const auto s_image = step.image_integers(s_array + offset, delta.size());
+      std::transform(s.begin(), s.end(), delta.begin(), s_image.begin(), wrapping_add);
+    } else {
+      // The slot's former lane left numbers there: the whole tile begins at zero.
+      const auto s_image = step.image_integers(s_array + (tile_index * kTileBytes), kTileElements);
+      std::fill(s_image.begin(), s_image.end(), 0);
+      const std::uint64_t in_tile = ((block % kTileBlocks) * kBlockElements) + begin;
+      std::copy(delta.begin(), delta.end(), s_image.begin() + static_cast<std::ptrdiff_t>(in_tile));
+    }
+    if (!s_valid(slot, tile_index)) {
+      step.put_word(lane_tile_record.generation, lane_record.generation);
+      step.put_word(lane_tile_record.clean_to, 0);
+    }
+    step.put_word(lane_record.checksum_s, field_add(lane_record.checksum_s, sum));
+    step.put_word(lane_record.checksum_own, field_add(lane_record.checksum_own, sum));
+  }
+
+  const std::uint64_t number = record.last_publish;
+  const std::uint64_t left = field_subtract(record.pending_checksum, sum);
+  const bool done = block == last_block_of(record);
+  step.put_word(header().checksum_p, field_add(header().checksum_p, sum));
+  step.put_word(tile(tile_index).p_last, std::max(tile(tile_index).p_last, number));
+  step.put_word(record.pending_checksum, left);
+  step.put_word(record.next_block, block + 1);
+  if (done) {
+    step.put_word(record.pending, 0);
+  }
+  step.run();
+
+  scrub.note(Scrub::Array::kP, 0, block, sum);
+  if (own >= 0) {
+    scrub.note(Scrub::Array::kS, static_cast<std::uint32_t>(own), block, sum);
+  }
+  if (statistics.max > 0) {
+    activity.note(tile_index, false, statistics.energy, statistics.max, number);
+    mark_dirty(tile_index, number, false, own);
+  }
+  if (done && left != 0) {
+    defect("a publish was merged otherwise than it was staged");
+  }
+  return !done;
+}
+
+bool Ledger::merge_some(std::uint32_t blocks_max) {
+  State& state = *state_;
+  for (std::uint32_t done = 0; done < blocks_max;) {
+    const int oldest = state.oldest_pending();
+    if (oldest < 0) {
+      return false;
+    }
+    while (done < blocks_max) {
+      ++done;
+      if (!state.merge_block(static_cast<std::uint32_t>(oldest))) {
+        break;
+      }
+    }
+  }
+  return state.oldest_pending() >= 0;
+}
+
+PublishNumber Ledger::last_publish() const {
+  return PublishNumber(state_->header().last_publish);
+}
+
+PublishNumber Ledger::merged_through() const {
+  return PublishNumber(state_->merged_through());
+}
+
+std::size_t Ledger::poll_activity(std::span<TileActivity> out) {
+  return state_->activity.poll(out);
+}
+
+}  // namespace godwit::ledger

@@ -1,0 +1,133 @@
+#include "dataplane/ledger/redo.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/crash_point.h"
+
+namespace godwit::ledger {
+
+namespace {
+
+// Copies in pieces with a crash point between them, so that the simulator sees torn blocks.
+constexpr std::uint64_t kCopyPiece = 16384;
+
+constexpr std::uint64_t padded(std::uint64_t bytes) {
+  return (bytes + 7) & ~std::uint64_t{7};
+}
+
+void store_commit(std::uint64_t& commit, std::uint64_t value) {
+  // What a killed process leaves in shared memory is a prefix of its stores in program order; the
+  // fences keep the compiler (and a weakly ordered processor) from moving stores across the flag.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::atomic_ref<std::uint64_t>(commit).store(value, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+Redo::Redo(memory::Mapping& mapping, const Layout& layout)
+    : memory_(mapping.bytes()),
+      record_(reinterpret_cast<RedoRecord*>(memory_.data() + layout.redo)),
+      data_(mapping.part(layout.redo_data, kRedoDataBytes)) {}
+
+void Redo::copy_home() {
+  std::uint64_t at = 0;
+  for (std::uint64_t i = 0; i < record_->range_count; ++i) {
+    const RedoRange range = record_->ranges[i];
+    for (std::uint64_t done = 0; done < range.bytes; done += kCopyPiece) {
+      const std::uint64_t piece = std::min(kCopyPiece, range.bytes - done);
+      std::memcpy(memory_.data() + range.offset + done, data_.data() + at + done, piece);
+      GODWIT_CRASH_POINT();
+    }
+    at += padded(range.bytes);
+  }
+  for (std::uint64_t i = 0; i < record_->word_count; ++i) {
+    const RedoWord word = record_->words[i];
+    std::memcpy(memory_.data() + word.offset, &word.value, sizeof(word.value));
+    GODWIT_CRASH_POINT();
+  }
+}
+
+Result<bool> Redo::recover() {
+  if (record_->commit == 0) {
+    return false;
+  }
+  bool sound = record_->commit == 1 && record_->range_count <= kRedoRangesMax &&
+               record_->word_count <= kRedoWordsMax;
+  std::uint64_t data = 0;
+  for (std::uint64_t i = 0; sound && i < record_->range_count; ++i) {
+    const RedoRange range = record_->ranges[i];
+    sound = range.bytes <= kRedoDataBytes && data + padded(range.bytes) <= kRedoDataBytes &&
+            range.offset <= memory_.size() && range.bytes <= memory_.size() - range.offset;
+    data += padded(range.bytes);
+  }
+  for (std::uint64_t i = 0; sound && i < record_->word_count; ++i) {
+    sound = record_->words[i].offset <= memory_.size() - 8 && record_->words[i].offset % 8 == 0;
+  }
+  if (!sound) {
+    return fail(Code::kCorrupt, "ledger: the redo slot holds what no step writes");
+  }
+  copy_home();
+  store_commit(record_->commit, 0);
+  return true;
+}
+
+RedoStep::RedoStep(Redo& redo) : redo_(redo) {
+  GODWIT_ASSERT(redo.record_->commit == 0, "one step at a time");
+}
+
+std::span<std::byte> RedoStep::add_range(std::uint64_t offset, std::uint64_t bytes) {
+  GODWIT_ASSERT(range_count_ < kRedoRangesMax, "a step has few ranges");
+  GODWIT_ASSERT(data_used_ + padded(bytes) <= kRedoDataBytes, "a step fits the slot");
+  GODWIT_ASSERT(offset <= redo_.memory_.size() && bytes <= redo_.memory_.size() - offset);
+  redo_.record_->ranges[range_count_++] = {.offset = offset, .bytes = bytes};
+  const auto room = redo_.data_.subspan(data_used_, bytes);
+  data_used_ += padded(bytes);
+  return room;
+}
+
+std::span<std::byte> RedoStep::image(std::uint64_t offset, std::uint64_t bytes) {
+  GODWIT_ASSERT(bytes % 8 == 0 && offset % 8 == 0);
+  return add_range(offset, bytes);
+}
+
+std::span<std::int64_t> RedoStep::image_integers(std::uint64_t offset, std::uint64_t count) {
+  const auto room = image(offset, count * 8);
+  return {reinterpret_cast<std::int64_t*>(room.data()), count};
+}
+
+void RedoStep::put(std::uint64_t offset, std::span<const std::byte> bytes) {
+  std::memcpy(add_range(offset, bytes.size()).data(), bytes.data(), bytes.size());
+}
+
+void RedoStep::put_word(std::uint64_t& home, std::uint64_t value) {
+  GODWIT_ASSERT(word_count_ < kRedoWordsMax, "a step has few words");
+  const auto* address = reinterpret_cast<const std::byte*>(&home);
+  GODWIT_ASSERT(
+      address >= redo_.memory_.data() && address + 8 <= redo_.memory_.data() + redo_.memory_.size(),
+      "the word lies in the mapping");
+  const auto offset = static_cast<std::uint64_t>(address - redo_.memory_.data());
+  redo_.record_->words[word_count_++] = {.offset = offset, .value = value};
+}
+
+void RedoStep::run() {
+  RedoRecord& record = *redo_.record_;
+  record.range_count = range_count_;
+  record.word_count = word_count_;
+  GODWIT_CRASH_POINT();
+  if (!GODWIT_MUTANT(kRedoSkipped)) {
+    store_commit(record.commit, 1);
+  }
+  GODWIT_CRASH_POINT();
+  redo_.copy_home();
+  store_commit(record.commit, 0);
+  GODWIT_CRASH_POINT();
+  range_count_ = 0;
+  word_count_ = 0;
+  data_used_ = 0;
+}
+
+}  // namespace godwit::ledger

@@ -1,0 +1,66 @@
+// One atomic step: after-images in the redo slot, commit = 1, copy home, commit = 0.
+//
+// ```
+//   RedoStep step(redo);
+//   auto block = step.image(offset, bytes);   // compute the new content right there
+//   step.put_word(record.frontier, k);        // and the words that change with it
+//   step.run();                               // all of it, or after a crash none
+// ```
+// A process killed before the commit has changed nothing; one killed later has the step repeated
+// by `recover` when it attaches. What a step reads from home stays old until run() returns.
+//
+// Thread: one worker per slot, one step at a time. Memory: the slot holds kRedoDataBytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/base/result.h"
+#include "dataplane/ledger/layout.h"
+#include "dataplane/memory/mapping.h"
+
+namespace godwit::ledger {
+
+class Redo {
+ public:
+  Redo(memory::Mapping& mapping, const Layout& layout);
+
+  // Repeats a committed step; returns whether there was one. kCorrupt when the slot's content
+  // cannot have been written by a step.
+  Result<bool> recover();
+
+ private:
+  friend class RedoStep;
+  void copy_home();
+
+  std::span<std::byte> memory_;
+  RedoRecord* record_;
+  std::span<std::byte> data_;
+};
+
+class RedoStep {
+ public:
+  explicit RedoStep(Redo& redo);
+
+  // Uninitialised room for the after-image of [offset, offset + bytes); bytes is a multiple of 8.
+  std::span<std::byte> image(std::uint64_t offset, std::uint64_t bytes);
+  std::span<std::int64_t> image_integers(std::uint64_t offset, std::uint64_t count);
+  // Copies `bytes` (any size) as the after-image at `offset`.
+  void put(std::uint64_t offset, std::span<const std::byte> bytes);
+  // `home` is a word in the mapping.
+  void put_word(std::uint64_t& home, std::uint64_t value);
+
+  // Makes it so, and leaves the step empty.
+  void run();
+
+ private:
+  std::span<std::byte> add_range(std::uint64_t offset, std::uint64_t bytes);
+
+  Redo& redo_;
+  std::uint64_t range_count_ = 0;
+  std::uint64_t word_count_ = 0;
+  std::uint64_t data_used_ = 0;
+};
+
+}  // namespace godwit::ledger

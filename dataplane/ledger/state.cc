@@ -1,0 +1,98 @@
+#include "dataplane/ledger/state.h"
+
+#include <algorithm>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/crash_point.h"
+
+namespace godwit::ledger {
+
+bool same_life(std::uint64_t packed_a, std::uint64_t packed_b) {
+  return packed_a == packed_b || GODWIT_MUTANT(kDedupeWithoutIncarnation);
+}
+
+BlockStatistics block_statistics(std::span<const std::int64_t> values) {
+  // Halves of magnitudes are added as integers, exactly and without overflow (up to 2^32 values);
+  // four independent sums of squares let the processor overlap additions.
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  std::uint64_t max = 0;
+  std::array<double, 4> energy{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint64_t size = magnitude(values[i]);
+    low += size & 0xFFFFFFFFU;
+    high += size >> 32U;
+    max = std::max(max, size);
+    const auto value = static_cast<double>(values[i]);
+    energy[i % 4] += value * value;
+  }
+  return {.energy = energy[0] + energy[1] + energy[2] + energy[3],
+          .mass = (static_cast<double>(high) * 0x1.0p32) + static_cast<double>(low),
+          .max = max};
+}
+
+State::State(memory::Mapping& memory, const Shape& topic_shape)
+    : mapping(memory),
+      shape(topic_shape),
+      layout(topic_shape),
+      redo(memory, layout),
+      checksum(topic_shape.topic, topic_shape.shard),
+      staging(topic_shape.inboxes),
+      activity(topic_shape.tile_count()),
+      p_bounds(topic_shape.block_count(), 0),
+      scratch(std::size_t{kScratchTiles} * kTileElements),
+      tile_scratch(kTileElements) {
+  lane_caches.reserve(shape.lanes_out);
+  for (std::uint32_t i = 0; i < shape.lanes_out; ++i) {
+    lane_caches.emplace_back(shape);
+    lane_caches.back().building.reserve(wire::kTransferTilesMax);
+  }
+  newly.reserve(kWindowMax);
+}
+
+// Whole tiles, so that a tile that was touched can be read as a whole.
+Result<void> State::reserve_tiles(std::uint64_t array,
+                                  std::uint64_t first_block,
+                                  std::uint64_t blocks) {
+  const std::uint64_t first = first_block / kTileBlocks;
+  const std::uint64_t end = (first_block + blocks + kTileBlocks - 1) / kTileBlocks;
+  return mapping.reserve(array + (first * kTileBytes), (end - first) * kTileBytes);
+}
+
+void Activity::note(
+    std::uint32_t tile, bool applied, double energy, std::uint64_t max, std::uint64_t last) {
+  const std::uint32_t index = (tile * 2) + (applied ? 1 : 0);
+  Slot& slot = slots_[index];
+  if (slot.last == 0) {
+    if (order_.size() == order_.capacity()) {
+      // Every slot is listed at most once, so dropping what was reported makes room.
+      order_.erase(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(polled_));
+      polled_ = 0;
+    }
+    order_.push_back(index);
+  }
+  slot.energy += energy;
+  slot.max = std::max(slot.max, max);
+  slot.last = std::max(slot.last, last);
+}
+
+std::size_t Activity::poll(std::span<TileActivity> out) {
+  std::size_t count = 0;
+  for (; polled_ < order_.size() && count < out.size(); ++polled_) {
+    const std::uint32_t index = order_[polled_];
+    Slot& slot = slots_[index];
+    out[count++] = {.tile = index / 2,
+                    .applied = index % 2 == 1,
+                    .energy = slot.energy,
+                    .max = slot.max,
+                    .last = PublishNumber(slot.last)};
+    slot = {};
+  }
+  if (polled_ == order_.size()) {
+    order_.clear();
+    polled_ = 0;
+  }
+  return count;
+}
+
+}  // namespace godwit::ledger
