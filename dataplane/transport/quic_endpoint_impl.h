@@ -61,6 +61,7 @@ class QuicEndpoint final : public Endpoint {
               const ngtcp2_pkt_hd& initial,
               std::span<const std::byte> datagram);
   void negotiate_version(Instant now, const port::Peer& from, const ngtcp2_version_cid& ids);
+  bool is_reset_for_us(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
   void reset_peer(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
   void reply(Instant now, const port::Peer& to, std::span<std::byte> packet);
   // The configured peer at that address, else one on that host, else null.

@@ -9,8 +9,11 @@
 namespace godwit::transport {
 namespace {
 
-// RFC 9000 section 10.3: a stateless reset has at least 21 bytes and is shorter than its cause.
-constexpr std::size_t kResetMin = 43;
+// RFC 9000 section 10.3: a stateless reset has at least 21 bytes, looks like any short packet, and
+// is shorter than its cause, so that two endpoints cannot answer each other for ever.
+constexpr std::size_t kResetMin =
+    NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN;
+constexpr std::size_t kResetMax = 42;
 // At most a hundred resets a second: enough for every peer, useless for reflection.
 constexpr Duration kResetSpacing = Duration::ms(10);
 
@@ -67,7 +70,9 @@ void QuicEndpoint::on_unmatched(Instant now,
   ++counters_.packets_unmatched;
   constexpr std::byte kLongHeader{0x80};
   if ((datagram.front() & kLongHeader) == std::byte{0}) {
-    reset_peer(now, from, datagram);
+    if (!is_reset_for_us(now, from, datagram)) {
+      reset_peer(now, from, datagram);
+    }
     return;
   }
   ngtcp2_pkt_hd initial{};
@@ -127,11 +132,23 @@ void QuicEndpoint::negotiate_version(Instant now,
   }
 }
 
+// A reset carries a random id: only the sessions with that peer can recognise its token.
+bool QuicEndpoint::is_reset_for_us(Instant now,
+                                   const port::Peer& from,
+                                   std::span<const std::byte> datagram) {
+  if (datagram.size() < kResetMin || datagram.size() > kResetMax) {
+    return false;
+  }
+  return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    return slot.session->remote() == from && slot.session->is_reset_by(now, datagram);
+  });
+}
+
 // Tells a peer that still speaks to a session from before our restart to forget it.
 void QuicEndpoint::reset_peer(Instant now,
                               const port::Peer& from,
                               std::span<const std::byte> datagram) {
-  if (datagram.size() < kResetMin || now < reset_next_) {
+  if (datagram.size() <= kResetMin || now < reset_next_) {
     return;
   }
   reset_next_ = now + kResetSpacing;
@@ -143,17 +160,18 @@ void QuicEndpoint::reset_peer(Instant now,
           token.data(), secret.data(), secret.size(), &id) != 0) {
     return;
   }
-  std::array<std::uint8_t, NGTCP2_MIN_STATELESS_RESET_RANDLEN + 8> noise{};
+  const std::size_t size = std::min(datagram.size() - 1, kResetMax);
+  std::array<std::uint8_t, kResetMax - NGTCP2_STATELESS_RESET_TOKENLEN> noise{};
   for (std::uint8_t& byte : noise) {
     byte = static_cast<std::uint8_t>(shared_.random.next() >> 56U);
   }
-  std::array<std::byte, kResetMin - 1> packet{};
+  std::array<std::byte, kResetMax> packet{};
   const ngtcp2_ssize written =
       ngtcp2_pkt_write_stateless_reset(reinterpret_cast<std::uint8_t*>(packet.data()),
                                        packet.size(),
                                        token.data(),
                                        noise.data(),
-                                       noise.size());
+                                       size - token.size());
   if (written > 0) {
     ++counters_.resets_sent;
     reply(now, from, std::span(packet).first(static_cast<std::size_t>(written)));

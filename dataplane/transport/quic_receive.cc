@@ -14,20 +14,24 @@ constexpr std::size_t kFirstBlock = BufferPool::kSizes[1];
 
 }  // namespace
 
-void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn) {
-  if (phase_ == Phase::kClosed) {
-    return;
-  }
+int QuicSession::read(Instant now, std::span<const std::byte> packet, std::uint8_t ecn) {
   now_ = now;
   const ngtcp2_path way = path();
   ngtcp2_pkt_info info{};
   info.ecn = ecn;
-  const int status = ngtcp2_conn_read_pkt(connection_,
-                                          &way,
-                                          &info,
-                                          reinterpret_cast<const std::uint8_t*>(packet.data()),
-                                          packet.size(),
-                                          static_cast<ngtcp2_tstamp>(now.ns()));
+  return ngtcp2_conn_read_pkt(connection_,
+                              &way,
+                              &info,
+                              reinterpret_cast<const std::uint8_t*>(packet.data()),
+                              packet.size(),
+                              static_cast<ngtcp2_tstamp>(now.ns()));
+}
+
+void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn) {
+  if (phase_ == Phase::kClosed) {
+    return;
+  }
+  const int status = read(now, packet, ecn);
   wants_turn_ = true;
   ++totals_.packets_received;
   totals_.bytes_received += packet.size();
@@ -37,6 +41,17 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
   }
   has_heard_ = true;
   last_heard_ = now;
+}
+
+bool QuicSession::is_reset_by(Instant now, std::span<const std::byte> packet) {
+  if (phase_ != Phase::kEstablished) {
+    return false;
+  }
+  const int status = read(now, packet, 0);
+  if (was_reset_) {
+    on_library_error(now, status);
+  }
+  return was_reset_;
 }
 
 int QuicSession::on_handshake_completed() {

@@ -80,6 +80,8 @@ class QuicSession final : public Session {
 
   // For the endpoint.
   void on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn);
+  // Ends the session when `packet` is a stateless reset of it.
+  bool is_reset_by(Instant now, std::span<const std::byte> packet);
   struct Built {
     std::size_t bytes = 0;
     std::size_t packets = 0;
@@ -141,6 +143,8 @@ class QuicSession final : public Session {
   void register_id(const ConnectionId& id);
   void forget_id(const ConnectionId& id);
   ngtcp2_path path() const;
+
+  int read(Instant now, std::span<const std::byte> packet, std::uint8_t ecn);
 
   // Receiving (quic_receive.cc). The int results are the library's: 0 or a callback failure.
   int on_handshake_completed();
