@@ -22,13 +22,14 @@ HttpEndpoint& HttpEndpoint::operator=(HttpEndpoint&&) noexcept = default;
 Result<HttpEndpoint> HttpEndpoint::start(const Collector& collector, std::uint16_t port) {
   try {
     auto server = std::make_unique<Server>();
-    // Two threads: a scraper and a person; a slow reader may hold one for two seconds at most.
+    // Two threads: a scraper and a person. An idle connection holds its thread, and our own end,
+    // for at most this timeout; a scraper that is cut off simply connects again.
     const std::vector<std::string> options = {"listening_ports",
                                               "127.0.0.1:" + std::to_string(port),
                                               "num_threads",
                                               "2",
                                               "request_timeout_ms",
-                                              "2000"};
+                                              "300"};
     server->exposer = std::make_unique<prometheus::Exposer>(options);
     server->exposer->RegisterCollectable(collector.collectable());
     const std::vector<int> ports = server->exposer->GetListeningPorts();
