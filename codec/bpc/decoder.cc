@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "codec/bpc/bit_passes.h"
+#include "codec/bpc/bit_reading.h"
 #include "codec/bpc/format.h"
 #include "codec/bpc/vector_kernels.h"
 #include "dataplane/base/assert.h"
@@ -42,7 +42,7 @@ Result<void> Decoder::decode(std::span<const std::byte> coded, std::span<std::in
   }
 
   const std::size_t subs = sub_blocks_of(out.size());
-  const BitPasses& passes = bit_passes();
+  const BitReading& reading = bit_reading();
   const std::uint8_t* at = b.code.data() + kHeaderBytes;
   const std::uint8_t* const end = b.code.data() + coded.size();
   b.maps.reset(out.size());
@@ -54,14 +54,14 @@ Result<void> Decoder::decode(std::span<const std::byte> coded, std::span<std::in
     const std::size_t cut = last ? static_cast<std::size_t>(extent->cut) : subs;
     PlaneBits& bits = b.planes[static_cast<std::size_t>(plane)];
     if (!refinement) {
-      at = passes.read_significance(b.maps, cut, b.strings, at, end);
+      at = reading.significance(b.maps, cut, b.strings, at, end);
       if (at == nullptr) {
         return fail(Code::kCorrupt, "bpc: significance of plane {} is malformed", plane);
       }
       std::copy_n(b.maps.fresh.begin(), cut * kSubWords, bits.begin());
       std::fill(bits.begin() + static_cast<std::ptrdiff_t>(cut * kSubWords), bits.end(), 0);
     } else {
-      at = passes.read_refinement(b.maps, cut, at, end);
+      at = reading.refinement(b.maps, cut, at, end);
       if (at == nullptr) {
         return fail(Code::kCorrupt, "bpc: refinement of plane {} is malformed", plane);
       }
@@ -70,7 +70,7 @@ Result<void> Decoder::decode(std::span<const std::byte> coded, std::span<std::in
       }
     }
     if (last || refinement || segment == 0) {
-      passes.settle(b.maps, !refinement ? cut : subs);
+      b.maps.settle(refinement ? subs : cut);
     }
   }
   if (at != end) {

@@ -77,7 +77,7 @@ void Encoder::extract(int plane) {
       extract_plane(&b.magnitudes[word * kWordBits], words, plane, &b.maps.bits[word]);
     }
   }
-  bit_passes().mark_fresh(b.maps, 0, subs);
+  bit_writing().mark_fresh(b.maps, 0, subs);
 }
 
 // How many sub-blocks of the current plane's significance go into `room` bytes, by estimate.
@@ -135,7 +135,7 @@ std::uint8_t* Encoder::write_significance(std::uint8_t* out, std::uint8_t* end) 
   const auto room = static_cast<std::size_t>(end - out);
   std::size_t cut = std::max(least, fitting_cut(room));
   for (int attempt = 0;; ++attempt) {
-    std::uint8_t* const stop = bit_passes().write_significance(b.maps, cut, b.strings, out);
+    std::uint8_t* const stop = bit_writing().significance(b.maps, cut, b.strings, out);
     if (stop <= end) {
       extent_.cut = static_cast<int>(cut);
       return stop;
@@ -165,7 +165,7 @@ std::uint8_t* Encoder::write_refinement(std::uint8_t* out, std::uint8_t* end) {
     return nullptr;
   }
   extent_.cut = static_cast<int>(cut);
-  return bit_passes().write_refinement(maps, cut, out);
+  return bit_writing().refinement(maps, cut, out);
 }
 
 // All segments that fit before `end`, down to `last_plane`; sets the extent. Null if none fits.
@@ -203,7 +203,7 @@ std::uint8_t* Encoder::write_planes(int last_plane, std::uint8_t* end) {
         break;
       }
     }
-    bit_passes().settle(b.maps, subs);
+    b.maps.settle(subs);
     complete_ = plane == last_plane;
   }
   extent_.cut = cut;
