@@ -1,0 +1,101 @@
+// A UDP socket with our settings, and the control messages for trains (GSO, GRO), for both engines.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <sys/socket.h>
+
+#include "dataplane/base/result.h"
+#include "dataplane/port/port.h"
+#include "dataplane/port/udp.h"
+
+namespace godwit::port {
+
+// A file descriptor with an owner.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  Descriptor(Descriptor&& other) noexcept;
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+// Room for the control messages of one datagram in either direction.
+inline constexpr std::size_t kControlRoom = 64;
+// The kernel refuses larger trains: 65,535 bytes of IP packet, UDP_MAX_SEGMENTS of older kernels.
+inline constexpr std::size_t kTrainBytesMax = 65'000;
+inline constexpr std::size_t kTrainSegmentsMax = 64;
+// A GRO train is at most one IP packet's worth.
+inline constexpr std::size_t kReceiveBytesMax = 65'536;
+
+// One outgoing message with everything it points to; must not move while the kernel uses it.
+struct OutgoingMessage {
+  msghdr header{};
+  iovec vector{};
+  sockaddr_storage address{};
+  alignas(cmsghdr) std::array<std::byte, kControlRoom> control{};
+};
+
+class UdpSocket {
+ public:
+  // Opened, bound, not blocking, DF set, GRO on, buffers enlarged. Logs when the kernel granted
+  // less than half of the buffers.
+  static Result<UdpSocket> open(const UdpOptions& options);
+
+  int descriptor() const { return descriptor_.get(); }
+  const Peer& local() const { return local_; }
+  Capabilities capabilities(const char* name) const;
+
+  // Points `message` at `train`; segmentation by the kernel when it has several datagrams.
+  void prepare(const Train& train, OutgoingMessage& message) const;
+  // Sends datagram by datagram, for devices whose driver refuses segmentation (EIO, EINVAL).
+  // Returns 0 or an errno.
+  int send_singly(const Train& train) const;
+
+ private:
+  Descriptor descriptor_;
+  Peer local_;
+};
+
+// The train that a received message is. nullopt: no address, cut short, or empty.
+std::optional<Train> received_train(const void* name,
+                                    socklen_t name_bytes,
+                                    std::span<std::byte> payload,
+                                    int flags,
+                                    std::uint16_t segment_bytes);
+// The segment size in a control message of type UDP_GRO; 0 for others.
+std::uint16_t gro_segment(const cmsghdr& message);
+
+inline bool is_busy(int error) {
+  return error == EAGAIN || error == ENOBUFS;
+}
+inline std::size_t packets_of(const Train& train) {
+  return (train.bytes.size() + train.segment_bytes - 1) / train.segment_bytes;
+}
+
+// A memory block for received trains, split into `count` buffers of `stride` bytes.
+class ReceiveMemory {
+ public:
+  ReceiveMemory(std::size_t count, std::size_t stride);
+  std::byte* at(std::size_t index) { return bytes_.get() + index * stride_; }
+  // The buffer that holds `place`, which must lie inside.
+  std::size_t index_of(const std::byte* place) const;
+  std::size_t count() const { return count_; }
+  std::size_t stride() const { return stride_; }
+
+ private:
+  std::size_t count_;
+  std::size_t stride_;
+  std::unique_ptr<std::byte[]> bytes_;
+};
+
+}  // namespace godwit::port

@@ -1,0 +1,255 @@
+// The kernel's sockets on loopback, by both engines: the same promises for both.
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "dataplane/base/system_time.h"
+#include "dataplane/port/udp.h"
+
+namespace godwit::port {
+namespace {
+
+struct Case {
+  UdpEngine engine;
+  const char* address;
+};
+
+class UdpPort : public ::testing::TestWithParam<Case> {
+ protected:
+  std::unique_ptr<Port> open(unsigned buffers = 64) {
+    auto port = make_udp_port({.local = Peer::parse(GetParam().address).value(),
+                               .engine = GetParam().engine,
+                               .socket_buffer_bytes = 1 << 20,
+                               .receive_buffers = buffers});
+    if (!port && port.error().code == Code::kUnsupported) {
+      return nullptr;
+    }
+    EXPECT_TRUE(port.has_value()) << port.error().message;
+    return std::move(*port);
+  }
+  void SetUp() override {
+    a_ = open();
+    b_ = open();
+    if (!a_ || !b_) {
+      GTEST_SKIP() << "this kernel has no io_uring for us";
+    }
+  }
+
+  static std::vector<std::byte> pattern(std::size_t size, unsigned seed) {
+    std::vector<std::byte> bytes(size);
+    for (std::size_t at = 0; at < size; ++at) {
+      bytes[at] = static_cast<std::byte>(at * 31 + at / 255 + seed);
+    }
+    return bytes;
+  }
+
+  // Everything that arrives within a second or until `bytes` have come, end to end.
+  static std::vector<std::byte> collect(Port& port, std::size_t bytes, std::size_t* trains) {
+    std::vector<std::byte> all;
+    std::array<Train, 8> out{};
+    const Instant end = system_now() + Duration::ms(1000);
+    while (all.size() < bytes && system_now() < end) {
+      const std::size_t count = port.receive(system_now(), out);
+      for (std::size_t index = 0; index < count; ++index) {
+        all.insert(all.end(), out[index].bytes.begin(), out[index].bytes.end());
+      }
+      *trains += count;
+      port.release({out.data(), count});
+      if (count == 0) {
+        port.wait(Duration::ms(20));
+      }
+    }
+    return all;
+  }
+
+  // A sleep may end early now and then (a signal, the end of another ring), but not again and
+  // again: that would be a busy loop.
+  static bool sleeps_for(Port& port, Duration time) {
+    const Instant end = system_now() + time;
+    int naps = 0;
+    while (system_now() < end && naps < 10) {
+      port.wait(end - system_now());
+      ++naps;
+    }
+    return system_now() >= end;
+  }
+
+  std::unique_ptr<Port> a_;
+  std::unique_ptr<Port> b_;
+};
+
+TEST_P(UdpPort, BindsAPortOfTheSystemsChoice) {
+  EXPECT_NE(a_->local().udp_port(), 0);
+  EXPECT_NE(a_->local(), b_->local());
+  EXPECT_TRUE(a_->capabilities().can_wait);
+  EXPECT_STREQ(a_->capabilities().name,
+               GetParam().engine == UdpEngine::kUring ? "io_uring" : "epoll");
+}
+
+TEST_P(UdpPort, CarriesATrainWholeAndInFewPieces) {
+  auto bytes = pattern(40 * 1452 + 700, 1);
+  const Train train{.peer = b_->local(), .segment_bytes = 1452, .bytes = bytes, .ecn = 0};
+  ASSERT_EQ(a_->transmit(system_now(), {&train, 1}), 1U);
+  std::size_t trains = 0;
+  EXPECT_EQ(collect(*b_, bytes.size(), &trains), bytes);
+  // GRO keeps a GSO train together on loopback.
+  EXPECT_LE(trains, 4U);
+  EXPECT_EQ(a_->counters().packets_sent, 41U);
+  EXPECT_EQ(b_->counters().packets_received, 41U);
+  EXPECT_EQ(b_->counters().bytes_received, bytes.size());
+}
+
+TEST_P(UdpPort, TellsTheSegmentSizeAndTheSource) {
+  auto bytes = pattern(3 * 1200, 2);
+  const Train train{.peer = b_->local(), .segment_bytes = 1200, .bytes = bytes, .ecn = 0};
+  a_->transmit(system_now(), {&train, 1});
+  std::array<Train, 4> out{};
+  std::size_t count = 0;
+  for (int attempt = 0; attempt < 50 && count == 0; ++attempt) {
+    b_->wait(Duration::ms(20));
+    count = b_->receive(system_now(), out);
+  }
+  ASSERT_GE(count, 1U);
+  EXPECT_EQ(out[0].peer, a_->local());
+  EXPECT_EQ(out[0].segment_bytes, 1200);
+  b_->release({out.data(), count});
+}
+
+TEST_P(UdpPort, ReusesItsBuffersForEver) {
+  auto small = open(4);
+  std::size_t trains = 0;
+  for (unsigned round = 0; round < 100; ++round) {
+    auto bytes = pattern(1200, round);
+    const Train train{.peer = small->local(), .segment_bytes = 1200, .bytes = bytes, .ecn = 0};
+    ASSERT_EQ(a_->transmit(system_now(), {&train, 1}), 1U);
+    ASSERT_EQ(collect(*small, bytes.size(), &trains), bytes);
+  }
+  EXPECT_EQ(small->counters().trains_received, 100U);
+}
+
+TEST_P(UdpPort, KeepsGoingAfterItsBuffersRanOut) {
+  auto small = open(2);
+  auto bytes = pattern(1000, 3);
+  const Train train{.peer = small->local(), .segment_bytes = 1000, .bytes = bytes, .ecn = 0};
+  std::array<Train, 8> held{};
+  std::size_t count = 0;
+  for (int sent = 0; sent < 6; ++sent) {
+    a_->transmit(system_now(), {&train, 1});
+    small->wait(Duration::ms(10));
+    count += small->receive(system_now(), std::span(held).subspan(count));
+  }
+  EXPECT_EQ(count, 2U);
+  EXPECT_GE(small->counters().receive_starved, 1U);
+  small->release({held.data(), count});
+  std::size_t trains = 0;
+  EXPECT_EQ(collect(*small, 4 * bytes.size(), &trains).size(), 4 * bytes.size());
+}
+
+TEST_P(UdpPort, SendsManyTrainsInOneCall) {
+  auto bytes = pattern(1200, 4);
+  const std::vector<Train> trains(
+      100, Train{.peer = b_->local(), .segment_bytes = 1200, .bytes = bytes, .ecn = 0});
+  EXPECT_EQ(a_->transmit(system_now(), trains), 100U);
+  std::size_t received = 0;
+  EXPECT_EQ(collect(*b_, 100 * bytes.size(), &received).size(), 100 * bytes.size());
+}
+
+TEST_P(UdpPort, CountsWhatTheKernelRefuses) {
+  auto bytes = pattern(100, 5);
+  // Port 0 is no destination.
+  const Train train{
+      .peer = b_->local().with_port(0), .segment_bytes = 100, .bytes = bytes, .ecn = 0};
+  EXPECT_EQ(a_->transmit(system_now(), {&train, 1}), 1U);
+  EXPECT_EQ(a_->counters().send_errors, 1U);
+}
+
+TEST_P(UdpPort, SleepsUntilTheTimeIsUp) {
+  EXPECT_TRUE(sleeps_for(*a_, Duration::ms(50)));
+}
+
+TEST_P(UdpPort, ADatagramEndsTheSleep) {
+  auto bytes = pattern(100, 6);
+  const Train train{.peer = a_->local(), .segment_bytes = 100, .bytes = bytes, .ecn = 0};
+  std::thread sender([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    b_->transmit(system_now(), {&train, 1});
+  });
+  const Instant before = system_now();
+  a_->wait(Duration::ms(5000));
+  EXPECT_LE(system_now() - before, Duration::ms(2000));
+  sender.join();
+}
+
+TEST_P(UdpPort, AnotherThreadEndsTheSleepByWake) {
+  std::thread waker([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    a_->wake();
+  });
+  const Instant before = system_now();
+  a_->wait(Duration::ms(5000));
+  EXPECT_LE(system_now() - before, Duration::ms(2000));
+  waker.join();
+  // The wake is used up: the next sleep lasts.
+  EXPECT_TRUE(sleeps_for(*a_, Duration::ms(30)));
+}
+
+TEST_P(UdpPort, AWatchedDescriptorEndsEverySleepWhileItIsReadable) {
+  const int event = ::eventfd(0, EFD_NONBLOCK);
+  a_->watch(event);
+  const std::uint64_t one = 1;
+  ASSERT_EQ(::write(event, &one, sizeof(one)), 8);
+  for (int round = 0; round < 3; ++round) {
+    const Instant before = system_now();
+    a_->wait(Duration::ms(3000));
+    EXPECT_LE(system_now() - before, Duration::ms(1500));
+  }
+  std::uint64_t value = 0;
+  ASSERT_EQ(::read(event, &value, sizeof(value)), 8);
+  EXPECT_TRUE(sleeps_for(*a_, Duration::ms(40)));
+  a_->unwatch(event);
+  ::close(event);
+  EXPECT_TRUE(sleeps_for(*a_, Duration::ms(30)));
+}
+
+TEST_P(UdpPort, FreesItsAddressWhenItDies) {
+  const Peer address = a_->local();
+  a_->wait(Duration::ms(5));
+  a_.reset();
+  auto again = make_udp_port({.local = address, .engine = GetParam().engine});
+  EXPECT_TRUE(again.has_value()) << (again ? "" : again.error().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines,
+                         UdpPort,
+                         ::testing::Values(Case{UdpEngine::kUring, "127.0.0.1:0"},
+                                           Case{UdpEngine::kEpoll, "127.0.0.1:0"},
+                                           Case{UdpEngine::kUring, "[::1]:0"},
+                                           Case{UdpEngine::kEpoll, "[::1]:0"}));
+
+TEST(MakeUdpPort, TakesEpollWhenTheEnvironmentSaysSo) {
+  ::setenv("GODWIT_PORT_ENGINE", "epoll", 1);
+  auto port = make_udp_port({.local = Peer::parse("127.0.0.1:0").value()});
+  ::unsetenv("GODWIT_PORT_ENGINE");
+  ASSERT_TRUE(port.has_value());
+  EXPECT_STREQ((*port)->capabilities().name, "epoll");
+}
+
+TEST(MakeUdpPort, NamesTheAddressThatIsTaken) {
+  auto first = make_udp_port({.local = Peer::parse("127.0.0.1:0").value()});
+  ASSERT_TRUE(first.has_value());
+  const auto second = make_udp_port({.local = (*first)->local()});
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code, Code::kIo);
+  EXPECT_NE(second.error().message.find((*first)->local().format()), std::string::npos);
+}
+
+}  // namespace
+}  // namespace godwit::port
