@@ -115,6 +115,7 @@ TEST(CellsDeathTest, RefuseWhatTheCatalogueDoesNotSay) {
 TEST(Cells, MayBeReadWhileTheWorkerWritesAndRegisters) {
   Cells cells;
   std::atomic<bool> stop{false};
+  std::atomic<int> passes{0};
   std::thread reader([&] {
     std::size_t before = 0;
     while (!stop.load()) {
@@ -127,12 +128,20 @@ TEST(Cells, MayBeReadWhileTheWorkerWritesAndRegisters) {
       ASSERT_GE(series, before);
       ASSERT_LE(sum, 2'000'000U);
       before = series;
+      passes.fetch_add(1);
     }
   });
+  while (passes.load() == 0) {
+    std::this_thread::yield();
+  }
   for (int i = 0; i < 2'000; ++i) {
     const Counter counter = cells.counter(Metric::kTopicPublishes, {std::to_string(i)});
     for (int j = 0; j < 100; ++j) {
       counter.add();
+    }
+    const int seen = passes.load();
+    while (i % 200 == 0 && passes.load() == seen) {
+      std::this_thread::yield();  // The reader passes between registrations, too.
     }
   }
   stop.store(true);

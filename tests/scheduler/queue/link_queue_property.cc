@@ -180,16 +180,30 @@ RC_GTEST_PROP(LinkQueueProperty,
               MeetsFeasibleDeadlinesWhateverElseIsPending,
               (std::uint64_t seed)) {
   Random random(seed);
-  LinkQueue queue;
   Instant now = Instant::from_ns(0);
   const LinkView link{.rate = BitRate::mbps(8), .quantum = Bytes::kib(64)};  // 1 byte per µs.
   constexpr std::uint32_t kElements = 512;  // At most 4,160 bytes raw.
-  const Duration visit = link.rate.time_for(DepthPlanner::raw_size(kElements));
+  // Every visit takes the whole tile, so that the time of each is known.
+  const Bytes whole = DepthPlanner::raw_size(kElements);
+  const Duration visit = link.rate.time_for(whole);
+  LinkQueue queue({.age_cap = Duration::ms(100'000), .depth = {.bytes_min = whole}});
   const auto count = static_cast<std::uint32_t>(1 + random.below(30));
+  // Feasible at 0.6 of the rate, in groups that share the deadline of their last tile: a queue
+  // that looks only at the first deadline starts such a group too late.
+  std::vector<Instant> deadlines(count);
   Instant deadline = now + Duration::ms(20);
-  for (std::uint32_t tile = 0; tile < count; ++tile) {
+  for (Instant& each : deadlines) {
     deadline += visit * 5 / 3 + Duration::us(static_cast<std::int64_t>(random.below(9'000)));
-    queue.on_merge(now, {1, tile}, {.energy = 1, .elements = kElements, .deadline = deadline});
+    each = deadline;
+  }
+  for (std::size_t tile = count - 1; tile-- > 0;) {
+    deadlines[tile] = random.chance(0.8) ? deadlines[tile + 1] : deadlines[tile];
+  }
+  for (std::uint32_t tile = 0; tile < count; ++tile) {
+    queue.on_merge(
+        now, {1, tile}, {.energy = 1, .elements = kElements, .deadline = deadlines[tile]});
+  }
+  for (std::uint32_t tile = 0; tile < 10 * count; ++tile) {
     queue.on_merge(now, {2, tile}, {.energy = 1e9, .elements = kElements});
   }
   std::uint32_t next_tile = 0;
