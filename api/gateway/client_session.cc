@@ -1,0 +1,510 @@
+#include "api/gateway/client_session.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+#include "codec/kernels.h"
+#include "dataplane/base/crash_point.h"
+#include "dataplane/base/log.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Records of one client per turn: about 2 MiB, so that clients and links take turns.
+constexpr int kRecordsPerTurn = 8;
+// Answers that wait for a client who does not read; beyond it the client is ended. Chosen.
+constexpr std::size_t kOutboxMax = 65536;
+
+Code refusal_code(const Error& error) {
+  return error.code == Code::kOk ? Code::kRefused : error.code;
+}
+
+}  // namespace
+
+bool ClientSession::on_turn(Instant now) {
+  while (!outbox_.empty() && outbox_.front()(channel_)) {
+    outbox_.pop_front();
+  }
+  if (outbox_.size() > kOutboxMax) {
+    channel_.break_with("the client does not read its answers");
+  }
+  bool more = !finished_ && take_records(now);
+  for (const auto& subscription : subscriptions_) {
+    more = subscription->pump(channel_, ring_bytes_) || more;
+  }
+  tell_coverage();
+  release_clock_replies();
+  return more;
+}
+
+bool ClientSession::take_records(Instant now) {
+  for (int i = 0; i < kRecordsPerTurn; ++i) {
+    if (!stalled_) {
+      stalled_ = channel_.receive();
+    }
+    if (!stalled_) {
+      return false;
+    }
+    switch (take(now, *stalled_)) {
+      case Taken::kDone:
+        stalled_.reset();
+        break;
+      case Taken::kStalled:
+        return false;
+      case Taken::kBroken:
+        stalled_.reset();
+        finished_ = true;
+        ++core_.counters.clients_refused;
+        return false;
+    }
+  }
+  return true;
+}
+
+ClientSession::Taken ClientSession::take(Instant now, const local::RecordView& view) {
+  const auto record = local::decode_client_record(view);
+  if (!record) {
+    return break_with(record.error().code, record.error().message);
+  }
+  if (!greeted_ && !std::holds_alternative<local::Hello>(*record)) {
+    return break_with(Code::kInvalid, "the first record must be Hello");
+  }
+  return std::visit([&](const auto& one) { return on(now, one); }, *record);
+}
+
+ClientSession::Taken ClientSession::break_with(Code code, std::string text) {
+  log::warn("client {} is closed: {}", hello_.client_name, text);
+  static_cast<void>(local::send(channel_, local::ErrorRecord{code, text}));
+  channel_.break_with(std::move(text));
+  return Taken::kBroken;
+}
+
+ClientSession::Declared* ClientSession::find(local::TopicHandle handle) {
+  const auto at = declared_.find(handle);
+  return at == declared_.end() || at->second.topic == nullptr ? nullptr : &at->second;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Hello& record) {
+  if (greeted_) {
+    return break_with(Code::kInvalid, "Hello came twice");
+  }
+  if (record.version_min > local::kVersionMax || record.version_max < local::kVersionMin) {
+    return break_with(Code::kUnsupported,
+                      fmt::format("no common version of the local channel: the client speaks {} to "
+                                  "{}, the gateway {} to {}",
+                                  record.version_min,
+                                  record.version_max,
+                                  local::kVersionMin,
+                                  local::kVersionMax));
+  }
+  greeted_ = true;
+  hello_ = record;
+  local::Welcome welcome;
+  welcome.version = std::min(record.version_max, local::kVersionMax);
+  welcome.gateway = core_.incarnation;
+  welcome.site = core_.config.site;
+  for (const auto& site : core_.config.sites) {
+    welcome.sites.push_back(site.name);
+  }
+  reply(std::move(welcome));
+  return Taken::kDone;
+}
+
+Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& record) {
+  auto spec = make_spec(record, core_.config);
+  if (!spec) {
+    return Failure(spec.error());
+  }
+  if (Topic* known = core_.find_topic(spec->id)) {
+    if (auto same = known->check_same(*spec); !same) {
+      return Failure(same.error());
+    }
+    return known;
+  }
+  auto opened = Topic::open(*spec,
+                            core_.config,
+                            core_.store,
+                            core_.incarnation,
+                            core_.config.memory - Bytes(core_.memory_used()),
+                            core_.coder);
+  if (!opened) {
+    return Failure(opened.error());
+  }
+  Topic* topic = core_.topics.emplace(spec->id, std::move(*opened)).first->second.get();
+  log::info("topic {} is declared: {} elements", spec->name, spec->element_count);
+  if (topic->seed_complete()) {
+    exchange_.announce(now, *topic);
+  }
+  return topic;
+}
+
+ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record) {
+  const Result<Topic*> topic = open_topic(now, record);
+  local::Declared answer;
+  answer.handle = record.handle;
+  if (topic) {
+    declared_[record.handle].topic = *topic;
+    answer.seed_wanted = !(*topic)->seed_complete();
+    answer.memory_bound = (*topic)->ledger().bytes_bound();
+  } else {
+    answer.code = refusal_code(topic.error());
+    answer.error = topic.error().message;
+    log::warn("client {}: {}", hello_.client_name, answer.error);
+  }
+  reply(std::move(answer));
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant now, const local::SeedChunk& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "SeedChunk of a topic that is not declared");
+  }
+  Topic& topic = *declared->topic;
+  const bool before = topic.seed_complete();
+  const auto written = topic.write_seed(core_.store, record.first, record.values);
+  if (!written) {
+    return written.error().code == Code::kFull
+               ? Taken::kStalled
+               : break_with(written.error().code, written.error().message);
+  }
+  if (!before && topic.seed_complete()) {
+    exchange_.announce(now, topic);
+  }
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegin& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "PublishBegin of a topic that is not declared");
+  }
+  Topic& topic = *declared->topic;
+  ledger::Ledger& ledger = topic.ledger();
+  if (!declared->inbox) {
+    const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation);
+    if (!inbox) {
+      return break_with(inbox.error().code, inbox.error().message);
+    }
+    declared->inbox = *inbox;
+  }
+  declared->publishing = {.number = record.number, .skipping = false};
+  if (record.count == 0 || record.first >= topic.spec().element_count ||
+      record.count > topic.spec().element_count - record.first) {
+    return refuse_publish(*declared,
+                          record.topic,
+                          {Code::kInvalid, "the range is not within the topic"},
+                          local::kNoElement);
+  }
+  const auto begun = ledger.begin_publish(*declared->inbox,
+                                          {.number = record.number,
+                                           .step = record.step.value_or(0),
+                                           .first = record.first,
+                                           .count = record.count});
+  if (!begun) {
+    return begun.error().code == Code::kFull
+               ? Taken::kStalled
+               : refuse_publish(*declared, record.topic, begun.error(), local::kNoElement);
+  }
+  switch (*begun) {
+    case ledger::Begin::kFresh:
+      break;
+    case ledger::Begin::kBusy:
+      return Taken::kStalled;
+    case ledger::Begin::kDuplicate:
+      // The same number was committed before: it is safe, the client missed the answer.
+      declared->publishing.skipping = true;
+      reply(local::Safe{
+          record.topic, record.number, ledger.inbox(*declared->inbox).last_publish.value()});
+      break;
+    case ledger::Begin::kDuplicateStep:
+      declared->publishing.skipping = true;
+      ++topic.duplicates;
+      reply(local::Duplicate{record.topic, record.number});
+      break;
+  }
+  if (GODWIT_MUTANT(kSafeBeforeCommit) && !declared->publishing.skipping) {
+    reply(local::Safe{record.topic, record.number, ledger.last_publish().value()});
+    GODWIT_CRASH_POINT();
+  }
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
+                                                   local::TopicHandle handle,
+                                                   const Error& error,
+                                                   std::uint64_t element) {
+  declared.publishing.skipping = true;
+  ++declared.topic->refused;
+  local::Refused refused;
+  refused.topic = handle;
+  refused.number = declared.publishing.number;
+  refused.code = refusal_code(error);
+  refused.element = element;
+  refused.text = error.message;
+  log::warn("topic {}: a publish of {} is refused: {}",
+            declared.topic->spec().name,
+            hello_.client_name,
+            error.message);
+  reply(std::move(refused));
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr || record.number != declared->publishing.number) {
+    return break_with(Code::kInvalid, "PublishData without its PublishBegin");
+  }
+  if (declared->publishing.skipping) {
+    return Taken::kDone;
+  }
+  Topic& topic = *declared->topic;
+  ledger::Ledger& ledger = topic.ledger();
+  std::span<const std::int64_t> values = record.fixed;
+  if (!record.values.empty()) {
+    fixed_.resize(record.values.size());
+    const auto converted = codec::to_fixed(record.values,
+                                           static_cast<int>(topic.spec().fraction_bits),
+                                           ledger.shape().magnitude_max(),
+                                           fixed_);
+    if (!converted.ok()) {
+      ledger.abandon_publish(*declared->inbox);
+      const std::uint64_t element = record.first + converted.rejected->index;
+      return refuse_publish(
+          *declared,
+          record.topic,
+          {Code::kInvalid,
+           fmt::format("element {} is {}: not finite, or beyond the range of the topic",
+                       element,
+                       converted.rejected->value)},
+          element);
+    }
+    values = fixed_;
+  }
+  const auto staged = ledger.stage(*declared->inbox, record.first, values);
+  if (!staged) {
+    if (staged.error().code == Code::kFull) {
+      return Taken::kStalled;
+    }
+    ledger.abandon_publish(*declared->inbox);
+    return refuse_publish(*declared, record.topic, staged.error(), record.first);
+  }
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishCommit& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr || record.number != declared->publishing.number) {
+    return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
+  }
+  if (declared->publishing.skipping) {
+    return Taken::kDone;
+  }
+  const auto number = declared->topic->ledger().commit_publish(*declared->inbox);
+  if (!number) {
+    return number.error().code == Code::kFull
+               ? Taken::kStalled
+               : refuse_publish(*declared, record.topic, number.error(), local::kNoElement);
+  }
+  ++declared->topic->publishes;
+  declared->publishing.skipping = true;
+  reply(local::Safe{record.topic, record.number, number->value()});
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "Subscribe to a topic that is not declared");
+  }
+  Topic& topic = *declared->topic;
+  ledger::Ledger& ledger = topic.ledger();
+  // Unique per topic and site: a publisher's number mixed with the subscriber's in its process.
+  const std::uint64_t identity =
+      hello_.publisher.value() ^ std::rotl(record.subscriber.value() * 0x9e3779b97f4a7c15U, 31);
+  std::uint64_t frontier = 0;
+  bool resumed = false;
+  if (record.from == ledger.incarnation()) {
+    for (const auto index : ledger.lanes()) {
+      const auto info = ledger.lane(index);
+      resumed =
+          resumed || (info.key.kind == ledger::LaneKind::kSubscriber && info.key.to == identity &&
+                      info.key.to_incarnation == record.incarnation);
+    }
+    frontier = resumed && !record.resume.empty() ? record.resume.front().frontier : 0;
+  }
+  const auto lane = ledger.open_lane({ledger::LaneKind::kSubscriber, identity, record.incarnation},
+                                     {.own_publisher = hello_.publisher});
+  if (!lane) {
+    return break_with(lane.error().code, lane.error().message);
+  }
+  if (frontier >= ledger.lane(*lane).next_k) {
+    return break_with(Code::kCorrupt, "Subscribe: it resumes beyond what was sent");
+  }
+  reply(local::Subscribed{record.topic, ledger.incarnation(), resumed});
+  subscriptions_.push_back(
+      std::make_unique<Subscription>(core_, topic, record.topic, *lane, frontier));
+  if (frontier > 0) {
+    static_cast<void>(subscriptions_.back()->on_receipt(frontier));
+  }
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Receipt& record) {
+  for (const auto& subscription : subscriptions_) {
+    if (subscription->handle() == record.topic) {
+      const auto taken = subscription->on_receipt(record.frontier);
+      return taken ? Taken::kDone : break_with(taken.error().code, taken.error().message);
+    }
+  }
+  return break_with(Code::kInvalid, "Receipt without a subscription");
+}
+
+void ClientSession::set_clock(Topic& topic, std::uint64_t clock) {
+  topic.tickers[this] = std::max(topic.tickers[this], clock);
+  const auto least = std::min_element(
+      topic.tickers.begin(), topic.tickers.end(), [](const auto& a, const auto& b) {
+        return a.second < b.second;
+      });
+  if (least->second > topic.clock) {
+    topic.clock = least->second;
+    topic.clock_number = topic.ledger().last_publish().value();
+    exchange_.on_own_clock(topic);
+  }
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Tick& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "Tick of a topic that is not declared");
+  }
+  set_clock(*declared->topic, record.clock);
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant now, const local::WaitClock& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "WaitClock of a topic that is not declared");
+  }
+  const TopicId topic = declared->topic->spec().id;
+  const auto id = core_.waits.add_wait(now, topic, record.min_clock, now + record.deadline);
+  if (!id) {
+    return break_with(Code::kFull, "too many waits for clocks at this gateway");
+  }
+  waits_[*id] = {record.request, topic};
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::WatchCoverage& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "WatchCoverage of a topic that is not declared");
+  }
+  declared->watches_coverage = true;
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Goodbye& /*record*/) {
+  said_goodbye_ = true;
+  return Taken::kDone;
+}
+
+bool ClientSession::on_wait_done(const scheduler::StalenessWaits::Done& done) {
+  const auto at = waits_.find(done.id);
+  if (at == waits_.end()) {
+    return false;
+  }
+  ClockReply waiting;
+  waiting.reply.request = at->second.first;
+  waiting.topic = at->second.second;
+  for (const SiteId site : done.missing) {
+    const SiteConfig* known = core_.config.find_site(site);
+    waiting.reply.missing.push_back(known != nullptr ? known->name : "unknown");
+  }
+  if (done.outcome == scheduler::WaitOutcome::kOk) {
+    waiting.number = core_.find_topic(waiting.topic)->ledger().last_publish().value();
+  }
+  waits_.erase(at);
+  clock_replies_.push_back(std::move(waiting));
+  return true;
+}
+
+void ClientSession::release_clock_replies() {
+  std::erase_if(clock_replies_, [&](const ClockReply& waiting) {
+    const bool delivered =
+        waiting.number == 0 ||
+        std::all_of(subscriptions_.begin(), subscriptions_.end(), [&](const auto& subscription) {
+          return subscription->topic().spec().id != waiting.topic ||
+                 subscription->delivered(waiting.number);
+        });
+    if (delivered) {
+      reply(waiting.reply);
+    }
+    return delivered;
+  });
+}
+
+void ClientSession::tell_coverage() {
+  for (auto& [handle, declared] : declared_) {
+    if (declared.topic == nullptr || !declared.watches_coverage) {
+      continue;
+    }
+    for (const auto& [site, lanes] : declared.topic->peers()) {
+      std::uint64_t& told = declared.covered_told[site];
+      if (lanes.covered > told) {
+        told = lanes.covered;
+        reply(local::Covered{handle, site, told});
+      }
+    }
+  }
+}
+
+void ClientSession::on_changed(const Topic& topic, std::uint32_t tile) {
+  for (const auto& subscription : subscriptions_) {
+    if (&subscription->topic() == &topic) {
+      subscription->on_changed(tile);
+    }
+  }
+}
+
+void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& lanes) const {
+  for (const auto& subscription : subscriptions_) {
+    if (&subscription->topic() == &topic) {
+      lanes.insert(subscription->lane());
+    }
+  }
+}
+
+bool ClientSession::drain(Instant now) {
+  if (!finished_ && !channel_.broken() && (take_records(now) || stalled_)) {
+    return false;
+  }
+  for (const auto& subscription : subscriptions_) {
+    subscription->topic().ledger().close_lane(subscription->lane());
+  }
+  subscriptions_.clear();
+  for (auto& [handle, declared] : declared_) {
+    if (declared.topic == nullptr) {
+      continue;
+    }
+    declared.topic->tickers.erase(this);
+    if (declared.inbox) {
+      declared.topic->ledger().abandon_publish(*declared.inbox);
+      if (hello_.client_name.empty() || said_goodbye_) {
+        declared.topic->ledger().close_inbox(*declared.inbox);
+      }
+    }
+  }
+  for (const auto& [id, wait] : waits_) {
+    core_.waits.cancel(id);
+  }
+  finished_ = true;
+  return true;
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,127 @@
+// One client of this gateway: its records in, its answers and deliveries out.
+//
+// A record that breaks the format breaks the channel; one that asks for something impossible is
+// answered with a reason. A publish that cannot be taken now (its predecessor is still merging, or
+// storage is full) stalls this client's ring and nobody else's: back-pressure, never loss.
+//
+// Thread: the worker.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/gateway/core.h"
+#include "api/gateway/exchange.h"
+#include "api/gateway/subscription.h"
+#include "api/local/channel.h"
+#include "api/local/records.h"
+
+namespace godwit::gateway {
+
+class ClientSession {
+ public:
+  ClientSession(Core& core, Exchange& exchange, local::Channel& channel, std::size_t ring_bytes)
+      : core_(core), exchange_(exchange), channel_(channel), ring_bytes_(ring_bytes) {}
+
+  // Takes records, sends answers and deliveries; true when there is more to do at once.
+  bool on_turn(Instant now);
+  // The client has gone: takes what is complete in its ring, then closes its lanes. False: call it
+  // again, something cannot be taken yet.
+  bool drain(Instant now);
+  // A tile of a topic changed.
+  void on_changed(const Topic& topic, std::uint32_t tile);
+
+  const std::string& name() const { return hello_.client_name; }
+  bool finished() const { return finished_; }
+  std::size_t subscriptions() const { return subscriptions_.size(); }
+  // Adds the lanes of this client's subscriptions to the topic.
+  void list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& lanes) const;
+  // A waited-for clock was reached, or its deadline has passed; false: not this client's wait.
+  bool on_wait_done(const scheduler::StalenessWaits::Done& done);
+
+ private:
+  struct Publishing {
+    std::uint64_t number = 0;
+    bool skipping = false;  // refused or duplicate: the rest of its records is ignored
+  };
+  struct Declared {
+    Topic* topic = nullptr;
+    std::optional<ledger::InboxIndex> inbox;
+    Publishing publishing;
+    bool watches_coverage = false;
+    std::map<SiteId, std::uint64_t> covered_told;
+  };
+  struct ClockReply {
+    local::ClockReached reply;
+    TopicId topic;
+    std::uint64_t number = 0;  // changes up to it must be delivered first
+  };
+  enum class Taken : std::uint8_t {
+    kDone,
+    kStalled,  // try the same record again later
+    kBroken,   // the channel must end
+  };
+
+  bool take_records(Instant now);
+  Taken take(Instant now, const local::RecordView& view);
+  Taken on(Instant now, const local::Hello& record);
+  Taken on(Instant now, const local::Declare& record);
+  Taken on(Instant now, const local::SeedChunk& record);
+  Taken on(Instant now, const local::PublishBegin& record);
+  Taken on(Instant now, const local::PublishData& record);
+  Taken on(Instant now, const local::PublishCommit& record);
+  Taken on(Instant now, const local::Subscribe& record);
+  Taken on(Instant now, const local::Receipt& record);
+  Taken on(Instant now, const local::Tick& record);
+  Taken on(Instant now, const local::WaitClock& record);
+  Taken on(Instant now, const local::WatchCoverage& record);
+  Taken on(Instant now, const local::Goodbye& record);
+
+  Taken refuse_publish(Declared& declared,
+                       local::TopicHandle handle,
+                       const Error& error,
+                       std::uint64_t element);
+  Taken break_with(Code code, std::string text);
+  Declared* find(local::TopicHandle handle);
+  Result<Topic*> open_topic(Instant now, const local::Declare& record);
+  void set_clock(Topic& topic, std::uint64_t clock);
+  void tell_coverage();
+  void release_clock_replies();
+
+  // Sends a record now, or as soon as the client has read enough.
+  template <class Record>
+  void reply(Record record) {
+    if (outbox_.empty() && local::send(channel_, record)) {
+      return;
+    }
+    outbox_.push_back([record = std::move(record)](local::Channel& channel) {
+      return local::send(channel, record);
+    });
+  }
+
+  Core& core_;
+  Exchange& exchange_;
+  local::Channel& channel_;
+  std::size_t ring_bytes_;
+  local::Hello hello_;
+  bool greeted_ = false;
+  bool finished_ = false;
+  bool said_goodbye_ = false;
+  std::optional<local::RecordView> stalled_;
+  std::map<local::TopicHandle, Declared> declared_;
+  std::deque<std::unique_ptr<Subscription>> subscriptions_;
+  std::deque<std::function<bool(local::Channel&)>> outbox_;
+  std::map<scheduler::StalenessWaits::WaitId, std::pair<std::uint64_t, TopicId>> waits_;
+  std::deque<ClockReply> clock_replies_;
+  std::vector<std::int64_t> fixed_;  // one record's values in quanta
+};
+
+}  // namespace godwit::gateway

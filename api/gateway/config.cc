@@ -1,0 +1,422 @@
+#include "api/gateway/config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "api/gateway/toml_reader.h"
+
+namespace godwit::gateway {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 1 << 20;  // chosen: 100 sites take 20 KiB
+constexpr double kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
+constexpr std::size_t kSitesMax = 64;  // chosen: headroom of the sums is 2^62 / sites
+
+struct Unit {
+  std::string_view suffix;
+  double factor;
+};
+
+// "<number><unit>", the number finite and >= 0.
+template <std::size_t N>
+Result<double> parse_quantity(std::string_view text,
+                              const std::array<Unit, N>& units,
+                              std::string_view example) {
+  for (const Unit& unit : units) {
+    if (!text.ends_with(unit.suffix)) {
+      continue;
+    }
+    const std::string_view digits = text.substr(0, text.size() - unit.suffix.size());
+    double value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error == std::errc() && end == digits.data() + digits.size() && std::isfinite(value) &&
+        value >= 0) {
+      return value * unit.factor;
+    }
+    break;
+  }
+  return fail(Code::kInvalid, "\"{}\" is not a quantity such as \"{}\"", text, example);
+}
+
+bool site_name_is_valid(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::string substitute_site(std::string path, std::string_view site) {
+  constexpr std::string_view kPlaceholder = "{site}";
+  for (auto at = path.find(kPlaceholder); at != std::string::npos; at = path.find(kPlaceholder)) {
+    path.replace(at, kPlaceholder.size(), site);
+  }
+  return path;
+}
+
+void read_sites(TableReader& root, Problems& problems, Config& config) {
+  const toml::table* sites = root.table("sites");
+  if (sites == nullptr || sites->size() < 2 || sites->size() > kSitesMax) {
+    root.reject("sites", fmt::format("needs 2 to {} tables [sites.NAME]", kSitesMax));
+    return;
+  }
+  std::set<SiteId> seen;
+  for (const auto& [key, node] : *sites) {
+    const std::string name(key.str());
+    if (!site_name_is_valid(name)) {
+      problems.add(key.source(),
+                   fmt::format("site \"{}\": a name has 1 to 32 of a-z, 0-9 and '-'", name));
+      continue;
+    }
+    if (!node.is_table()) {
+      problems.add(key.source(), fmt::format("[sites] {}: must be a table", name));
+      continue;
+    }
+    TableReader reader(*node.as_table(), fmt::format("[sites.{}]", name), problems);
+    SiteConfig site{.name = name, .id = SiteId::of(name), .endpoint = {}};
+    site.endpoint = reader.required_text("endpoint");
+    reader.finish();
+    if (!seen.insert(site.id).second) {
+      problems.add(key.source(),
+                   fmt::format("site \"{}\" has the same hash as another; rename it", name));
+    }
+    config.sites.push_back(std::move(site));
+  }
+  std::sort(config.sites.begin(), config.sites.end(), [](const auto& a, const auto& b) {
+    return a.name < b.name;
+  });
+}
+
+void read_links(TableReader& root, Problems& problems, Config& config) {
+  const toml::array* links = root.array("links");
+  if (links == nullptr) {
+    return;
+  }
+  for (const auto& node : *links) {
+    if (!node.is_table()) {
+      problems.add(node.source(), "[[links]]: must be a table");
+      continue;
+    }
+    TableReader reader(*node.as_table(), "[[links]]", problems);
+    LinkConfig link;
+    const auto ends = reader.texts("ends");
+    if (ends.size() != 2 || ends[0] == ends[1]) {
+      reader.reject("ends", "must name two different sites");
+      continue;
+    }
+    for (const auto& end : ends) {
+      if (config.find_site(end) == nullptr) {
+        reader.reject("ends", fmt::format("\"{}\" is no site of this file", end));
+      }
+    }
+    if (config.find_link(ends[0], ends[1]) != nullptr) {
+      reader.reject("ends", "this pair has a link already; one link per pair in this version");
+    }
+    link.ends[0] = ends[0];
+    link.ends[1] = ends[1];
+    link.name = reader.text("name", fmt::format("{}-{}", ends[0], ends[1]));
+    reader.parsed("cap", &parse_rate, link.cap);
+    if (link.cap < BitRate::bps(64'000)) {
+      reader.reject("cap", "must be at least 64kbit/s");
+    }
+    reader.parsed("rtt", &parse_duration, link.rtt);
+    reader.finish();
+    config.links.push_back(std::move(link));
+  }
+}
+
+void read_policies(TableReader& root, Problems& problems, Config& config) {
+  const toml::array* policies = root.array("policies");
+  if (policies == nullptr) {
+    return;
+  }
+  for (const auto& node : *policies) {
+    if (!node.is_table()) {
+      problems.add(node.source(), "[[policies]]: must be a table");
+      continue;
+    }
+    TableReader reader(*node.as_table(), "[[policies]]", problems);
+    PolicyConfig policy;
+    policy.match = reader.required_text("match");
+    policy.allowed = reader.texts("allowed");
+    for (const auto& site : policy.allowed) {
+      if (config.find_site(site) == nullptr) {
+        reader.reject("allowed", fmt::format("\"{}\" is no site of this file", site));
+      }
+    }
+    policy.traffic_class = reader.choice("class", "normal", {"urgent", "normal", "bulk"});
+    if (reader.has("deadline")) {
+      Duration deadline;
+      reader.parsed("deadline", &parse_duration, deadline);
+      policy.deadline = deadline;
+    }
+    if (reader.has("tolerance")) {
+      policy.tolerance = reader.number("tolerance", 0, 0, 1e6);
+    }
+    if (const toml::table* filter = reader.table("significance")) {
+      TableReader inner(*filter, "[[policies]] significance", problems);
+      inner.choice("filter", "relative", {"relative"});
+      policy.significance = inner.number("threshold", 0.01, 0, 1e3);
+      policy.significance_decays =
+          inner.choice("decay", "1/sqrt(t)", {"1/sqrt(t)", "none"}) == "1/sqrt(t)";
+      inner.finish();
+    }
+    reader.finish();
+    config.policies.push_back(std::move(policy));
+  }
+}
+
+void read_self(TableReader& root,
+               Problems& problems,
+               std::optional<std::string_view> site_override,
+               Config& config) {
+  static const toml::table kEmpty;
+  const toml::table* table = root.table("self");
+  TableReader self(table != nullptr ? *table : kEmpty, "[self]", problems);
+  config.site = self.text("site", "");
+  if (site_override) {
+    config.site = *site_override;
+  }
+  if (config.find_site(config.site) == nullptr) {
+    self.reject("site",
+                config.site.empty() ? "is missing; name one of the sites here or give --site"
+                                    : fmt::format("\"{}\" is no site of this file", config.site));
+  }
+  const auto path = [&](std::string_view key, std::string_view fallback) {
+    return substitute_site(self.text(key, fallback), config.site);
+  };
+  config.state_dir = path("state_dir", "/dev/shm/godwit/{site}");
+  config.durable_dir = path("durable_dir", "/var/lib/godwit/{site}");
+  config.client = path("client", "/run/godwit/{site}/client.sock");
+  config.admin = path("admin", "/run/godwit/{site}/admin.sock");
+  const double metrics = self.number("metrics_port", kMetricsPort, 0, 65535);
+  if (metrics > 0) {
+    config.metrics_port = static_cast<std::uint16_t>(metrics);
+  }
+  config.port = self.choice("port", "uring", {"uring", "epoll"});
+  config.congestion = self.choice("congestion", "bbr", {"bbr", "cubic"});
+  self.parsed("memory", &parse_bytes, config.memory);
+  self.finish();
+
+  const toml::table* tls = root.table("tls");
+  if (tls == nullptr) {
+    root.reject("tls", "is missing: gateways speak only mutual TLS; see `godwit cert --help`");
+    return;
+  }
+  TableReader reader(*tls, "[tls]", problems);
+  config.certificate = substitute_site(reader.required_text("cert"), config.site);
+  config.key = substitute_site(reader.required_text("key"), config.site);
+  config.authority = substitute_site(reader.required_text("ca"), config.site);
+  reader.finish();
+}
+
+}  // namespace
+
+Result<BitRate> parse_rate(std::string_view text) {
+  static constexpr std::array<Unit, 4> kUnits{
+      {{"Gbit/s", 1e9}, {"Mbit/s", 1e6}, {"kbit/s", 1e3}, {"bit/s", 1}}};
+  const auto value = parse_quantity(text, kUnits, "20Mbit/s");
+  if (!value) {
+    return Failure(value.error());
+  }
+  if (*value > 1e13) {
+    return fail(Code::kInvalid, "\"{}\" is over 10000Gbit/s", text);
+  }
+  return BitRate::bps(static_cast<std::uint64_t>(*value));
+}
+
+Result<Duration> parse_duration(std::string_view text) {
+  static constexpr std::array<Unit, 5> kUnits{
+      {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+  const auto value = parse_quantity(text, kUnits, "250ms");
+  if (!value) {
+    return Failure(value.error());
+  }
+  if (*value > 1e18) {
+    return fail(Code::kInvalid, "\"{}\" is over 30 years", text);
+  }
+  return Duration::ns(static_cast<std::int64_t>(*value));
+}
+
+Result<Bytes> parse_bytes(std::string_view text) {
+  static constexpr std::array<Unit, 7> kUnits{{{"KiB", 1024.0},
+                                               {"MiB", 1048576.0},
+                                               {"GiB", 1073741824.0},
+                                               {"kB", 1e3},
+                                               {"MB", 1e6},
+                                               {"GB", 1e9},
+                                               {"B", 1}}};
+  const auto value = parse_quantity(text, kUnits, "64MiB");
+  if (!value) {
+    return Failure(value.error());
+  }
+  if (*value > 1e15) {
+    return fail(Code::kInvalid, "\"{}\" is over 1000000GB", text);
+  }
+  return Bytes(static_cast<std::uint64_t>(*value));
+}
+
+bool topic_matches(std::string_view pattern, std::string_view topic) {
+  const auto split = [](std::string_view text) {
+    const auto slash = text.find('/');
+    return slash == std::string_view::npos
+               ? std::pair{text, std::optional<std::string_view>{}}
+               : std::pair{text.substr(0, slash), std::optional{text.substr(slash + 1)}};
+  };
+  const auto [head, rest] = split(pattern);
+  if (head == "**") {
+    if (!rest || topic_matches(*rest, topic)) {
+      return true;
+    }
+    const auto [unused, tail] = split(topic);
+    return tail && topic_matches(pattern, *tail);
+  }
+  const auto [part, tail] = split(topic);
+  if (part.empty() || (head != "*" && head != part)) {
+    return false;
+  }
+  if (!rest) {
+    return !tail;
+  }
+  return tail ? topic_matches(*rest, *tail) : *rest == "**";
+}
+
+const SiteConfig* Config::find_site(std::string_view name) const {
+  const auto at =
+      std::find_if(sites.begin(), sites.end(), [&](const auto& s) { return s.name == name; });
+  return at == sites.end() ? nullptr : &*at;
+}
+
+const SiteConfig* Config::find_site(SiteId id) const {
+  const auto at =
+      std::find_if(sites.begin(), sites.end(), [&](const auto& s) { return s.id == id; });
+  return at == sites.end() ? nullptr : &*at;
+}
+
+const LinkConfig* Config::find_link(std::string_view one, std::string_view other) const {
+  const auto at = std::find_if(links.begin(), links.end(), [&](const auto& link) {
+    return (link.ends[0] == one && link.ends[1] == other) ||
+           (link.ends[0] == other && link.ends[1] == one);
+  });
+  return at == links.end() ? nullptr : &*at;
+}
+
+const PolicyConfig& Config::policy_for(std::string_view topic) const {
+  static const PolicyConfig kDefault;
+  const auto at = std::find_if(policies.begin(), policies.end(), [&](const auto& policy) {
+    return topic_matches(policy.match, topic);
+  });
+  return at == policies.end() ? kDefault : *at;
+}
+
+bool Config::may_hold(std::string_view topic, std::string_view site_name) const {
+  const auto& allowed = policy_for(topic).allowed;
+  return allowed.empty() || std::find(allowed.begin(), allowed.end(), site_name) != allowed.end();
+}
+
+Result<Config> parse_config(std::string_view text,
+                            std::string_view file,
+                            std::optional<std::string_view> site_override) {
+  toml::table document;
+  try {
+    document = toml::parse(text, file);
+  } catch (const toml::parse_error& error) {
+    return fail(Code::kInvalid,
+                "{}:{}:{}: {}",
+                file,
+                error.source().begin.line,
+                error.source().begin.column,
+                error.description());
+  }
+  Problems problems(file);
+  Config config;
+  config.file = file;
+  TableReader root(document, "the file", problems);
+  if (root.number("version", 0, 0, 1e9) != 1) {
+    root.reject("version", "must be `version = 1`");
+  }
+  read_sites(root, problems, config);
+  read_self(root, problems, site_override, config);
+  read_links(root, problems, config);
+  read_policies(root, problems, config);
+  root.finish();
+  if (!problems.empty()) {
+    return fail(Code::kInvalid, "{}", problems.text());
+  }
+  return config;
+}
+
+Result<Config> load_config(const std::string& path, std::optional<std::string_view> site_override) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    return fail(Code::kNotFound, "{}: cannot be read; give the path of a configuration file", path);
+  }
+  std::string text(kConfigBytesMax + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kConfigBytesMax) {
+    return fail(Code::kInvalid, "{}: is over {} bytes", path, kConfigBytesMax);
+  }
+  return parse_config(text, path, site_override);
+}
+
+std::string effective_config(const Config& config) {
+  std::ostringstream out;
+  out << fmt::format(
+      "version = 1\n\n[self]\nsite = \"{}\"\nstate_dir = \"{}\"\ndurable_dir = \"{}\"\n"
+      "client = \"{}\"\nadmin = \"{}\"\nmetrics_port = {}\nport = \"{}\"\nmemory = \"{}B\"\n\n"
+      "[tls]\ncert = \"{}\"\nkey = \"{}\"\nca = \"{}\"\n",
+      config.site,
+      config.state_dir,
+      config.durable_dir,
+      config.client,
+      config.admin,
+      config.metrics_port.value_or(0),
+      config.port,
+      config.congestion,
+      config.memory.count(),
+      config.certificate,
+      config.key,
+      config.authority);
+  for (const auto& site : config.sites) {
+    out << fmt::format("\n[sites.{}]\nendpoint = \"{}\"\n", site.name, site.endpoint);
+  }
+  for (const auto& link : config.links) {
+    out << fmt::format("\n[[links]]\nname = \"{}\"\nends = [\"{}\", \"{}\"]\n",
+                       link.name,
+                       link.ends[0],
+                       link.ends[1]);
+    if (!link.cap.is_unlimited()) {
+      out << fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
+    }
+    out << fmt::format("rtt = \"{}us\"\n", link.rtt.count_us());
+  }
+  for (const auto& policy : config.policies) {
+    out << fmt::format(
+        "\n[[policies]]\nmatch = \"{}\"\nclass = \"{}\"\n", policy.match, policy.traffic_class);
+    if (!policy.allowed.empty()) {
+      out << fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
+    }
+    if (policy.deadline) {
+      out << fmt::format("deadline = \"{}us\"\n", policy.deadline->count_us());
+    }
+    if (policy.tolerance) {
+      out << fmt::format("tolerance = {}\n", *policy.tolerance);
+    }
+    if (policy.significance) {
+      out << fmt::format(
+          "significance = {{ filter = \"relative\", threshold = {}, decay = \"{}\" }}\n",
+          *policy.significance,
+          policy.significance_decays ? "1/sqrt(t)" : "none");
+    }
+  }
+  return out.str();
+}
+
+}  // namespace godwit::gateway

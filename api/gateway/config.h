@@ -1,0 +1,104 @@
+// The configuration of a gateway: one strict TOML file for all sites, only [self] differs.
+//
+// Unknown keys, impossible values and dangling names are errors that say file:line:column, what
+// is allowed and, for a misspelt key, what was probably meant. Nothing is read and then ignored: a
+// key that this version does not enforce is refused. `{site}` in a path stands for the own site.
+//
+// Thread: any; a Config is immutable once parsed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dataplane/base/ids.h"
+#include "dataplane/base/result.h"
+#include "dataplane/base/units.h"
+
+namespace godwit::gateway {
+
+// One data centre, as every gateway knows it.
+struct SiteConfig {
+  std::string name;      // [a-z0-9-], 1 to 32 characters
+  SiteId id;             // the name's hash; unique in a file
+  std::string endpoint;  // numeric host:port where its gateway listens for peers; UDP
+};
+
+// What carries bytes between two sites. One link per pair in this version.
+struct LinkConfig {
+  std::string name;
+  std::string ends[2];                 // two different site names
+  BitRate cap = BitRate::unlimited();  // hard cap in layer-3 bits per second, each direction
+  Duration rtt = Duration::ms(100);    // expected round trip: sizes windows before any measurement
+};
+
+// Rules for the topics whose names match; the first match wins.
+struct PolicyConfig {
+  std::string match;                 // `*` is one part of the name, `**` any number of parts
+  std::vector<std::string> allowed;  // residency: sites that may hold the topic; empty = all sites
+  std::string traffic_class = "normal";  // urgent | normal | bulk
+  std::optional<Duration> deadline;      // remaining time a change is worth sending first
+  std::optional<double> tolerance;       // absolute; what may stay unsent while others wait
+  std::optional<double> significance;    // Gaia's v: relative change that is worth sending
+  bool significance_decays = true;       // v / sqrt(clock) instead of v
+};
+
+struct Config {
+  std::string file;
+
+  // [self]
+  std::string site;
+  std::string state_dir;                      // sums, lanes and inboxes; tmpfs by default
+  std::string durable_dir;                    // the incarnation counter; a disk
+  std::string client;                         // path of the Unix socket for local clients
+  std::string admin;                          // path of the Unix socket for the command `godwit`
+  std::optional<std::uint16_t> metrics_port;  // of /metrics on loopback; none = off
+  std::string port;                           // uring | epoll
+  std::string congestion;                     // bbr | cubic
+  Bytes memory = Bytes::mib(1024);            // budget for all topics' state
+
+  // [tls]
+  std::string certificate;
+  std::string key;
+  std::string authority;
+
+  std::vector<SiteConfig> sites;  // at least two, in the file's order
+  std::vector<LinkConfig> links;
+  std::vector<PolicyConfig> policies;
+
+  const SiteConfig* find_site(std::string_view name) const;
+  const SiteConfig* find_site(SiteId id) const;
+  const LinkConfig* find_link(std::string_view one, std::string_view other) const;
+  // The first policy whose pattern matches, or the default one.
+  const PolicyConfig& policy_for(std::string_view topic) const;
+  // True when the topic may be held at the site.
+  bool may_hold(std::string_view topic, std::string_view site) const;
+};
+
+// `text` is the file's content, `file` its name in messages. `site_override` replaces
+// [self].site (the same file at every site). Every problem found is in the message, one a line.
+Result<Config> parse_config(std::string_view text,
+                            std::string_view file,
+                            std::optional<std::string_view> site_override = std::nullopt);
+
+// Reads and parses a file; refuses files over 1 MiB.
+Result<Config> load_config(const std::string& path,
+                           std::optional<std::string_view> site_override = std::nullopt);
+
+// The configuration as TOML with every default spelt out.
+std::string effective_config(const Config& config);
+
+// "20Mbit/s", "1.5Gbit/s", "800kbit/s": decimal units of bits per second.
+Result<BitRate> parse_rate(std::string_view text);
+// "250ms", "30s", "2m", "1h".
+Result<Duration> parse_duration(std::string_view text);
+// "64KiB", "1GiB", "2GB".
+Result<Bytes> parse_bytes(std::string_view text);
+
+// True when the topic's name matches the pattern: parts are separated by '/', `*` matches one
+// part, `**` any number of parts, none included.
+bool topic_matches(std::string_view pattern, std::string_view topic);
+
+}  // namespace godwit::gateway

@@ -1,0 +1,89 @@
+// What the parts of a gateway share: configuration, topics, peers, clocks and the coder.
+//
+//     door (clients) ─▶ ledger ─▶ egress ─▶ transport ═▶ ... ═▶ ingress ─▶ ledger ─▶ deliver ─▶
+//     clients
+//                          └──────────── exchange: announcements, receipts, clocks ────────────┘
+//
+// Thread: the worker owns all of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "api/gateway/coder.h"
+#include "api/gateway/config.h"
+#include "api/gateway/peer.h"
+#include "api/gateway/store.h"
+#include "api/gateway/topic.h"
+#include "dataplane/base/ids.h"
+#include "dataplane/base/random.h"
+#include "scheduler/clocks/clock_table.h"
+#include "scheduler/clocks/staleness.h"
+
+namespace godwit::gateway {
+
+// Counts of the whole gateway that belong to no peer or topic.
+struct CoreCounters {
+  std::uint64_t turns = 0;
+  std::uint64_t tiles_encoded = 0;
+  std::uint64_t tiles_decoded = 0;
+  std::uint64_t encoded_bytes = 0;
+  Duration encode_time = Duration::zero();
+  std::uint64_t clients_connected = 0;  // since start
+  std::uint64_t clients_refused = 0;    // broke the rules of the channel
+};
+
+struct Core {
+  // `measure` reads a clock for measuring how long encoding takes; the simulator's stands still.
+  Core(const Config& configuration,
+       Store& storage,
+       Incarnation life,
+       Random& randomness,
+       std::function<Instant()> measure)
+      : config(configuration),
+        store(storage),
+        incarnation(life),
+        random(randomness),
+        stopwatch(std::move(measure)),
+        self(SiteId::of(configuration.site)),
+        waits(clocks) {}
+
+  Topic* find_topic(TopicId id) {
+    const auto at = topics.find(id);
+    return at == topics.end() ? nullptr : at->second.get();
+  }
+  Peer* find_peer(SiteId id) {
+    for (const auto& peer : peers) {
+      if (peer->site().id == id) {
+        return peer.get();
+      }
+    }
+    return nullptr;
+  }
+  std::uint64_t memory_used() const {
+    std::uint64_t sum = 0;
+    for (const auto& [id, topic] : topics) {
+      sum += topic->ledger().bytes_used();
+    }
+    return sum;
+  }
+
+  const Config& config;
+  Store& store;
+  Incarnation incarnation;
+  Random& random;
+  std::function<Instant()> stopwatch;
+  SiteId self;
+  Coder coder;
+  std::map<TopicId, std::unique_ptr<Topic>> topics;
+  std::vector<std::unique_ptr<Peer>> peers;  // in the order of the sites' names
+  scheduler::ClockTable clocks;
+  scheduler::StalenessWaits waits;
+  CoreCounters counters;
+};
+
+}  // namespace godwit::gateway

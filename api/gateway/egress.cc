@@ -1,0 +1,274 @@
+#include "api/gateway/egress.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/wire/transfer.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Tiles offered for draining per topic and turn: bounds the time that a turn takes.
+constexpr std::uint32_t kDrainTilesPerTurn = 64;
+
+std::size_t transfer_target(BitRate rate) {
+  return std::clamp<std::size_t>(rate.bytes_in(Egress::kTransferTime).count(),
+                                 Egress::kTransferBytesMin,
+                                 Egress::kTransferBytesMax);
+}
+
+std::uint64_t largest_difference(std::span<const std::int64_t> a, std::span<const std::int64_t> b) {
+  std::uint64_t most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const std::int64_t difference = a[i] - b[i];
+    most = std::max(most, static_cast<std::uint64_t>(std::abs(difference)));
+  }
+  return most;
+}
+
+}  // namespace
+
+void Egress::pump(Instant now, Peer& peer) {
+  if (peer.state != PeerState::kUp || peer.session == nullptr) {
+    return;
+  }
+  peer.session->set_rate(peer.rate());
+  while (peer.session->wants_transfer()) {
+    if (!resend(now, peer) && !send_next(now, peer)) {
+      return;
+    }
+  }
+}
+
+bool Egress::resend(Instant now, Peer& peer) {
+  for (auto& [id, topic] : core_.topics) {
+    const auto at = topic->peers().find(peer.site().id);
+    if (at == topic->peers().end() || !at->second.open) {
+      continue;
+    }
+    PeerLanes& lanes = at->second;
+    if (lanes.resend_after >= lanes.resend_until) {
+      continue;
+    }
+    const auto k = topic->ledger().next_unreceipted(*lanes.outgoing, lanes.resend_after);
+    if (!k || *k > lanes.resend_until) {
+      lanes.resend_after = lanes.resend_until;
+      continue;
+    }
+    lanes.resend_after = *k;
+    peer.session->send_transfer(now, topic->ledger().frozen(*lanes.outgoing, *k));
+    ++peer.counters.transfers_resent;
+    return true;
+  }
+  return false;
+}
+
+bool Egress::send_next(Instant now, Peer& peer) {
+  const BitRate rate = peer.rate();
+  const std::size_t target = transfer_target(rate);
+  for (;;) {
+    auto choice = peer.queue.next(now, {.rate = rate, .quantum = Bytes(target)});
+    if (!choice) {
+      return false;
+    }
+    const std::uint32_t handle = choice->key.lane;
+    const QueuedLane queued = peer.queued(handle);
+    ledger::Ledger& ledger = queued.topic->ledger();
+    if (!begin(*queued.topic, queued.lane)) {
+      peer.queue.set_blocked(now, handle, true);
+      continue;
+    }
+    const std::size_t room = ledger.coded_space(queued.lane).size();
+    std::size_t used = 0;
+    AddOutcome outcome = AddOutcome::kAdded;
+    while (choice && choice->key.lane == handle && used < target) {
+      outcome = add_tile(now, peer, *choice);
+      if (outcome == AddOutcome::kFull) {
+        break;
+      }
+      used = room - ledger.coded_space(queued.lane).size();
+      choice = peer.queue.next(
+          now, {.rate = rate, .quantum = Bytes(target - std::min(used, target - 1))});
+    }
+    if (ledger.building_tiles(queued.lane) > 0) {
+      seal_and_send(now, peer, queued);
+      return true;
+    }
+    if (outcome == AddOutcome::kFull) {
+      return false;  // no storage: what is pending goes on merging; the next turn tries again
+    }
+  }
+}
+
+bool Egress::begin(Topic& topic, ledger::LaneIndex lane) const {
+  const TopicSpec& spec = topic.spec();
+  const auto deadline_ms = static_cast<std::uint32_t>(
+      std::min<std::int64_t>(spec.deadline.count_ms(), wire::kNoDeadline - 1));
+  return topic.ledger()
+      .begin_transfer(lane,
+                      {.traffic_class = static_cast<std::uint8_t>(spec.traffic_class),
+                       .tenant = static_cast<std::uint32_t>(fnv1a(spec.tenant)),
+                       .remaining_deadline_ms =
+                           spec.deadline > Duration::zero() ? deadline_ms : wire::kNoDeadline,
+                       .origins = std::span(&core_.self, 1)})
+      .has_value();
+}
+
+std::span<const std::int64_t> Egress::sendable(Topic& topic, std::uint32_t tile) {
+  Coder& coder = core_.coder;
+  const double threshold = topic.threshold().relative();
+  if (threshold <= 0 || topic.drain_cursor) {
+    return coder.open();
+  }
+  topic.ledger().read_sum(tile, coder.value());
+  if (topic.spec().has_seed) {
+    topic.ledger().read_seed(tile, coder.seed());
+    const double scale = topic.quanta_per_unit();
+    std::transform(coder.seed().begin(),
+                   coder.seed().end(),
+                   coder.value().begin(),
+                   coder.value().begin(),
+                   [scale](float seed, std::int64_t sum) {
+                     return sum + std::llround(static_cast<double>(seed) * scale);
+                   });
+  }
+  const std::size_t kept =
+      scheduler::mask_insignificant(coder.open(), coder.value(), threshold, coder.significant());
+  topic.withheld_tiles += kept == 0 ? 1 : 0;
+  return coder.significant();
+}
+
+Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Choice& choice) {
+  const QueuedLane queued = peer.queued(choice.key.lane);
+  Topic& topic = *queued.topic;
+  ledger::Ledger& ledger = topic.ledger();
+  Coder& coder = core_.coder;
+  const std::uint32_t tile = choice.key.tile;
+  const std::span<std::byte> space = ledger.coded_space(queued.lane);
+  if (space.size() < codec::kProgressBytes) {
+    return AddOutcome::kFull;
+  }
+  const Instant began = core_.stopwatch();
+  ledger.read_open(queued.lane, tile, coder.open());
+  const auto significant = sendable(topic, tile);
+  const std::uint64_t floor = topic.drain_cursor ? 0 : topic.spec().tolerance_quanta();
+  const std::size_t budget =
+      std::clamp<std::size_t>(choice.budget.count(), codec::kProgressBytes, space.size());
+  const auto coded = coder.encode(significant, {.bytes = budget, .floor = floor}, space);
+  if (coded.energy_after >= coded.energy_before) {
+    peer.queue.on_sent(now, choice.key, 0, Bytes(0));  // nothing above the floor
+    return AddOutcome::kNothing;
+  }
+  const bool masked = significant.data() != coder.open().data();
+  const std::uint64_t remainder =
+      masked ? largest_difference(coder.open(), coder.removed()) : coded.remainder_max;
+  const auto frozen = ledger.append(queued.lane,
+                                    tile,
+                                    static_cast<std::uint8_t>(coded.id),
+                                    space.first(coded.bytes),
+                                    coder.removed(),
+                                    remainder);
+  if (!frozen) {
+    return AddOutcome::kFull;
+  }
+  ++core_.counters.tiles_encoded;
+  core_.counters.encoded_bytes += coded.bytes;
+  const double left = coded.remainder_max <= floor ? 0.0 : coded.energy_after;
+  peer.queue.on_sent(now, choice.key, left, Bytes(coded.bytes));
+  const Duration spent = core_.stopwatch() - began;
+  core_.counters.encode_time += spent;
+  peer.queue.on_encoded(spent);
+  return AddOutcome::kAdded;
+}
+
+void Egress::seal_and_send(Instant now, Peer& peer, const QueuedLane& queued) {
+  ledger::Ledger& ledger = queued.topic->ledger();
+  PeerLanes& lanes = queued.topic->peers().at(peer.site().id);
+  const auto k = ledger.seal(queued.lane);
+  GODWIT_ASSERT(k.has_value(), "a transfer with tiles can be sealed");
+  const auto bytes = ledger.frozen(queued.lane, *k);
+  const std::uint64_t coverage = ledger.coverage(queued.lane).value();
+  lanes.coverage_by_k.emplace_back(*k, coverage);
+  lanes.coverage_told = std::max(lanes.coverage_told, coverage);
+  peer.session->send_transfer(now, bytes);
+  ++peer.counters.transfers_sent;
+  peer.counters.coded_bytes_sent += bytes.size();
+  if (ledger.window_full(queued.lane)) {
+    peer.queue.set_blocked(now, lanes.handle, true);
+  }
+}
+
+void Egress::on_changed(Instant now, Topic& topic, const ledger::TileActivity& activity) {
+  topic.changed_at = now;
+  topic.drain_cursor.reset();
+  if (activity.applied) {
+    return;  // what came from a peer is not for other peers
+  }
+  const TopicSpec& spec = topic.spec();
+  for (const auto& peer : core_.peers) {
+    const auto at = topic.peers().find(peer->site().id);
+    if (at == topic.peers().end() || !at->second.outgoing) {
+      continue;
+    }
+    peer->queue.on_merge(
+        now,
+        {at->second.handle, activity.tile},
+        {.energy = activity.energy,
+         .elements = ledger::kTileElements,
+         .traffic_class = spec.traffic_class,
+         .deadline = spec.deadline > Duration::zero() ? now + spec.deadline : Instant::never()});
+  }
+}
+
+bool Egress::drain_quiet(Instant now) {
+  bool working = false;
+  for (auto& [id, topic] : core_.topics) {
+    const TopicSpec& spec = topic->spec();
+    if ((spec.tolerance <= 0 && spec.significance <= 0) || now - topic->changed_at < kQuiet) {
+      continue;
+    }
+    const std::uint32_t tiles = topic->ledger().shape().tile_count();
+    std::uint32_t tile = topic->drain_cursor.value_or(0);
+    const std::uint32_t stop = std::min(tiles, tile + kDrainTilesPerTurn);
+    for (; tile < stop; ++tile) {
+      offer_open(now, *topic, tile);
+    }
+    topic->drain_cursor = tile;
+    working = working || tile < tiles;
+  }
+  return working;
+}
+
+Instant Egress::deadline() const {
+  Instant first = Instant::never();
+  for (const auto& [id, topic] : core_.topics) {
+    const TopicSpec& spec = topic->spec();
+    if ((spec.tolerance > 0 || spec.significance > 0) && !topic->drain_cursor) {
+      first = std::min(first, topic->changed_at + kQuiet);
+    }
+  }
+  return first;
+}
+
+void Egress::offer_open(Instant now, Topic& topic, std::uint32_t tile) {
+  if (!topic.ledger().touched(tile)) {
+    return;
+  }
+  for (const auto& peer : core_.peers) {
+    const auto at = topic.peers().find(peer->site().id);
+    if (at == topic.peers().end() || !at->second.outgoing) {
+      continue;
+    }
+    const double energy = topic.ledger().measure_open(*at->second.outgoing, tile).energy;
+    if (energy > 0) {
+      peer->queue.on_merge(now,
+                           {at->second.handle, tile},
+                           {.energy = energy,
+                            .elements = ledger::kTileElements,
+                            .traffic_class = topic.spec().traffic_class});
+    }
+  }
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,57 @@
+// Late binding: when a link can take a quantum, choose, encode, freeze and hand over.
+//
+//   session wants a transfer ─▶ resend what is missing, else
+//     queue.next(tile, budget) ─▶ open = P − S ─▶ filter ─▶ codec ─▶ freeze (S += removed) ─▶
+//     session
+//
+// A transfer holds tiles of one lane, about 10 ms of the link's rate, in [4 KiB, 64 KiB].
+//
+// Thread: the worker. Time: passed in.
+#pragma once
+
+#include "api/gateway/core.h"
+
+namespace godwit::gateway {
+
+class Egress {
+ public:
+  // A transfer is about so long on the line (DESIGN: freeze unit).
+  static constexpr Duration kTransferTime = Duration::ms(10);
+  static constexpr std::size_t kTransferBytesMin = 4 * 1024;
+  static constexpr std::size_t kTransferBytesMax = 64 * 1024;
+  // Topics without a change for so long are drained to the last bit, below their tolerance too.
+  static constexpr Duration kQuiet = Duration::ms(1000);  // chosen: ten steps of a fast trainer
+
+  explicit Egress(Core& core) : core_(core) {}
+
+  // Feeds the peer's session until it wants no more or nothing is worth sending.
+  void pump(Instant now, Peer& peer);
+  // A topic changed: offers its tiles to the queues of all its lanes.
+  void on_changed(Instant now, Topic& topic, const ledger::TileActivity& activity);
+  // Starts or continues draining of topics that have become quiet; true while there is more to do
+  // at once.
+  bool drain_quiet(Instant now);
+  // When the next topic becomes quiet and has something to drain.
+  Instant deadline() const;
+
+ private:
+  enum class AddOutcome : std::uint8_t {
+    kAdded,
+    kNothing,  // the tile has nothing that is worth sending now
+    kFull,     // the transfer, or the storage, takes no more
+  };
+
+  bool resend(Instant now, Peer& peer);
+  bool send_next(Instant now, Peer& peer);
+  bool begin(Topic& topic, ledger::LaneIndex lane) const;
+  // Encodes one choice into the transfer that is being built.
+  AddOutcome add_tile(Instant now, Peer& peer, const scheduler::Choice& choice);
+  // What of the open change may be sent: all of it, or what passes the significance filter.
+  std::span<const std::int64_t> sendable(Topic& topic, std::uint32_t tile);
+  void seal_and_send(Instant now, Peer& peer, const QueuedLane& queued);
+  void offer_open(Instant now, Topic& topic, std::uint32_t tile);
+
+  Core& core_;
+};
+
+}  // namespace godwit::gateway

@@ -1,0 +1,537 @@
+#include "api/gateway/exchange.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "dataplane/base/crash_point.h"
+#include "dataplane/base/log.h"
+
+namespace godwit::gateway {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 255;
+constexpr std::size_t kBitmapBytes = ledger::kWindowMax / 8;
+
+Failure violation(std::string_view what) {
+  return fail(Code::kCorrupt, "control message: {}", what);
+}
+
+// The window of a lane: what the shape's ring and the bitmap allow.
+ledger::LaneOptions lane_options() {
+  return {};
+}
+
+}  // namespace
+
+PeerLanes* Exchange::find_lanes(Peer& peer, std::uint64_t topic_id, Topic** found) {
+  Topic* topic = core_.find_topic(TopicId(topic_id));
+  *found = topic;
+  if (topic == nullptr) {
+    return nullptr;
+  }
+  const auto at = topic->peers().find(peer.site().id);
+  return at == topic->peers().end() ? nullptr : &at->second;
+}
+
+void Exchange::refuse(Peer& peer,
+                      TopicId topic,
+                      control::Refuse::Code code,
+                      std::string_view text) {
+  log::warn("topic {:016x} refused to {}: {}", topic.value(), peer.site().name, text);
+  control::ControlMessage message;
+  auto* refusal = message.mutable_refuse();
+  refusal->set_topic(topic.value());
+  refusal->set_code(code);
+  refusal->set_text(std::string(text));
+  peer.send(message);
+}
+
+void Exchange::announce_to(Topic& topic, Peer& peer) {
+  const TopicSpec& spec = topic.spec();
+  if (peer.state != PeerState::kUp || !topic.seed_complete() || !spec.may_hold(peer.site().name) ||
+      !core_.config.may_hold(spec.name, peer.site().name)) {
+    return;
+  }
+  PeerLanes& lanes = topic.peers()[peer.site().id];
+  if (lanes.announced) {
+    return;
+  }
+  lanes.announced = true;
+  control::ControlMessage message;
+  auto* announce = message.mutable_topic_announce();
+  announce->set_topic(spec.id.value());
+  announce->set_name(spec.name);
+  announce->set_elements(spec.element_count);
+  announce->set_fraction_bits(spec.fraction_bits);
+  for (const auto& site : spec.allowed_sites) {
+    announce->add_allowed_sites(site);
+  }
+  announce->set_seed_hash(spec.seed_hash);
+  announce->set_shards(1);
+  announce->set_tolerance(spec.tolerance);
+  announce->set_incarnation(topic.ledger().incarnation().packed());
+  peer.send(message);
+}
+
+void Exchange::on_up(Instant now, Peer& peer) {
+  static_cast<void>(now);
+  for (auto& [id, topic] : core_.topics) {
+    announce_to(*topic, peer);
+  }
+}
+
+void Exchange::on_down(Instant now, Peer& peer) {
+  for (auto& [id, topic] : core_.topics) {
+    const auto at = topic->peers().find(peer.site().id);
+    if (at == topic->peers().end()) {
+      continue;
+    }
+    PeerLanes& lanes = at->second;
+    lanes.announced = false;
+    lanes.open = false;
+    lanes.receipt_due = Instant::never();
+    lanes.coverage_told = 0;
+    lanes.peer_covered_to = 0;
+    if (lanes.outgoing) {
+      peer.queue.set_blocked(now, lanes.handle, true);
+    }
+  }
+}
+
+void Exchange::announce(Instant now, Topic& topic) {
+  std::vector<SiteId> sites;
+  for (const auto& site : core_.config.sites) {
+    if (topic.spec().may_hold(site.name) && core_.config.may_hold(topic.spec().name, site.name)) {
+      sites.push_back(site.id);
+    }
+  }
+  core_.clocks.declare(topic.spec().id, sites);
+  for (const auto& peer : core_.peers) {
+    announce_to(topic, *peer);
+    const auto waiting = peer->announced.find(topic.spec().id);
+    if (waiting != peer->announced.end() && topic.seed_complete()) {
+      const control::TopicAnnounce heard = waiting->second;
+      peer->announced.erase(waiting);
+      accept(now, topic, *peer, heard);
+    }
+  }
+}
+
+Result<void> Exchange::on_message(Instant now, Peer& peer, const control::ControlMessage& message) {
+  switch (message.kind_case()) {
+    case control::ControlMessage::kTopicAnnounce:
+      return on_announce(now, peer, message.topic_announce());
+    case control::ControlMessage::kLaneOpen:
+      return on_lane_open(now, peer, message.lane_open());
+    case control::ControlMessage::kLaneAccept:
+      return on_lane_accept(now, peer, message.lane_accept());
+    case control::ControlMessage::kReceipt:
+      return on_receipt(now, peer, message.receipt());
+    case control::ControlMessage::kClock:
+      return on_clock(peer, message.clock());
+    case control::ControlMessage::kCoverage:
+      return on_coverage(peer, message.coverage());
+    case control::ControlMessage::kRefuse:
+      log::warn("{} refuses topic {:016x}: {}",
+                peer.site().name,
+                message.refuse().topic(),
+                message.refuse().text().substr(0, 1024));
+      return {};
+    default:
+      return {};  // kinds of newer versions are ignored
+  }
+}
+
+Result<void> Exchange::on_announce(Instant now,
+                                   Peer& peer,
+                                   const control::TopicAnnounce& announce) {
+  const std::string& name = announce.name();
+  const TopicId id = TopicId::of(name);
+  if (name.empty() || name.size() > kNameBytesMax || id.value() != announce.topic()) {
+    return violation("TopicAnnounce: the id is not the hash of a name of 1 to 255 bytes");
+  }
+  if (!core_.config.may_hold(name, peer.site().name) ||
+      !core_.config.may_hold(name, core_.config.site)) {
+    refuse(peer,
+           id,
+           control::Refuse::CODE_RESIDENCY,
+           fmt::format("topic {}: the policy of site {} does not allow it between {} and {}",
+                       name,
+                       core_.config.site,
+                       core_.config.site,
+                       peer.site().name));
+    return {};
+  }
+  Topic* topic = core_.find_topic(id);
+  if (topic == nullptr || !topic->seed_complete()) {
+    if (peer.announced.size() < kAnnouncedMax || peer.announced.contains(id)) {
+      peer.announced[id] = announce;
+    }
+    return {};
+  }
+  accept(now, *topic, peer, announce);
+  return {};
+}
+
+void Exchange::accept(Instant now,
+                      Topic& topic,
+                      Peer& peer,
+                      const control::TopicAnnounce& announce) {
+  const TopicSpec& spec = topic.spec();
+  std::vector<std::string> allowed(announce.allowed_sites().begin(),
+                                   announce.allowed_sites().end());
+  std::sort(allowed.begin(), allowed.end());
+  if (!spec.may_hold(peer.site().name)) {
+    return refuse(peer,
+                  spec.id,
+                  control::Refuse::CODE_RESIDENCY,
+                  fmt::format("topic {}: site {} is not among the sites allowed at {}",
+                              spec.name,
+                              peer.site().name,
+                              core_.config.site));
+  }
+  if (announce.name() != spec.name || announce.elements() != spec.element_count ||
+      announce.fraction_bits() != spec.fraction_bits || announce.shards() != 1) {
+    return refuse(
+        peer,
+        spec.id,
+        control::Refuse::CODE_SHAPE_MISMATCH,
+        fmt::format("topic {}: {} has {} elements with {} fraction bits, {} has {} with {}",
+                    spec.name,
+                    core_.config.site,
+                    spec.element_count,
+                    spec.fraction_bits,
+                    peer.site().name,
+                    announce.elements(),
+                    announce.fraction_bits()));
+  }
+  if (announce.seed_hash() != spec.seed_hash) {
+    return refuse(peer,
+                  spec.id,
+                  control::Refuse::CODE_SEED_MISMATCH,
+                  fmt::format("topic {}: the seeds differ ({:016x} here, {:016x} there)",
+                              spec.name,
+                              spec.seed_hash,
+                              announce.seed_hash()));
+  }
+  if (announce.tolerance() != spec.tolerance || allowed != spec.allowed_sites) {
+    return refuse(peer,
+                  spec.id,
+                  control::Refuse::CODE_POLICY_MISMATCH,
+                  fmt::format("topic {}: tolerance or allowed sites differ between {} and {}",
+                              spec.name,
+                              core_.config.site,
+                              peer.site().name));
+  }
+  const auto theirs = Incarnation::from_packed(announce.incarnation());
+  PeerLanes& lanes = topic.peers()[peer.site().id];
+  if (lanes.peer_incarnation != theirs && lanes.peer_incarnation != Incarnation{}) {
+    core_.clocks.on_restart(spec.id, peer.site().id);
+  }
+  const ledger::LaneKey key{ledger::LaneKind::kSite, peer.site().id.value(), theirs};
+  const auto lane = topic.ledger().open_lane(key, lane_options());
+  if (!lane) {
+    return refuse(peer, spec.id, control::Refuse::CODE_INCARNATION_MISMATCH, lane.error().message);
+  }
+  if (lanes.peer_incarnation != theirs) {
+    lanes.coverage_by_k.clear();
+    lanes.covered = 0;
+  }
+  lanes.peer_incarnation = theirs;
+  lanes.outgoing = *lane;
+  lanes.handle = peer.handle_for(topic, *lane);
+  lanes.open = false;
+  peer.queue.set_blocked(now, lanes.handle, true);
+  offer_all(now, topic, peer, lanes);
+  announce_to(topic, peer);
+  control::ControlMessage message;
+  auto* open = message.mutable_lane_open();
+  open->set_topic(spec.id.value());
+  open->set_from_incarnation(topic.ledger().incarnation().packed());
+  open->set_to_incarnation(theirs.packed());
+  open->set_next_k(topic.ledger().lane(*lane).next_k);
+  peer.send(message);
+}
+
+void Exchange::offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes) {
+  const ledger::Ledger& ledger = topic.ledger();
+  for (std::uint32_t tile = 0; tile < ledger.shape().tile_count(); ++tile) {
+    if (!ledger.touched(tile) || !ledger.dirty(*lanes.outgoing, tile)) {
+      continue;
+    }
+    const double energy = ledger.measure_open(*lanes.outgoing, tile).energy;
+    if (energy > 0) {
+      peer.queue.on_merge(now,
+                          {lanes.handle, tile},
+                          {.energy = energy,
+                           .elements = ledger::kTileElements,
+                           .traffic_class = topic.spec().traffic_class});
+    }
+  }
+}
+
+Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::LaneOpen& open) {
+  Topic* topic = nullptr;
+  PeerLanes* lanes = find_lanes(peer, open.topic(), &topic);
+  if (topic == nullptr || lanes == nullptr || open.shard() != 0) {
+    refuse(peer,
+           TopicId(open.topic()),
+           control::Refuse::CODE_UNKNOWN_TOPIC,
+           "a lane was opened for a topic that was not agreed upon");
+    return {};
+  }
+  const auto from = Incarnation::from_packed(open.from_incarnation());
+  const auto own = Incarnation::from_packed(open.to_incarnation());
+  if (own != topic->ledger().incarnation() || from != lanes->peer_incarnation) {
+    refuse(
+        peer,
+        topic->spec().id,
+        control::Refuse::CODE_INCARNATION_MISMATCH,
+        fmt::format("topic {}: the lane names incarnations of another life", topic->spec().name));
+    return {};
+  }
+  const auto incoming = topic->ledger().open_incoming(peer.site().id, from, own);
+  if (!incoming) {
+    refuse(peer,
+           topic->spec().id,
+           control::Refuse::CODE_INCARNATION_MISMATCH,
+           incoming.error().message);
+    return {};
+  }
+  lanes->incoming = *incoming;
+  control::ControlMessage message;
+  auto* accept = message.mutable_lane_accept();
+  accept->set_topic(open.topic());
+  accept->set_from_incarnation(open.from_incarnation());
+  accept->set_to_incarnation(open.to_incarnation());
+  accept->set_frontier(topic->ledger().incoming(*incoming).frontier);
+  peer.send(message);
+  lanes->receipt_due = now;
+  send_clock(*topic, peer);
+  return {};
+}
+
+Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::LaneAccept& accept) {
+  Topic* topic = nullptr;
+  PeerLanes* lanes = find_lanes(peer, accept.topic(), &topic);
+  if (lanes == nullptr || !lanes->outgoing || accept.shard() != 0 ||
+      Incarnation::from_packed(accept.from_incarnation()) != topic->ledger().incarnation() ||
+      Incarnation::from_packed(accept.to_incarnation()) != lanes->peer_incarnation) {
+    return {};  // of a lane that was replaced meanwhile
+  }
+  const ledger::LaneInfo info = topic->ledger().lane(*lanes->outgoing);
+  if (accept.frontier() >= info.next_k) {
+    return violation("LaneAccept: its frontier is beyond what was sent");
+  }
+  lanes->open = true;
+  lanes->resend_after = accept.frontier();
+  lanes->resend_until = info.next_k - 1;
+  if (GODWIT_MUTANT(kDropOnSessionLoss)) {
+    lanes->resend_after = lanes->resend_until;
+  }
+  peer.queue.set_blocked(now, lanes->handle, info.quarantined);
+  send_clock(*topic, peer);
+  return {};
+}
+
+void Exchange::update_covered(Topic& topic, PeerLanes& lanes) {
+  const ledger::LaneInfo info = topic.ledger().lane(*lanes.outgoing);
+  while (!lanes.coverage_by_k.empty() && lanes.coverage_by_k.front().first <= info.frontier) {
+    lanes.covered = std::max(lanes.covered, lanes.coverage_by_k.front().second);
+    lanes.coverage_by_k.pop_front();
+  }
+  if (info.unreceipted == 0) {
+    lanes.covered = std::max(lanes.covered, topic.ledger().coverage(*lanes.outgoing).value());
+  }
+}
+
+Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receipt& message) {
+  Topic* topic = nullptr;
+  PeerLanes* lanes = find_lanes(peer, message.topic(), &topic);
+  if (lanes == nullptr || !lanes->outgoing || message.shard() != 0 ||
+      Incarnation::from_packed(message.from_incarnation()) != topic->ledger().incarnation() ||
+      Incarnation::from_packed(message.to_incarnation()) != lanes->peer_incarnation) {
+    return {};
+  }
+  if (!message.bitmap().empty() && message.bitmap().size() != kBitmapBytes) {
+    return violation("Receipt: the bitmap has neither 0 nor 128 bytes");
+  }
+  ledger::Receipt receipt;
+  receipt.frontier = message.frontier();
+  receipt.checksum = message.checksum();
+  std::memcpy(receipt.window.data(), message.bitmap().data(), message.bitmap().size());
+  const auto receipted = topic->ledger().on_receipt(*lanes->outgoing, receipt);
+  if (!receipted) {
+    log::error("topic {}: lane to {}: {}",
+               topic->spec().name,
+               peer.site().name,
+               receipted.error().message);
+    peer.queue.set_blocked(now, lanes->handle, true);
+    return receipted.error().code == Code::kCorrupt &&
+                   !topic->ledger().lane(*lanes->outgoing).quarantined
+               ? violation(receipted.error().message)
+               : Result<void>{};
+  }
+  update_covered(*topic, *lanes);
+  peer.queue.set_blocked(
+      now, lanes->handle, !lanes->open || topic->ledger().window_full(*lanes->outgoing));
+  return {};
+}
+
+Result<void> Exchange::on_clock(Peer& peer, const control::Clock& clock) {
+  Topic* topic = nullptr;
+  if (find_lanes(peer, clock.topic(), &topic) == nullptr) {
+    return {};
+  }
+  if (clock.site() != peer.site().id.value()) {
+    return violation("Clock: a site may only tell its own clock");
+  }
+  // With the rule switched off a clock is released as soon as it is heard.
+  const std::uint64_t number = GODWIT_MUTANT(kClockOvertakesData) ? 0 : clock.publish_number();
+  if (core_.clocks.on_tick(topic->spec().id, peer.site().id, clock.clock(), number)) {
+    core_.waits.on_progress(topic->spec().id);
+  }
+  return {};
+}
+
+Result<void> Exchange::on_coverage(Peer& peer, const control::Coverage& coverage) {
+  Topic* topic = nullptr;
+  PeerLanes* lanes = find_lanes(peer, coverage.topic(), &topic);
+  if (lanes == nullptr || !lanes->incoming || coverage.shard() != 0) {
+    return {};
+  }
+  lanes->peer_covered_to = coverage.covered_to();
+  lanes->peer_covered_at_k = coverage.as_of_k();
+  release_coverage(*topic, peer, *lanes);
+  return {};
+}
+
+void Exchange::release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
+  const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
+  std::uint64_t covered = info.coverage;
+  if (lanes.peer_covered_to > 0 && info.frontier >= lanes.peer_covered_at_k) {
+    covered = std::max(covered, lanes.peer_covered_to);
+  }
+  if (core_.clocks.on_coverage(topic.spec().id, peer.site().id, covered)) {
+    core_.waits.on_progress(topic.spec().id);
+  }
+}
+
+void Exchange::on_transfer_taken(Instant now, Topic& topic, Peer& peer, PeerLanes& lanes) {
+  lanes.receipt_due = std::min(lanes.receipt_due, now + kReceiptDelay);
+  release_coverage(topic, peer, lanes);
+}
+
+void Exchange::on_own_clock(Topic& topic) {
+  core_.clocks.on_tick(topic.spec().id, core_.self, topic.clock, 0);
+  core_.waits.on_progress(topic.spec().id);
+  topic.threshold().on_clock(topic.clock);
+  for (const auto& peer : core_.peers) {
+    send_clock(topic, *peer);
+  }
+}
+
+void Exchange::send_clock(const Topic& topic, Peer& peer) {
+  if (topic.clock == 0 || peer.state != PeerState::kUp ||
+      !topic.spec().may_hold(peer.site().name) || !topic.peers().contains(peer.site().id)) {
+    return;
+  }
+  control::ControlMessage message;
+  auto* clock = message.mutable_clock();
+  clock->set_topic(topic.spec().id.value());
+  clock->set_site(core_.self.value());
+  clock->set_clock(topic.clock);
+  clock->set_publish_number(topic.clock_number);
+  peer.send(message);
+}
+
+void Exchange::send_receipt(Topic& topic, Peer& peer, const PeerLanes& lanes) {
+  const ledger::Receipt receipt = topic.ledger().receipt(*lanes.incoming);
+  const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
+  control::ControlMessage message;
+  auto* out = message.mutable_receipt();
+  out->set_topic(topic.spec().id.value());
+  out->set_to_incarnation(topic.ledger().incarnation().packed());
+  out->set_from_incarnation(info.from_incarnation.packed());
+  out->set_frontier(receipt.frontier);
+  out->set_checksum(receipt.checksum);
+  const bool gaps = std::any_of(
+      receipt.window.begin(), receipt.window.end(), [](std::uint64_t word) { return word != 0; });
+  if (gaps) {
+    out->set_bitmap(receipt.window.data(), kBitmapBytes);
+  }
+  peer.send(message);
+}
+
+#if defined(GODWIT_SIMULATION)
+void Exchange::receipt_unapplied(Instant now,
+                                 Topic& topic,
+                                 Peer& peer,
+                                 const PeerLanes& lanes,
+                                 const wire::TransferHeader& header) {
+  const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
+  if (header.k != info.frontier + 1) {
+    return;
+  }
+  control::ControlMessage message;
+  auto* out = message.mutable_receipt();
+  out->set_topic(topic.spec().id.value());
+  out->set_to_incarnation(topic.ledger().incarnation().packed());
+  out->set_from_incarnation(info.from_incarnation.packed());
+  out->set_frontier(header.k);
+  out->set_checksum(header.cumulative);
+  peer.send(message);
+  peer.flush(now);
+}
+#endif
+
+void Exchange::tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
+  const std::uint64_t covered = topic.ledger().coverage(*lanes.outgoing).value();
+  if (covered <= lanes.coverage_told) {
+    return;
+  }
+  lanes.coverage_told = covered;
+  update_covered(topic, lanes);
+  control::ControlMessage message;
+  auto* out = message.mutable_coverage();
+  out->set_topic(topic.spec().id.value());
+  out->set_covered_to(covered);
+  out->set_as_of_k(topic.ledger().lane(*lanes.outgoing).next_k - 1);
+  peer.send(message);
+}
+
+void Exchange::flush(Instant now) {
+  for (const auto& peer : core_.peers) {
+    if (peer->state != PeerState::kUp || peer->control_backlog()) {
+      continue;
+    }
+    for (auto& [id, topic] : core_.topics) {
+      const auto at = topic->peers().find(peer->site().id);
+      if (at == topic->peers().end()) {
+        continue;
+      }
+      PeerLanes& lanes = at->second;
+      if (lanes.incoming && lanes.receipt_due <= now) {
+        lanes.receipt_due = Instant::never();
+        send_receipt(*topic, *peer, lanes);
+      }
+      if (lanes.open) {
+        tell_coverage(*topic, *peer, lanes);
+      }
+    }
+  }
+}
+
+Instant Exchange::deadline() const {
+  Instant first = Instant::never();
+  for (const auto& [id, topic] : core_.topics) {
+    for (const auto& [site, lanes] : topic->peers()) {
+      first = std::min(first, lanes.receipt_due);
+    }
+  }
+  return first;
+}
+
+}  // namespace godwit::gateway

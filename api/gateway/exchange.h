@@ -1,0 +1,77 @@
+// The control plane of topics between gateways: announcements, lanes, receipts, clocks, coverage.
+//
+//   A: TopicAnnounce ─▶        B: compares shape, seed, residency; announces its own
+//   A: LaneOpen(next_k) ─▶     B: opens its incoming lane
+//   B: ◀─ LaneAccept(frontier) A: resends what is missing, then data flow
+//   B: ◀─ Receipt ...          at most 10 ms after an apply, ahead of bulk
+//
+// Messages from a peer are bounded and checked; one that breaks the protocol is an error and ends
+// the session, one that does not fit is answered by Refuse.
+//
+// Thread: the worker.
+#pragma once
+
+#include <string_view>
+
+#include "api/gateway/core.h"
+#include "api/proto/control.pb.h"
+
+namespace godwit::gateway {
+
+class Exchange {
+ public:
+  // Receipts wait so long for others to come along (DESIGN: at most 10 ms).
+  static constexpr Duration kReceiptDelay = Duration::ms(5);
+  // Topics that a peer may announce before we have declared them. Chosen.
+  static constexpr std::size_t kAnnouncedMax = 4096;
+
+  explicit Exchange(Core& core) : core_(core) {}
+
+  // A session to the peer has exchanged Hellos, or has ended.
+  void on_up(Instant now, Peer& peer);
+  void on_down(Instant now, Peer& peer);
+  // The topic is declared here and its seed is complete: tell every peer that may hold it.
+  void announce(Instant now, Topic& topic);
+  // kCorrupt: the message breaks the protocol; the session must end.
+  Result<void> on_message(Instant now, Peer& peer, const control::ControlMessage& message);
+  // This site's clock on the topic has moved.
+  void on_own_clock(Topic& topic);
+  // A transfer of the peer was taken; a receipt is due soon.
+  void on_transfer_taken(Instant now, Topic& topic, Peer& peer, PeerLanes& lanes);
+#if defined(GODWIT_SIMULATION)
+  // Breaks a rule on purpose: receipts a transfer that is not applied yet.
+  void receipt_unapplied(Instant now,
+                         Topic& topic,
+                         Peer& peer,
+                         const PeerLanes& lanes,
+                         const wire::TransferHeader& header);
+#endif
+  // Sends receipts that are due and coverage that no transfer will carry.
+  void flush(Instant now);
+  Instant deadline() const;
+
+  // Offers every dirty tile of the lane to the peer's queue: after a restart or a new lane.
+  static void offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes);
+
+ private:
+  void announce_to(Topic& topic, Peer& peer);
+  void accept(Instant now, Topic& topic, Peer& peer, const control::TopicAnnounce& announce);
+  void refuse(Peer& peer, TopicId topic, control::Refuse::Code code, std::string_view text);
+  Result<void> on_announce(Instant now, Peer& peer, const control::TopicAnnounce& announce);
+  Result<void> on_lane_open(Instant now, Peer& peer, const control::LaneOpen& open);
+  Result<void> on_lane_accept(Instant now, Peer& peer, const control::LaneAccept& accept);
+  Result<void> on_receipt(Instant now, Peer& peer, const control::Receipt& receipt);
+  Result<void> on_clock(Peer& peer, const control::Clock& clock);
+  Result<void> on_coverage(Peer& peer, const control::Coverage& coverage);
+  void send_receipt(Topic& topic, Peer& peer, const PeerLanes& lanes);
+  void send_clock(const Topic& topic, Peer& peer);
+  void release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
+  void tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
+  // Publish numbers that the peer has for certain, after receipts.
+  static void update_covered(Topic& topic, PeerLanes& lanes);
+  PeerLanes* find_lanes(Peer& peer, std::uint64_t topic, Topic** found);
+
+  Core& core_;
+};
+
+}  // namespace godwit::gateway

@@ -1,0 +1,159 @@
+#include "api/gateway/identity.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/base/checksum.h"
+
+namespace godwit::gateway {
+namespace {
+
+// File: magic u32, counter u32, nonce u32, crc32c u32 of the first twelve bytes.
+constexpr std::uint32_t kMagic = 0x49574447;  // "GDWI"
+constexpr std::size_t kFileBytes = 16;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Failure system_failure(std::string_view what, const std::string& path) {
+  return fail(Code::kIo, "{}: {}: {}", path, what, std::generic_category().message(errno));
+}
+
+Result<void> make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    return fail(Code::kIo, "{}: cannot be created: {}", path, error.message());
+  }
+  ::chmod(path.c_str(), S_IRWXU);
+  return {};
+}
+
+// nullopt when there is no such file.
+Result<std::optional<Incarnation>> read_incarnation(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT) {
+      return std::optional<Incarnation>{};
+    }
+    return system_failure("cannot be read", path);
+  }
+  std::array<std::byte, kFileBytes> bytes{};
+  const auto got = ::read(file.get(), bytes.data(), bytes.size());
+  ByteReader reader(bytes);
+  const std::uint32_t magic = reader.u32();
+  const Incarnation incarnation{reader.u32(), reader.u32()};
+  if (got != static_cast<ssize_t>(kFileBytes) || magic != kMagic ||
+      reader.u32() != crc32c(std::span(bytes).first(12))) {
+    return fail(Code::kCorrupt,
+                "{}: is damaged; restore it, or remove both it and the state directory after "
+                "telling the peers' operators",
+                path);
+  }
+  return std::optional(incarnation);
+}
+
+// Written beside, synced, renamed over: the file is the old one or the new one.
+Result<void> write_incarnation(const std::string& directory,
+                               const std::string& path,
+                               Incarnation incarnation) {
+  std::array<std::byte, kFileBytes> bytes{};
+  ByteWriter writer(bytes);
+  writer.u32(kMagic);
+  writer.u32(incarnation.counter);
+  writer.u32(incarnation.nonce);
+  writer.u32(crc32c(writer.written()));
+  const std::string beside = path + ".new";
+  const Descriptor file(
+      ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (file.get() < 0) {
+    return system_failure("cannot be written", beside);
+  }
+  if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
+      ::fsync(file.get()) != 0 || ::rename(beside.c_str(), path.c_str()) != 0) {
+    return system_failure("cannot be written", path);
+  }
+  const Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.get() < 0 || ::fsync(parent.get()) != 0) {
+    return system_failure("cannot be synced", directory);
+  }
+  return {};
+}
+
+// The lock lives as long as the process: the descriptor is left open on purpose.
+Result<void> lock_directory(const std::string& directory) {
+  const std::string path = directory + "/lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (fd < 0) {
+    return system_failure("cannot be opened", path);
+  }
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return fail(Code::kRefused,
+                "{}: another gateway uses this state directory; stop it first, or give this one "
+                "its own state_dir",
+                path);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Incarnation> recover_or_begin_incarnation(const std::string& state_dir,
+                                                 const std::string& durable_dir,
+                                                 std::uint32_t nonce) {
+  for (const auto& directory : {state_dir, durable_dir}) {
+    if (auto made = make_directory(directory); !made) {
+      return Failure(made.error());
+    }
+  }
+  if (auto locked = lock_directory(state_dir); !locked) {
+    return Failure(locked.error());
+  }
+  const std::string of_state = state_dir + "/incarnation";
+  const std::string of_disk = durable_dir + "/incarnation";
+  auto recovered = read_incarnation(of_state);
+  if (!recovered) {
+    return Failure(recovered.error());
+  }
+  if (*recovered) {
+    return **recovered;
+  }
+  auto last = read_incarnation(of_disk);
+  if (!last) {
+    return Failure(last.error());
+  }
+  const Incarnation next{*last ? (*last)->counter + 1 : 1, nonce};
+  if (auto written = write_incarnation(durable_dir, of_disk, next); !written) {
+    return Failure(written.error());
+  }
+  if (auto written = write_incarnation(state_dir, of_state, next); !written) {
+    return Failure(written.error());
+  }
+  return next;
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,69 @@
+#include "api/gateway/ingress.h"
+
+#include "dataplane/base/crash_point.h"
+#include "dataplane/wire/transfer.h"
+
+namespace godwit::gateway {
+
+Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::byte> bytes) {
+  ++peer.counters.transfers_received;
+  const auto header = wire::parse_header(bytes);
+  if (!header) {
+    ++peer.counters.transfers_corrupt;
+    return Failure(header.error());
+  }
+  const SiteId from = peer.site().id;
+  if (header->from != from || header->to != core_.self.value() ||
+      (header->flags & wire::kFlagSubscriber) != 0 || header->origin_count != 1 ||
+      header->origins[0] != from) {
+    ++peer.counters.transfers_corrupt;
+    return fail(Code::kCorrupt,
+                "transfer: its ends or origins are not those of the certificates ({} to {})",
+                peer.site().name,
+                core_.config.site);
+  }
+  Topic* topic = core_.find_topic(header->topic);
+  PeerLanes* lanes = nullptr;
+  if (topic != nullptr) {
+    const auto at = topic->peers().find(from);
+    lanes = at == topic->peers().end() ? nullptr : &at->second;
+  }
+  if (lanes == nullptr || !lanes->incoming || header->shard != 0 ||
+      header->from_incarnation != lanes->peer_incarnation ||
+      header->to_incarnation != topic->ledger().incarnation() ||
+      !topic->spec().may_hold(peer.site().name) ||
+      !core_.config.may_hold(topic->spec().name, peer.site().name)) {
+    ++peer.counters.transfers_stray;
+    return fail(Code::kRefused,
+                "transfer: no lane for topic {:016x} from {}",
+                header->topic.value(),
+                peer.site().name);
+  }
+  const auto view = wire::parse_transfer(bytes, topic->ledger().shape().tile_count());
+  if (!view) {
+    ++peer.counters.transfers_corrupt;
+    return Failure(view.error());
+  }
+#if defined(GODWIT_SIMULATION)
+  if (GODWIT_MUTANT(kReceiptBeforeApply)) {
+    exchange_.receipt_unapplied(now, *topic, peer, *lanes, *header);
+    GODWIT_CRASH_POINT();
+  }
+#endif
+  const auto applied = topic->ledger().apply(*lanes->incoming, *view, core_.coder);
+  if (!applied) {
+    ++peer.counters.transfers_corrupt;
+    return Failure(applied.error());
+  }
+  if (*applied == ledger::Applied::kTooFar) {
+    return fail(Code::kFull, "transfer {} is beyond the window", header->k);
+  }
+  if (*applied == ledger::Applied::kDuplicate) {
+    ++peer.counters.transfers_duplicate;
+  }
+  core_.counters.tiles_decoded += header->tile_count;
+  exchange_.on_transfer_taken(now, *topic, peer, *lanes);
+  return {};
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,262 @@
+#include "api/gateway/links.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "dataplane/base/log.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Events of one session per turn: bounds the time that one peer can take from the others.
+constexpr int kEventsPerTurn = 64;
+
+control::Goodbye::Reason reason_of(SessionCode code) {
+  switch (code) {
+    case SessionCode::kStopping:
+      return control::Goodbye::REASON_STOPPING;
+    case SessionCode::kNoCommonVersion:
+      return control::Goodbye::REASON_NO_COMMON_VERSION;
+    case SessionCode::kSiteMismatch:
+      return control::Goodbye::REASON_SITE_MISMATCH;
+    case SessionCode::kReplaced:
+      return control::Goodbye::REASON_REPLACED;
+    case SessionCode::kProtocolViolation:
+      return control::Goodbye::REASON_PROTOCOL_VIOLATION;
+    default:
+      return control::Goodbye::REASON_UNSPECIFIED;
+  }
+}
+
+bool refused_by_certificate(transport::CloseReason reason) {
+  using R = transport::CloseReason;
+  return reason == R::kCertificateExpired || reason == R::kCertificateNotYetValid ||
+         reason == R::kCertificateUntrusted || reason == R::kCertificateMissing ||
+         reason == R::kWrongSite || reason == R::kUnknownSite || reason == R::kRefusedByPeer;
+}
+
+}  // namespace
+
+void Links::on_turn(Instant now) {
+  greet_strangers(now);
+  for (const auto& peer : core_.peers) {
+    dial(now, *peer);
+    poll_events(now, *peer);
+    peer->flush(now);
+  }
+}
+
+void Links::dial(Instant now, Peer& peer) {
+  if (!peer.dials() || peer.session != nullptr || now < peer.redial.next_attempt()) {
+    return;
+  }
+  peer.session = endpoint_.dial(now, peer.transport_config());
+  peer.redial.on_attempt(now);
+  if (peer.session == nullptr) {
+    peer.redial.on_failure(now);
+    return;
+  }
+  peer.on_state(now, PeerState::kConnecting);
+}
+
+void Links::greet_strangers(Instant now) {
+  while (transport::Session* session = endpoint_.poll_accepted()) {
+    strangers_.push_back(session);
+  }
+  std::vector<transport::Session*> waiting;
+  waiting.swap(strangers_);
+  for (transport::Session* session : waiting) {
+    auto event = session->poll_event();
+    if (!event) {
+      strangers_.push_back(session);
+      continue;
+    }
+    const SiteConfig* site = event->kind == transport::Event::Kind::kEstablished
+                                 ? core_.config.find_site(event->identity.site)
+                                 : nullptr;
+    Peer* peer = site != nullptr ? core_.find_peer(site->id) : nullptr;
+    if (peer == nullptr) {
+      ++strangers_refused_;
+      last_stranger_ = event->kind == transport::Event::Kind::kClosed
+                           ? event->close.text
+                           : fmt::format("\"{}\" is no peer of this site", event->identity.site);
+      log::warn("a connection was refused: {}", last_stranger_);
+      endpoint_.retire(now, session);
+      continue;
+    }
+    if (peer->session != nullptr) {
+      end_session(now,
+                  *peer,
+                  SessionCode::kReplaced,
+                  Error{Code::kClosed, "a newer session of the same site took over"});
+    }
+    peer->session = session;
+    peer->redial.on_attempt(now);
+    established(now, *peer, event->identity);
+  }
+}
+
+void Links::poll_events(Instant now, Peer& peer) {
+  for (int i = 0; i < kEventsPerTurn && peer.session != nullptr; ++i) {
+    auto event = peer.session->poll_event();
+    if (!event || !on_event(now, peer, *event)) {
+      return;
+    }
+  }
+}
+
+bool Links::on_event(Instant now, Peer& peer, transport::Event& event) {
+  Result<void> outcome;
+  switch (event.kind) {
+    case transport::Event::Kind::kEstablished:
+      established(now, peer, event.identity);
+      return true;
+    case transport::Event::Kind::kClosed:
+      session_over(now, peer, event.close);
+      return false;
+    case transport::Event::Kind::kControl:
+      outcome = on_control(now, peer, event.bytes.bytes());
+      break;
+    case transport::Event::Kind::kTransfer:
+      outcome = ingress_.on_transfer(now, peer, event.bytes.bytes());
+      break;
+  }
+  if (outcome || outcome.error().code == Code::kRefused) {
+    return true;
+  }
+  const SessionCode code = outcome.error().code == Code::kFull ? SessionCode::kNoStorage
+                           : outcome.error().code == Code::kUnsupported
+                               ? SessionCode::kNoCommonVersion
+                               : SessionCode::kProtocolViolation;
+  end_session(now, peer, code, outcome.error());
+  return false;
+}
+
+void Links::established(Instant now, Peer& peer, const transport::Identity& identity) {
+  peer.identity = identity;
+  peer.redial.on_success();
+  peer.policer.set_link_rate(now, peer.rate());
+  peer.on_state(now, PeerState::kGreeting);
+  control::ControlMessage message;
+  auto* hello = message.mutable_hello();
+  hello->set_version_min(kVersionMin);
+  hello->set_version_max(kVersionMax);
+  hello->set_site(core_.config.site);
+  hello->set_gateway_id(core_.config.site + "-1");
+  hello->set_incarnation(core_.incarnation.packed());
+  hello->set_software("godwitd 0.1.0");
+  peer.send(message);
+}
+
+Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byte> bytes) {
+  control::ControlMessage message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    ++peer.counters.control_malformed;
+    return fail(Code::kCorrupt, "control message: not a Protobuf message");
+  }
+  if (message.kind_case() == control::ControlMessage::kHello) {
+    return on_hello(now, peer, message.hello());
+  }
+  if (message.kind_case() == control::ControlMessage::kGoodbye) {
+    peer.last_error = fmt::format(
+        "{} said goodbye: {}", peer.site().name, message.goodbye().text().substr(0, 1024));
+    return {};
+  }
+  if (peer.state != PeerState::kUp) {
+    ++peer.counters.control_malformed;
+    return fail(Code::kCorrupt, "control message: something came before Hello");
+  }
+  auto outcome = exchange_.on_message(now, peer, message);
+  if (!outcome) {
+    ++peer.counters.control_malformed;
+  }
+  return outcome;
+}
+
+Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hello) {
+  if (peer.state != PeerState::kGreeting) {
+    return fail(Code::kCorrupt, "Hello: it came twice");
+  }
+  if (hello.site() != peer.site().name) {
+    return fail(Code::kCorrupt,
+                "Hello: it names site \"{}\", the certificate names \"{}\"",
+                hello.site().substr(0, 255),
+                peer.site().name);
+  }
+  if (hello.version_min() > kVersionMax || hello.version_max() < kVersionMin) {
+    return fail(Code::kUnsupported,
+                "no common wire version: {} speaks {} to {}, this gateway {} to {}; upgrade the "
+                "older one",
+                peer.site().name,
+                hello.version_min(),
+                hello.version_max(),
+                kVersionMin,
+                kVersionMax);
+  }
+  peer.software = hello.software().substr(0, 255);
+  peer.gateway_id = hello.gateway_id().substr(0, 255);
+  peer.incarnation = hello.incarnation();
+  peer.on_state(now, PeerState::kUp);
+  exchange_.on_up(now, peer);
+  return {};
+}
+
+void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& error) {
+  control::ControlMessage message;
+  message.mutable_goodbye()->set_reason(reason_of(code));
+  message.mutable_goodbye()->set_text(error.message);
+  peer.send(message);
+  peer.flush(now);
+  peer.session->close(now, static_cast<std::uint64_t>(code), error.message);
+  transport::Close close;
+  close.reason = transport::CloseReason::kLocal;
+  close.code = static_cast<std::uint64_t>(code);
+  close.text = error.message;
+  session_over(now, peer, close);
+}
+
+void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
+  const transport::SessionStats stats = peer.session->stats();
+  peer.bytes_sent_before += stats.bytes_sent;
+  peer.bytes_received_before += stats.bytes_received;
+  if (refused_by_certificate(close.reason)) {
+    ++peer.counters.refused;
+  }
+  if (peer.last_error != close.text && peer.state != PeerState::kUp && !close.text.empty()) {
+    log::warn(
+        "no session with {}: {} ({})", peer.site().name, close.text, transport::name(close.reason));
+  }
+  peer.last_error = close.text.empty() ? std::string(transport::name(close.reason)) : close.text;
+  peer.last_reason = transport::name(close.reason);
+  ++peer.closed_by_reason[peer.last_reason];
+  transport::Session* over = peer.session;
+  peer.session = nullptr;
+  exchange_.on_down(now, peer);
+  peer.on_state(now, PeerState::kDown);
+  peer.redial.on_failure(now);
+  endpoint_.retire(now, over);
+}
+
+void Links::stop(Instant now) {
+  for (const auto& peer : core_.peers) {
+    if (peer->session != nullptr) {
+      end_session(now,
+                  *peer,
+                  SessionCode::kStopping,
+                  Error{Code::kClosed, "the gateway stops; nothing is lost"});
+    }
+  }
+}
+
+Instant Links::deadline() const {
+  Instant first = Instant::never();
+  for (const auto& peer : core_.peers) {
+    if (peer->dials() && peer->session == nullptr) {
+      first = std::min(first, peer->redial.next_attempt());
+    }
+  }
+  return first;
+}
+
+}  // namespace godwit::gateway

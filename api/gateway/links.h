@@ -1,0 +1,69 @@
+// Sessions with all peers: dial for ever, greet, dispatch what arrives, say goodbye.
+//
+// Of two sites the one with the smaller name dials. A newer session replaces an older one. What a
+// peer sends goes to Exchange (control) and Ingress (transfers); an error there ends the session
+// with a reason that the peer, our log, the metric and `godwit status` name.
+//
+// Thread: the worker. Time: passed in.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "api/gateway/core.h"
+#include "api/gateway/exchange.h"
+#include "api/gateway/ingress.h"
+#include "dataplane/transport/endpoint.h"
+
+namespace godwit::gateway {
+
+// What a session is closed with; stable, seen by the peer.
+enum class SessionCode : std::uint64_t {
+  kNone = 0,
+  kStopping = 1,
+  kNoCommonVersion = 2,
+  kSiteMismatch = 3,
+  kProtocolViolation = 4,
+  kReplaced = 5,
+  kNoStorage = 6,
+};
+
+class Links {
+ public:
+  static constexpr std::uint32_t kVersionMin = 1;
+  static constexpr std::uint32_t kVersionMax = 1;
+
+  Links(Core& core, transport::Endpoint& endpoint, Exchange& exchange, Ingress& ingress)
+      : core_(core), endpoint_(endpoint), exchange_(exchange), ingress_(ingress) {}
+
+  // Dials who must be dialled, takes who has come, and handles every event of every session.
+  void on_turn(Instant now);
+  // Tells every peer that this gateway stops.
+  void stop(Instant now);
+  Instant deadline() const;
+  // Sessions that ended because a certificate or a site was refused, before a peer was known.
+  std::uint64_t strangers_refused() const { return strangers_refused_; }
+  const std::string& last_stranger() const { return last_stranger_; }
+
+ private:
+  void dial(Instant now, Peer& peer);
+  void greet_strangers(Instant now);
+  void poll_events(Instant now, Peer& peer);
+  // False: the session has ended.
+  bool on_event(Instant now, Peer& peer, transport::Event& event);
+  Result<void> on_control(Instant now, Peer& peer, std::span<const std::byte> bytes);
+  Result<void> on_hello(Instant now, Peer& peer, const control::Hello& hello);
+  void established(Instant now, Peer& peer, const transport::Identity& identity);
+  void end_session(Instant now, Peer& peer, SessionCode code, const Error& error);
+  void session_over(Instant now, Peer& peer, const transport::Close& close);
+
+  Core& core_;
+  transport::Endpoint& endpoint_;
+  Exchange& exchange_;
+  Ingress& ingress_;
+  std::vector<transport::Session*> strangers_;  // accepted; their first event is to come
+  std::uint64_t strangers_refused_ = 0;
+  std::string last_stranger_;
+};
+
+}  // namespace godwit::gateway

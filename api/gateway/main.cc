@@ -1,0 +1,283 @@
+// godwitd: one site's gateway as a process.
+//
+// Everything that touches the operating system meets here: the UDP port, the clients' socket, the
+// admin socket, the metrics endpoint and signals; the Gateway itself does no I/O.
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "api/gateway/admin_server.h"
+#include "api/gateway/config.h"
+#include "api/gateway/gateway.h"
+#include "api/gateway/identity.h"
+#include "api/gateway/metrics_feed.h"
+#include "api/gateway/report.h"
+#include "api/gateway/store.h"
+#include "api/local/server.h"
+#include "dataplane/base/log.h"
+#include "dataplane/base/system_time.h"
+#include "dataplane/port/udp.h"
+#include "dataplane/transport/quic_endpoint.h"
+#include "dataplane/transport/tls_context.h"
+#include "monitoring/collector.h"
+#include "monitoring/http_endpoint.h"
+
+namespace godwit::gateway {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitConfig = 2;
+// The worker wakes at least so often, for metrics and the scrubber.
+constexpr Duration kWaitMax = Duration::ms(250);
+
+// SIGINT and SIGTERM as a readable descriptor.
+int stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+bool signalled(int fd) {
+  signalfd_siginfo info{};
+  return ::read(fd, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info));
+}
+
+class Daemon {
+ public:
+  explicit Daemon(Config config) : config_(std::move(config)), random_(system_entropy()) {}
+
+  Result<void> start();
+  void run();
+
+ private:
+  Result<void> start_transport();
+  Result<void> start_metrics();
+  void turn_clients();
+  bool wants_stop(Instant now);
+
+  Config config_;
+  Random random_;
+  Instant started_ = system_now();
+  int signals_ = stop_signals();
+  std::unique_ptr<port::Port> port_;
+  std::unique_ptr<transport::TlsContext> tls_;
+  std::unique_ptr<transport::Endpoint> endpoint_;
+  std::unique_ptr<FileStore> store_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<local::Server> clients_;
+  local::ServerOptions client_options_;
+  std::unique_ptr<Reporter> reporter_;
+  std::unique_ptr<AdminServer> admin_;
+  monitoring::Cells cells_;
+  std::unique_ptr<MetricsFeed> feed_;
+  std::unique_ptr<monitoring::Collector> collector_;
+  std::unique_ptr<monitoring::HttpEndpoint> http_;
+  std::optional<Instant> stop_at_;
+};
+
+Result<void> Daemon::start_transport() {
+  const SiteConfig* self = config_.find_site(config_.site);
+  const auto address = port::Peer::parse(self->endpoint);
+  if (!address) {
+    return fail(Code::kInvalid, "[sites.{}] endpoint: {}", self->name, address.error().message);
+  }
+  port::UdpOptions options;
+  options.local = *address;
+  options.engine = config_.port == "epoll" ? port::UdpEngine::kEpoll : port::UdpEngine::kAutomatic;
+  auto port = port::make_udp_port(options);
+  if (!port) {
+    return Failure(port.error());
+  }
+  port_ = std::move(*port);
+  auto tls = transport::TlsContext::load({config_.authority, config_.certificate, config_.key});
+  if (!tls) {
+    return Failure(tls.error());
+  }
+  tls_ = std::move(*tls);
+  const auto& names = tls_->own().sites;
+  if (std::find(names.begin(), names.end(), config_.site) == names.end()) {
+    return fail(Code::kRefused,
+                "{}: is the certificate of another site, not of \"{}\"",
+                config_.certificate,
+                config_.site);
+  }
+  transport::QuicOptions quic;
+  quic.congestion = config_.congestion == "cubic" ? transport::CongestionControl::kCubic
+                                                  : transport::CongestionControl::kBbr;
+  endpoint_ = transport::make_quic_endpoint(*port_, *tls_, quic, random_);
+  return {};
+}
+
+Result<void> Daemon::start_metrics() {
+  feed_ = std::make_unique<MetricsFeed>(*gateway_, cells_, started_);
+  collector_ = std::make_unique<monitoring::Collector>(
+      monitoring::Identity{config_.site, "0.1.0", "release"},
+      std::vector<const monitoring::Cells*>{&cells_});
+  if (!config_.metrics_port) {
+    return {};
+  }
+  auto http = monitoring::HttpEndpoint::start(*collector_, *config_.metrics_port);
+  if (!http) {
+    return Failure(http.error());
+  }
+  http_ = std::make_unique<monitoring::HttpEndpoint>(std::move(*http));
+  return {};
+}
+
+Result<void> Daemon::start() {
+  const auto incarnation = recover_or_begin_incarnation(
+      config_.state_dir, config_.durable_dir, static_cast<std::uint32_t>(system_entropy()));
+  if (!incarnation) {
+    return Failure(incarnation.error());
+  }
+  if (auto started = start_transport(); !started) {
+    return started;
+  }
+  store_ = std::make_unique<FileStore>(config_.state_dir);
+  auto gateway =
+      Gateway::open(system_now(), config_, *store_, *incarnation, *endpoint_, random_, &system_now);
+  if (!gateway) {
+    return Failure(gateway.error());
+  }
+  gateway_ = std::move(*gateway);
+  if (auto started = start_metrics(); !started) {
+    return started;
+  }
+  reporter_ = std::make_unique<Reporter>(*gateway_, started_);
+  auto admin = AdminServer::listen(config_.admin, [this](std::span<const std::byte> request) {
+    return reporter_->answer(system_now(), request);
+  });
+  if (!admin) {
+    return Failure(admin.error());
+  }
+  admin_ = std::move(*admin);
+  client_options_.socket_path = config_.client;
+  auto clients = local::Server::listen(client_options_);
+  if (!clients) {
+    return Failure(clients.error());
+  }
+  clients_ = std::move(*clients);
+  for (const int fd : {signals_, admin_->fd(), clients_->fd()}) {
+    port_->watch(fd);
+  }
+  log::info("gateway of site {} listens on {} ({}), clients on {}",
+            config_.site,
+            port_->local().format(),
+            port_->capabilities().name,
+            config_.client);
+  return {};
+}
+
+void Daemon::turn_clients() {
+  while (auto event = clients_->poll_event()) {
+    const auto id = static_cast<std::uint64_t>(event->client);
+    switch (event->kind) {
+      case local::ServerEvent::Kind::kConnected:
+        gateway_->attach_client(
+            id, *clients_->channel(event->client), client_options_.to_client_bytes);
+        break;
+      case local::ServerEvent::Kind::kDisconnected:
+        gateway_->detach_client(id);
+        break;
+      case local::ServerEvent::Kind::kDoorbell:
+        break;
+    }
+  }
+}
+
+bool Daemon::wants_stop(Instant now) {
+  if (!stop_at_ && signalled(signals_)) {
+    stop_at_ = now;
+  }
+  if (!stop_at_ && reporter_->stop_requested()) {
+    stop_at_ = now + reporter_->stop_drain();
+  }
+  return stop_at_ && (now >= *stop_at_ || gateway_->drained());
+}
+
+void Daemon::run() {
+  for (;;) {
+    const Instant now = system_now();
+    turn_clients();
+    const bool more = gateway_->on_turn(now);
+    for (const std::uint64_t id : gateway_->take_finished_clients()) {
+      clients_->disconnect(local::ClientId{id});
+      clients_->forget(local::ClientId{id});
+    }
+    admin_->poll();
+    const Instant done = system_now();
+    feed_->on_turn(done, done - now);
+    if (wants_stop(done)) {
+      break;
+    }
+    if (!more) {
+      port_->wait(std::min(gateway_->deadline() - done, kWaitMax));
+    }
+  }
+  gateway_->stop(system_now());
+  gateway_->on_turn(system_now());
+  log::info("gateway of site {} stops; its state stays in {}", config_.site, config_.state_dir);
+}
+
+int run_daemon(int argc, char** argv) {
+  CLI::App app{
+      "The gateway of one site: queues, merges and ships model updates to the other sites.\n"
+      "The same file serves all sites; --site says which one this is."};
+  std::string file = "/etc/godwit/godwit.toml";
+  std::string site;
+  std::string level = "info";
+  bool check = false;
+  app.add_option("-c,--config", file, "The configuration file")->capture_default_str();
+  app.add_option("--site", site, "This site's name, instead of [self] site");
+  app.add_option("--log-level", level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_flag("--check", check, "Check the configuration and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitConfig;
+  }
+  log::set_level(level == "debug"   ? log::Level::kDebug
+                 : level == "warn"  ? log::Level::kWarn
+                 : level == "error" ? log::Level::kError
+                                    : log::Level::kInfo);
+  auto config =
+      load_config(file, site.empty() ? std::nullopt : std::optional<std::string_view>(site));
+  if (!config) {
+    std::fprintf(stderr, "%s\n", config.error().message.c_str());
+    return kExitConfig;
+  }
+  if (check) {
+    std::printf("%s: good for site %s\n", file.c_str(), config->site.c_str());
+    return 0;
+  }
+  log::set_name(config->site);
+  ::prctl(PR_SET_DUMPABLE, 0);
+  Daemon daemon(std::move(*config));
+  if (auto started = daemon.start(); !started) {
+    log::error("{}", started.error().message);
+    return kExitFailed;
+  }
+  daemon.run();
+  return 0;
+}
+
+}  // namespace
+}  // namespace godwit::gateway
+
+int main(int argc, char** argv) {
+  return godwit::gateway::run_daemon(argc, argv);
+}

@@ -1,0 +1,129 @@
+#include "api/gateway/metrics_feed.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace godwit::gateway {
+namespace {
+
+using monitoring::Metric;
+
+// Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
+constexpr std::uint64_t kHeaderBytes = 28;
+
+}  // namespace
+
+void MetricsFeed::on_turn(Instant now, Duration busy) {
+  busy_ += busy;
+  if (now < next_) {
+    return;
+  }
+  next_ = now + kPeriod;
+  links(now);
+  topics();
+  process(now);
+}
+
+void MetricsFeed::links(Instant now) {
+  for (const auto& peer : gateway_.core().peers) {
+    const std::string& name = peer->site().name;
+    const transport::SessionStats stats =
+        peer->session != nullptr ? peer->session->stats() : transport::SessionStats{};
+    const bool up = peer->state == PeerState::kUp;
+    cells_.gauge(Metric::kLinkUp, {name}).set(up ? 1 : 0);
+    cells_.counter(Metric::kLinkSentBytes, {name})
+        .set_total(peer->bytes_sent_before + stats.bytes_sent + kHeaderBytes * stats.packets_sent);
+    cells_.counter(Metric::kLinkReceivedBytes, {name})
+        .set_total(peer->bytes_received_before + stats.bytes_received +
+                   kHeaderBytes * stats.packets_received);
+    cells_.counter(Metric::kLinkTransfersSent, {name}).set_total(peer->counters.transfers_sent);
+    cells_.counter(Metric::kLinkTransfersResent, {name}).set_total(peer->counters.transfers_resent);
+    const PeerCounters& c = peer->counters;
+    const std::uint64_t refused = c.transfers_corrupt + c.transfers_stray;
+    cells_.counter(Metric::kLinkTransfersReceived, {name, "applied"})
+        .set_total(c.transfers_received - c.transfers_duplicate - refused);
+    cells_.counter(Metric::kLinkTransfersReceived, {name, "duplicate"})
+        .set_total(c.transfers_duplicate);
+    cells_.counter(Metric::kLinkTransfersReceived, {name, "refused"}).set_total(refused);
+    if (up) {
+      cells_.histogram(Metric::kLinkRttSeconds, {name}).observe(stats.rtt_smoothed.to_seconds());
+    }
+    cells_.gauge(Metric::kLinkRateBytes, {name}).set(up ? peer->rate().bytes_per_second() : 0);
+    const bool capped = peer->link() != nullptr && !peer->link()->cap.is_unlimited();
+    cells_.gauge(Metric::kLinkCapBytes, {name})
+        .set(capped ? peer->link()->cap.bytes_per_second() : 0);
+    cells_.gauge(Metric::kLinkInFlightBytes, {name}).set(static_cast<double>(stats.in_flight));
+    cells_.counter(Metric::kLinkReconnects, {name})
+        .set_total(c.handshakes > 0 ? c.handshakes - 1 : 0);
+    for (const auto& [reason, count] : peer->closed_by_reason) {
+      cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(count);
+    }
+    cells_.gauge(Metric::kQueueKeys, {name}).set(static_cast<double>(peer->queue.pending_keys()));
+    cells_.gauge(Metric::kQueuePendingEnergy, {name}).set(peer->queue.pending_energy());
+    cells_.gauge(Metric::kQueueOldestAgeSeconds, {name})
+        .set(peer->queue.oldest_age(now).to_seconds());
+    const auto& queue = peer->queue.stats();
+    static constexpr std::array<std::string_view, scheduler::kReasonCount> kReasons = {
+        "deadline", "age", "significance", "deepen"};
+    for (std::size_t i = 0; i < kReasons.size(); ++i) {
+      cells_.counter(Metric::kQueueDecisions, {name, kReasons.at(i)}).set_total(queue.decisions[i]);
+    }
+    cells_.counter(Metric::kQueueDeadlines, {name, "met"}).set_total(queue.deadlines_met);
+    cells_.counter(Metric::kQueueDeadlines, {name, "expired"}).set_total(queue.deadlines_expired);
+    cells_.counter(Metric::kQueueVisitBytes, {name}).set_total(queue.bytes);
+  }
+}
+
+void MetricsFeed::topics() {
+  const Core& core = gateway_.core();
+  for (const auto& [id, topic] : core.topics) {
+    const std::string& name = topic->spec().name;
+    const ledger::Conservation sums = topic->ledger().conservation();
+    cells_.counter(Metric::kTopicPublishes, {name}).set_total(topic->publishes);
+    cells_.counter(Metric::kTopicRefused, {name, "other"}).set_total(topic->refused);
+    cells_.counter(Metric::kTopicDuplicates, {name}).set_total(topic->duplicates);
+    cells_.gauge(Metric::kTopicMemoryBytes, {name})
+        .set(static_cast<double>(topic->ledger().bytes_used()));
+    cells_.gauge(Metric::kTopicMemoryBoundBytes, {name})
+        .set(static_cast<double>(topic->ledger().bytes_bound()));
+    cells_.gauge(Metric::kConservationDefect, {name}).set(static_cast<double>(sums.defects));
+    cells_.gauge(Metric::kLedgerMass, {name, "published"}).set(sums.published);
+    cells_.gauge(Metric::kLedgerMass, {name, "open"}).set(sums.open);
+    cells_.gauge(Metric::kLedgerMass, {name, "frozen"}).set(sums.in_flight);
+    cells_.gauge(Metric::kLedgerMass, {name, "receipted"}).set(sums.sent - sums.in_flight);
+    cells_.gauge(Metric::kLedgerMass, {name, "applied"}).set(sums.applied);
+    cells_.gauge(Metric::kLedgerMass, {name, "detached"}).set(sums.detached);
+    for (const auto& site : core.config.sites) {
+      cells_.gauge(Metric::kTopicClock, {name, site.name})
+          .set(static_cast<double>(core.clocks.clock(id, site.id)));
+    }
+    for (const auto& [site, lanes] : topic->peers()) {
+      const SiteConfig* known = core.config.find_site(site);
+      if (known != nullptr) {
+        const std::uint64_t last = topic->ledger().last_publish().value();
+        cells_.gauge(Metric::kTopicCoverageLag, {name, known->name})
+            .set(static_cast<double>(last - std::min(last, lanes.covered)));
+      }
+    }
+  }
+}
+
+void MetricsFeed::process(Instant now) {
+  const Core& core = gateway_.core();
+  cells_.counter(Metric::kCodecTiles, {"encode", "bpc"}).set_total(core.counters.tiles_encoded);
+  cells_.counter(Metric::kCodecTiles, {"decode", "bpc"}).set_total(core.counters.tiles_decoded);
+  cells_.counter(Metric::kCodecBytes, {"encode", "bpc"}).set_total(core.counters.encoded_bytes);
+  cells_.counter(Metric::kCodecElements, {"encode", "bpc"})
+      .set_total(core.counters.tiles_encoded * codec::kTileElements);
+  cells_.counter(Metric::kCodecSeconds, {"encode", "bpc"})
+      .set_total(static_cast<std::uint64_t>(core.counters.encode_time.count_ns()));
+  cells_.gauge(Metric::kClientsConnected).set(static_cast<double>(gateway_.client_count()));
+  cells_.counter(Metric::kClientRefused, {"protocol"}).set_total(core.counters.clients_refused);
+  cells_.gauge(Metric::kUptimeSeconds).set((now - started_).to_seconds());
+  cells_.counter(Metric::kWorkerTurns, {"0"}).set_total(core.counters.turns);
+  cells_.counter(Metric::kWorkerBusySeconds, {"0"})
+      .set_total(static_cast<std::uint64_t>(busy_.count_ns()));
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,36 @@
+// Copies the gateway's own counts into the metric cells, a few times a second.
+//
+// The engines keep plain counters; only this file knows both them and the catalogue.
+//
+// Thread: the worker (the scraper reads the cells from its own).
+#pragma once
+
+#include "api/gateway/gateway.h"
+#include "dataplane/transport/tls_context.h"
+#include "monitoring/cells.h"
+
+namespace godwit::gateway {
+
+class MetricsFeed {
+ public:
+  static constexpr Duration kPeriod = Duration::ms(250);  // chosen: scrapes come every 1 s or more
+
+  MetricsFeed(Gateway& gateway, monitoring::Cells& cells, Instant started)
+      : gateway_(gateway), cells_(cells), started_(started) {}
+
+  // Copies when a period has passed since the last time.
+  void on_turn(Instant now, Duration busy);
+
+ private:
+  void links(Instant now);
+  void topics();
+  void process(Instant now);
+
+  Gateway& gateway_;
+  monitoring::Cells& cells_;
+  Instant started_;
+  Instant next_ = Instant::from_ns(0);
+  Duration busy_ = Duration::zero();
+};
+
+}  // namespace godwit::gateway

@@ -1,0 +1,87 @@
+#include "api/gateway/peer.h"
+
+#include <algorithm>
+
+#include "dataplane/base/bytes.h"
+#include "dataplane/base/log.h"
+#include "dataplane/transport/shaper.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Before anything was measured on a link without a cap.
+constexpr BitRate kRateUnknown = BitRate::bps(100'000'000);  // chosen: corrected within an RTT
+
+}  // namespace
+
+Peer::Peer(const Config& config, const SiteConfig& site, Random& random, Instant now)
+    : state_since(now),
+      redial(random),
+      policer(now, BitRate::unlimited()),
+      site_(site),
+      link_(config.find_link(config.site, site.name)),
+      dials_(config.site < site.name) {
+  policer.set_link_rate(now, rate());
+}
+
+transport::PeerConfig Peer::transport_config() const {
+  transport::PeerConfig peer;
+  peer.site = site_.name;
+  if (auto address = port::Peer::parse(site_.endpoint)) {
+    peer.address = *address;
+  }
+  peer.link = link_ != nullptr ? link_->name : site_.name;
+  peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
+  peer.rtt_expected = link_ != nullptr ? link_->rtt : Duration::zero();
+  return peer;
+}
+
+BitRate Peer::rate() const {
+  if (link_ != nullptr && !link_->cap.is_unlimited()) {
+    return BitRate::bps(static_cast<std::uint64_t>(
+        static_cast<double>(link_->cap.bits_per_second()) * transport::LinkShaper::kShare));
+  }
+  const BitRate measured = session != nullptr ? session->stats().delivery : BitRate();
+  return std::max(measured, kRateUnknown);
+}
+
+void Peer::send(const control::ControlMessage& message) {
+  outbox_.push_back(message.SerializeAsString());
+}
+
+void Peer::flush(Instant now) {
+  while (!outbox_.empty() && session != nullptr &&
+         session->send_control(now, as_bytes(outbox_.front()))) {
+    outbox_.pop_front();
+  }
+}
+
+std::uint32_t Peer::handle_for(Topic& topic, ledger::LaneIndex lane) {
+  const auto same = [&](const QueuedLane& q) { return q.topic == &topic && q.lane == lane; };
+  const auto at = std::find_if(queued_.begin(), queued_.end(), same);
+  if (at != queued_.end()) {
+    return static_cast<std::uint32_t>(at - queued_.begin());
+  }
+  queued_.push_back({&topic, lane});
+  return static_cast<std::uint32_t>(queued_.size() - 1);
+}
+
+void Peer::on_state(Instant now, PeerState next) {
+  if (next == state) {
+    return;
+  }
+  if (next == PeerState::kUp) {
+    ++counters.handshakes;
+    log::info("link to {} is up", site_.name);
+  } else if (state == PeerState::kUp) {
+    log::warn("link to {} is down: {}", site_.name, last_error);
+  }
+  if (next == PeerState::kDown) {
+    outbox_.clear();
+    announced.clear();
+  }
+  state = next;
+  state_since = now;
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,107 @@
+// Another site as this gateway deals with it: the link, the present session, and what waits for it.
+//
+//     kDown ──dial/accept──▶ kConnecting ──certificates──▶ kGreeting ──Hello──▶ kUp
+//       ▲                        └──────────────┬──────────────┴────────────────┘
+//       └───────────────────────────── closed ──┘       (the site with the smaller name dials)
+//
+// Thread: the worker.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/gateway/config.h"
+#include "api/gateway/topic.h"
+#include "api/proto/control.pb.h"
+#include "dataplane/base/units.h"
+#include "dataplane/transport/endpoint.h"
+#include "dataplane/transport/redial.h"
+#include "dataplane/transport/session.h"
+#include "scheduler/budget/control_policer.h"
+#include "scheduler/queue/link_queue.h"
+
+namespace godwit::gateway {
+
+enum class PeerState : std::uint8_t {
+  kDown,        // no session; dialled again by the redial policy
+  kConnecting,  // the handshake is under way
+  kGreeting,    // certificates are proven, Hello is not exchanged
+  kUp,          // both Hellos were exchanged
+};
+
+// One outgoing lane as the peer's queue names it.
+struct QueuedLane {
+  Topic* topic = nullptr;
+  ledger::LaneIndex lane;
+};
+
+struct PeerCounters {
+  std::uint64_t transfers_sent = 0;  // first sendings
+  std::uint64_t transfers_resent = 0;
+  std::uint64_t transfers_received = 0;
+  std::uint64_t transfers_duplicate = 0;
+  std::uint64_t transfers_corrupt = 0;  // refused, nothing applied
+  std::uint64_t transfers_stray = 0;    // of no open lane, or forbidden here
+  std::uint64_t coded_bytes_sent = 0;
+  std::uint64_t control_malformed = 0;
+  std::uint64_t handshakes = 0;  // that reached kUp
+  std::uint64_t refused = 0;     // sessions that ended by certificate or site
+};
+
+class Peer {
+ public:
+  Peer(const Config& config, const SiteConfig& site, Random& random, Instant now);
+
+  const SiteConfig& site() const { return site_; }
+  const LinkConfig* link() const { return link_; }
+  bool dials() const { return dials_; }
+  transport::PeerConfig transport_config() const;
+  // What the link can take: the cap's usable share, or what the transport measured.
+  BitRate rate() const;
+
+  // Queues a control message; it leaves in order, ahead of all transfers.
+  void send(const control::ControlMessage& message);
+  // Hands queued control messages to the session.
+  void flush(Instant now);
+  bool control_backlog() const { return !outbox_.empty(); }
+
+  // The queue's handle for an outgoing lane; made at the first call.
+  std::uint32_t handle_for(Topic& topic, ledger::LaneIndex lane);
+  QueuedLane& queued(std::uint32_t handle) { return queued_.at(handle); }
+
+  void on_state(Instant now, PeerState state);
+
+  PeerState state = PeerState::kDown;
+  Instant state_since;
+  transport::Session* session = nullptr;
+  transport::Identity identity;  // of the last session that was established
+  std::string last_error;        // why the last session ended; empty = none did
+  std::string last_reason;       // the same as a stable id
+  std::string software;          // from its Hello
+  std::string gateway_id;
+  std::uint64_t incarnation = 0;  // packed, from its Hello
+  std::vector<std::string> capabilities;
+  std::map<TopicId, control::TopicAnnounce> announced;  // by the peer, on the present session
+  transport::Redial redial;
+  scheduler::LinkQueue queue;
+  scheduler::ControlPolicer policer;
+  PeerCounters counters;
+  std::map<std::string, std::uint64_t> closed_by_reason;  // ends of sessions, by stable id
+  // Sums over ended sessions, so that the figures of the present one can be added.
+  std::uint64_t bytes_sent_before = 0;
+  std::uint64_t bytes_received_before = 0;
+  Duration limited_by_cap = Duration::zero();
+
+ private:
+  const SiteConfig& site_;
+  const LinkConfig* link_;
+  bool dials_;
+  std::deque<std::string> outbox_;
+  std::vector<QueuedLane> queued_;
+};
+
+}  // namespace godwit::gateway

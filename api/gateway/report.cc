@@ -1,0 +1,436 @@
+#include "api/gateway/report.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "dataplane/base/system_time.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Certificates that end within this are reported (chosen: time to issue new ones by hand).
+constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
+
+std::uint64_t since(Instant now, Instant then) {
+  return static_cast<std::uint64_t>(std::max(now - then, Duration::zero()).count_ns());
+}
+
+admin::LinkReport::State link_state(const Peer& peer) {
+  switch (peer.state) {
+    case PeerState::kUp:
+      return admin::LinkReport::STATE_UP;
+    case PeerState::kConnecting:
+    case PeerState::kGreeting:
+      return admin::LinkReport::STATE_CONNECTING;
+    case PeerState::kDown:
+      break;
+  }
+  const bool refused = peer.last_reason.starts_with("certificate") ||
+                       peer.last_reason.ends_with("site") || peer.last_reason == "refused_by_peer";
+  return refused ? admin::LinkReport::STATE_REFUSED : admin::LinkReport::STATE_DOWN;
+}
+
+// A first guess of the coded size of what is open: one bit per element of a dirty tile.
+std::uint64_t open_estimate(const Topic& topic, ledger::LaneIndex lane) {
+  const ledger::Ledger& ledger = topic.ledger();
+  std::uint64_t tiles = 0;
+  for (std::uint32_t tile = 0; tile < ledger.shape().tile_count(); ++tile) {
+    tiles += ledger.touched(tile) && ledger.dirty(lane, tile) ? 1U : 0U;
+  }
+  return tiles * ledger::kTileElements / 8;
+}
+
+}  // namespace
+
+std::string Reporter::answer(Instant now, std::span<const std::byte> request) {
+  admin::AdminRequest parsed;
+  admin::AdminResponse response;
+  if (!parsed.ParseFromArray(request.data(), static_cast<int>(request.size()))) {
+    response.mutable_error()->set_code(admin::Error::CODE_INVALID);
+    response.mutable_error()->set_text("the request is no AdminRequest");
+  } else {
+    response = respond(now, parsed);
+  }
+  return response.SerializeAsString();
+}
+
+admin::AdminResponse Reporter::respond(Instant now, const admin::AdminRequest& request) {
+  Core& core = gateway_.core();
+  admin::AdminResponse response;
+  const auto not_found = [&](std::string_view what, const std::string& name) {
+    response.mutable_error()->set_code(admin::Error::CODE_NOT_FOUND);
+    response.mutable_error()->set_text(
+        fmt::format("no {} \"{}\" at site {}", what, name, core.config.site));
+    return response;
+  };
+  switch (request.kind_case()) {
+    case admin::AdminRequest::kStatus:
+      status(now, *response.mutable_status());
+      return response;
+    case admin::AdminRequest::kTopics: {
+      auto* out = response.mutable_topics();
+      for (auto& [id, one] : core.topics) {
+        if (request.topics().name().empty() || request.topics().name() == one->spec().name) {
+          topic(now, *one, *out->add_topics());
+        }
+      }
+      return out->topics().empty() && !request.topics().name().empty()
+                 ? not_found("topic", request.topics().name())
+                 : response;
+    }
+    case admin::AdminRequest::kLinks: {
+      auto* out = response.mutable_links();
+      for (const auto& one : core.peers) {
+        if (request.links().peer().empty() || request.links().peer() == one->site().name) {
+          link(now, *one, *out->add_links());
+        }
+      }
+      return out->links().empty() ? not_found("peer", request.links().peer()) : response;
+    }
+    case admin::AdminRequest::kLedger: {
+      auto* out = response.mutable_ledger();
+      std::uint64_t defect = 0;
+      for (auto& [id, one] : core.topics) {
+        if (request.ledger().topic().empty() || request.ledger().topic() == one->spec().name) {
+          ledger(*one, *out->add_topics());
+          defect += out->topics(out->topics_size() - 1).defect();
+        }
+      }
+      out->set_defect(defect);
+      return out->topics().empty() && !request.ledger().topic().empty()
+                 ? not_found("topic", request.ledger().topic())
+                 : response;
+    }
+    case admin::AdminRequest::kExplain: {
+      Topic* one = core.find_topic(TopicId::of(request.explain().topic()));
+      if (one == nullptr) {
+        return not_found("topic", request.explain().topic());
+      }
+      explain(now, *one, *response.mutable_explain());
+      return response;
+    }
+    case admin::AdminRequest::kPeers: {
+      auto* out = response.mutable_peers();
+      for (const auto& one : core.peers) {
+        if (request.peers().site().empty() || request.peers().site() == one->site().name) {
+          peer(*one, *out->add_peers());
+        }
+      }
+      return out->peers().empty() ? not_found("site", request.peers().site()) : response;
+    }
+    case admin::AdminRequest::kStop:
+      stop_requested_ = true;
+      stop_drain_ = Duration::ns(static_cast<std::int64_t>(
+          std::min<std::uint64_t>(request.stop().drain_ns(), 3'600'000'000'000U)));
+      response.mutable_stop();
+      return response;
+    case admin::AdminRequest::KIND_NOT_SET:
+      break;
+  }
+  response.mutable_error()->set_code(admin::Error::CODE_UNSUPPORTED);
+  response.mutable_error()->set_text("this gateway does not know the question; upgrade it");
+  return response;
+}
+
+void Reporter::status(Instant now, admin::StatusReport& out) {
+  Core& core = gateway_.core();
+  out.set_site(core.config.site);
+  out.set_gateway_id(core.config.site + "-1");
+  out.set_incarnation(core.incarnation.packed());
+  out.set_software("godwitd 0.1.0");
+  out.set_uptime_ns(since(now, started_));
+  std::uint64_t defect = 0;
+  for (const auto& one : core.peers) {
+    link(now, *one, *out.add_links());
+  }
+  for (auto& [id, one] : core.topics) {
+    summary(*one, *out.add_topics());
+    defect += one->ledger().conservation().defects;
+  }
+  out.set_memory_used_bytes(core.memory_used());
+  out.set_memory_budget_bytes(core.config.memory.count());
+  out.set_clients(static_cast<std::uint32_t>(gateway_.client_count()));
+  out.set_config_path(core.config.file);
+  out.set_defect(defect);
+  out.set_client_socket(core.config.client);
+  if (core.config.metrics_port) {
+    out.set_metrics_endpoint(fmt::format("127.0.0.1:{}", *core.config.metrics_port));
+  }
+  out.set_process_id(static_cast<std::uint64_t>(::getpid()));
+  add_problems(now, out);
+}
+
+void Reporter::add_problems(Instant now, admin::StatusReport& out) {
+  Core& core = gateway_.core();
+  const auto add = [&](admin::Problem::Severity severity,
+                       std::string_view reason,
+                       std::string_view subject,
+                       std::string text,
+                       std::string command,
+                       std::uint64_t since_ns) {
+    auto* problem = out.add_problems();
+    problem->set_severity(severity);
+    problem->set_reason(std::string(reason));
+    problem->set_subject(std::string(subject));
+    problem->set_text(std::move(text));
+    problem->set_command(std::move(command));
+    problem->set_since_ns(since_ns);
+  };
+  if (out.defect() != 0) {
+    add(admin::Problem::SEVERITY_FAILURE,
+        "ledger.defect",
+        core.config.site,
+        "sums and their checksums disagree; keep the state directory and report it",
+        "godwit ledger",
+        0);
+  }
+  for (const auto& one : core.peers) {
+    if (one->state == PeerState::kUp) {
+      continue;
+    }
+    const bool refused = link_state(*one) == admin::LinkReport::STATE_REFUSED;
+    add(admin::Problem::SEVERITY_FAILURE,
+        refused ? "link.refused" : "link.down",
+        one->site().name,
+        one->last_error.empty() ? fmt::format("no session with {} yet", one->site().name)
+                                : one->last_error,
+        fmt::format("godwit peer {}", one->site().name),
+        since(now, one->state_since));
+  }
+  for (const auto& one : core.peers) {
+    const std::int64_t left = one->identity.valid_until - system_unix_seconds();
+    if (one->state == PeerState::kUp && left < kExpiryWarningSeconds) {
+      add(admin::Problem::SEVERITY_WARNING,
+          "tls.expires",
+          one->site().name,
+          fmt::format("the certificate of {} ends in {} hours", one->site().name, left / 3600),
+          fmt::format("godwit cert issue {}", one->site().name),
+          0);
+    }
+  }
+  if (gateway_.links().strangers_refused() > 0) {
+    add(admin::Problem::SEVERITY_WARNING,
+        "link.stranger",
+        core.config.site,
+        fmt::format("{} connections were refused, the last: {}",
+                    gateway_.links().strangers_refused(),
+                    gateway_.links().last_stranger()),
+        "godwit peer",
+        0);
+  }
+}
+
+void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
+  out.set_name(peer.link() != nullptr ? peer.link()->name : peer.site().name);
+  out.set_peer(peer.site().name);
+  out.set_state(link_state(peer));
+  if (peer.state != PeerState::kUp) {
+    out.set_reason(peer.last_reason.empty() ? "link.connecting" : "link." + peer.last_reason);
+  }
+  out.set_in_state_ns(since(now, peer.state_since));
+  out.set_peer_address(peer.site().endpoint);
+  const SiteConfig* self = gateway_.core().config.find_site(gateway_.core().config.site);
+  out.set_local_address(self->endpoint);
+  const transport::SessionStats stats =
+      peer.session != nullptr ? peer.session->stats() : transport::SessionStats{};
+  out.set_rtt_ns(static_cast<std::uint64_t>(stats.rtt_smoothed.count_ns()));
+  out.set_rtt_min_ns(static_cast<std::uint64_t>(stats.rtt_min.count_ns()));
+  out.set_rate_bps(peer.rate().bits_per_second());
+  if (peer.link() != nullptr && !peer.link()->cap.is_unlimited()) {
+    out.set_cap_bps(peer.link()->cap.bits_per_second());
+  }
+  out.set_estimate_bps(stats.delivery.bits_per_second());
+  out.set_sent_bytes(peer.bytes_sent_before + stats.bytes_sent);
+  out.set_received_bytes(peer.bytes_received_before + stats.bytes_received);
+  out.set_sent_transfers(peer.counters.transfers_sent);
+  out.set_received_transfers(peer.counters.transfers_received);
+  out.set_resent_transfers(peer.counters.transfers_resent);
+  out.set_in_flight_bytes(stats.in_flight);
+  out.set_lost_packets(stats.packets_lost);
+  out.set_reconnects(peer.counters.handshakes > 0 ? peer.counters.handshakes - 1 : 0);
+  out.set_last_error(peer.last_error);
+  for (const auto& [id, one] : gateway_.core().topics) {
+    const auto at = one->peers().find(peer.site().id);
+    if (at != one->peers().end() && at->second.outgoing) {
+      out.set_in_flight_transfers(out.in_flight_transfers() +
+                                  one->ledger().lane(*at->second.outgoing).unreceipted);
+    }
+  }
+}
+
+std::string Reporter::lane_name(const ledger::LaneKey& key) const {
+  if (key.kind == ledger::LaneKind::kSubscriber) {
+    return fmt::format("client:{:016x}", key.to);
+  }
+  const SiteConfig* site =
+      gateway_.core().config.find_site(SiteId(static_cast<std::uint32_t>(key.to)));
+  return site != nullptr ? site->name : fmt::format("{:08x}", key.to);
+}
+
+void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
+  out.set_name(topic.spec().name);
+  out.set_elements(topic.spec().element_count);
+  out.set_publishes(topic.publishes);
+  out.set_refused(topic.refused);
+  out.set_memory_used_bytes(topic.ledger().bytes_used());
+  out.set_memory_bound_bytes(topic.ledger().bytes_bound());
+  for (const auto index : topic.ledger().lanes()) {
+    out.set_open_bytes_estimate(out.open_bytes_estimate() + open_estimate(topic, index));
+    out.set_unreceipted_transfers(out.unreceipted_transfers() +
+                                  topic.ledger().lane(index).unreceipted);
+  }
+}
+
+void Reporter::lane(const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out) {
+  const ledger::LaneInfo info = topic.ledger().lane(index);
+  out.set_to(lane_name(info.key));
+  out.set_from_incarnation(topic.ledger().incarnation().packed());
+  out.set_to_incarnation(info.key.to_incarnation.packed());
+  out.set_next_k(info.next_k);
+  out.set_frontier(info.frontier);
+  out.set_unreceipted_transfers(info.unreceipted);
+  out.set_unreceipted_bytes(info.unreceipted_bytes);
+  out.set_open_bytes_estimate(open_estimate(topic, index));
+  out.set_published(topic.ledger().last_publish().value());
+  out.set_window_full(topic.ledger().window_full(index));
+  out.set_covered_to(info.coverage.value());
+  out.set_open(info.key.kind == ledger::LaneKind::kSubscriber);
+  for (const auto& [site, lanes] : topic.peers()) {
+    if (lanes.outgoing && *lanes.outgoing == index) {
+      out.set_open(lanes.open);
+      out.set_covered_to(lanes.covered);
+    }
+  }
+}
+
+void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
+  static_cast<void>(now);
+  const TopicSpec& spec = topic.spec();
+  summary(topic, *out.mutable_summary());
+  out.set_id(spec.id.value());
+  out.set_fraction_bits(spec.fraction_bits);
+  for (const auto& site : spec.allowed_sites) {
+    out.add_allowed_sites(site);
+  }
+  out.set_tolerance(spec.tolerance);
+  out.set_tenant(spec.tenant);
+  static constexpr std::string_view kClasses[] = {"urgent", "normal", "bulk"};
+  out.set_class_name(std::string(kClasses[static_cast<std::size_t>(spec.traffic_class)]));
+  out.set_deadline_ns(static_cast<std::uint64_t>(spec.deadline.count_ns()));
+  for (const auto index : topic.ledger().lanes()) {
+    lane(topic, index, *out.add_lanes());
+  }
+  const scheduler::ClockTable& clocks = gateway_.core().clocks;
+  for (const auto& site : gateway_.core().config.sites) {
+    const std::uint64_t clock = clocks.clock(spec.id, site.id);
+    if (clock > 0) {
+      auto* one = out.add_clocks();
+      one->set_site(site.name);
+      one->set_clock(clock);
+      one->set_staleness(topic.clock > clock ? topic.clock - clock : 0);
+    }
+  }
+  out.set_significance_withheld(topic.withheld_tiles);
+  out.set_significance_threshold(topic.threshold().relative());
+  std::uint64_t touched = 0;
+  for (std::uint32_t tile = 0; tile < topic.ledger().shape().tile_count(); ++tile) {
+    touched += topic.ledger().touched(tile) ? ledger::kTileBlocks : 0U;
+  }
+  out.set_touched_blocks(touched);
+  out.set_shards(1);
+  out.set_publishers(static_cast<std::uint32_t>(topic.tickers.size()));
+  out.set_subscribers(static_cast<std::uint32_t>(gateway_.subscriber_count(topic)));
+}
+
+void Reporter::ledger(Topic& topic, admin::TopicLedger& out) {
+  const ledger::Conservation sums = topic.ledger().conservation();
+  out.set_topic(topic.spec().name);
+  out.set_defect(sums.defects);
+  out.set_published_checksum(sums.checksum_published);
+  out.set_received_checksum(sums.checksum_applied);
+  out.set_published_mass(sums.published);
+  out.set_received_mass(sums.applied);
+  for (const auto index : topic.ledger().lanes()) {
+    const ledger::LaneInfo info = topic.ledger().lane(index);
+    auto* lane = out.add_lanes();
+    lane->set_to(lane_name(info.key));
+    lane->set_from_incarnation(topic.ledger().incarnation().packed());
+    lane->set_to_incarnation(info.key.to_incarnation.packed());
+    lane->set_sent_checksum(info.checksum_frozen);
+    lane->set_detached_mass(0);
+    lane->set_balanced(!info.quarantined);
+  }
+}
+
+void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
+  this->topic(now, topic, *out.mutable_topic());
+  for (const auto& [site, lanes] : topic.peers()) {
+    const SiteConfig* known = gateway_.core().config.find_site(site);
+    Peer* peer = gateway_.core().find_peer(site);
+    if (known == nullptr || peer == nullptr) {
+      continue;
+    }
+    auto* lane = out.add_lanes();
+    lane->set_to(known->name);
+    const auto set = [&](std::string_view reason, std::string text, std::string command) {
+      lane->set_reason(std::string(reason));
+      lane->set_text(std::move(text));
+      lane->set_command(std::move(command));
+    };
+    if (peer->state != PeerState::kUp) {
+      set("link.down",
+          fmt::format("no session with {}; changes go on merging", known->name),
+          fmt::format("godwit peer {}", known->name));
+      continue;
+    }
+    if (!lanes.outgoing || !lanes.open) {
+      set("lane.closed",
+          fmt::format("{} has not declared the topic, or refuses it", known->name),
+          fmt::format("godwit topic {} at {}", topic.spec().name, known->name));
+      continue;
+    }
+    const ledger::LaneInfo info = topic.ledger().lane(*lanes.outgoing);
+    const std::uint64_t open = open_estimate(topic, *lanes.outgoing);
+    lane->set_expected_ns(
+        static_cast<std::uint64_t>(peer->rate().time_for(Bytes(open)).count_ns()));
+    if (info.quarantined) {
+      set("lane.quarantined",
+          "a receipt contradicted our checksums; nothing is sent any more",
+          "godwit ledger");
+    } else if (topic.ledger().drained(*lanes.outgoing)) {
+      set("lane.current", fmt::format("{} has everything", known->name), "");
+    } else if (topic.ledger().window_full(*lanes.outgoing)) {
+      set("lane.window_full",
+          fmt::format("{} transfers ({} KiB) wait for receipts; changes go on merging",
+                      info.unreceipted,
+                      info.unreceipted_bytes >> 10U),
+          "godwit link");
+    } else {
+      set("lane.sending",
+          fmt::format("about {} KiB are open, {} transfers wait for receipts",
+                      open >> 10U,
+                      info.unreceipted),
+          "");
+    }
+  }
+}
+
+void Reporter::peer(const Peer& peer, admin::PeerReport& out) {
+  out.set_site(peer.site().name);
+  out.set_endpoint(peer.site().endpoint);
+  out.set_connected(peer.state == PeerState::kUp);
+  out.set_gateway_id(peer.gateway_id);
+  out.set_incarnation(peer.incarnation);
+  out.set_software(peer.software);
+  out.set_version(peer.state == PeerState::kUp ? Links::kVersionMax : 0);
+  out.set_certificate_site(peer.identity.site);
+  out.set_certificate_expires_unix_s(peer.identity.valid_until);
+  out.set_refused_handshakes(peer.counters.refused);
+  if (peer.counters.refused > 0) {
+    out.set_last_refusal(peer.last_error);
+  }
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,44 @@
+// Answers to the command `godwit`: what the gateway knows of itself, as admin messages.
+//
+// Thread: the worker.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "api/gateway/gateway.h"
+#include "api/proto/admin.pb.h"
+
+namespace godwit::gateway {
+
+class Reporter {
+ public:
+  Reporter(Gateway& gateway, Instant started) : gateway_(gateway), started_(started) {}
+
+  // A serialised AdminRequest in, a serialised AdminResponse out. `stop_requested` is set when the
+  // request asks the gateway to stop.
+  std::string answer(Instant now, std::span<const std::byte> request);
+  bool stop_requested() const { return stop_requested_; }
+  Duration stop_drain() const { return stop_drain_; }
+
+ private:
+  admin::AdminResponse respond(Instant now, const admin::AdminRequest& request);
+  void status(Instant now, admin::StatusReport& out);
+  void add_problems(Instant now, admin::StatusReport& out);
+  void link(Instant now, const Peer& peer, admin::LinkReport& out);
+  void summary(const Topic& topic, admin::TopicSummary& out);
+  void topic(Instant now, Topic& topic, admin::TopicReport& out);
+  void lane(const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out);
+  void ledger(Topic& topic, admin::TopicLedger& out);
+  void explain(Instant now, Topic& topic, admin::ExplainReport& out);
+  void peer(const Peer& peer, admin::PeerReport& out);
+  std::string lane_name(const ledger::LaneKey& key) const;
+
+  Gateway& gateway_;
+  Instant started_;
+  bool stop_requested_ = false;
+  Duration stop_drain_ = Duration::zero();
+};
+
+}  // namespace godwit::gateway

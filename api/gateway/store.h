@@ -1,0 +1,45 @@
+// Where a gateway keeps its topics: one sparse mapping of sums and one description each.
+//
+// The file store is the product's; the simulator brings one in memory that outlives its gateways.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/base/ids.h"
+#include "dataplane/base/result.h"
+#include "dataplane/memory/mapping.h"
+
+namespace godwit::gateway {
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // The mapping of a topic's sums, of exactly `bytes`; made when there is none. It stays the
+  // store's and lives as long as the store.
+  virtual Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) = 0;
+  // Replaces a topic's description as a whole.
+  virtual Result<void> describe(TopicId topic, const std::string& description) = 0;
+  // Every description there is.
+  virtual Result<std::vector<std::string>> descriptions() = 0;
+};
+
+// Files `<topic>.sums` and `<topic>.topic` in a directory, the topic's id in hexadecimal.
+class FileStore : public Store {
+ public:
+  explicit FileStore(std::string directory) : directory_(std::move(directory)) {}
+
+  Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) override;
+  Result<void> describe(TopicId topic, const std::string& description) override;
+  Result<std::vector<std::string>> descriptions() override;
+
+ private:
+  std::string path(TopicId topic, std::string_view ending) const;
+
+  std::string directory_;
+  std::vector<std::unique_ptr<memory::Mapping>> open_;
+};
+
+}  // namespace godwit::gateway

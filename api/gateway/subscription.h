@@ -1,0 +1,60 @@
+// What one local subscriber still has to receive of a topic: a lane of the ledger into a ring.
+//
+//   (P + R) − S, own publishes left out ─▶ codec (≤ 64 KiB, most significant first) ─▶ freeze
+//     ─▶ Transfer record in the client's ring ─▶ Receipt ─▶ freed
+//
+// Nothing is frozen while the ring is more than half full: a slow subscriber only merges.
+//
+// Thread: the worker. Memory: one bit per tile.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "api/gateway/core.h"
+#include "api/local/channel.h"
+#include "api/local/records.h"
+
+namespace godwit::gateway {
+
+class Subscription {
+ public:
+  // `resume_frontier` is what the subscriber says it has applied.
+  Subscription(Core& core,
+               Topic& topic,
+               local::TopicHandle handle,
+               ledger::LaneIndex lane,
+               std::uint64_t resume_frontier);
+
+  Topic& topic() { return topic_; }
+  const Topic& topic() const { return topic_; }
+  local::TopicHandle handle() const { return handle_; }
+  ledger::LaneIndex lane() const { return lane_; }
+
+  void on_changed(std::uint32_t tile);
+  // Every transfer <= frontier is applied by the client. kCorrupt: it was never sent.
+  Result<void> on_receipt(std::uint64_t frontier);
+  // Sends what there is room for; true when it could go on at once.
+  bool pump(local::Channel& channel, std::size_t ring_bytes);
+  // Every change <= `number` was put into the ring.
+  bool delivered(std::uint64_t number) const;
+
+ private:
+  bool send_frozen(local::Channel& channel, std::uint64_t k);
+  bool freeze_next(local::Channel& channel);
+  // Sends the integers in the coder's removed() as transfer k; false when there is no room.
+  bool send_removed(local::Channel& channel, std::uint64_t k, std::uint32_t tile);
+  bool next_dirty();
+
+  Core& core_;
+  Topic& topic_;
+  local::TopicHandle handle_;
+  ledger::LaneIndex lane_;
+  std::uint64_t sent_ = 0;  // transfers <= it are in the ring
+  std::vector<bool> dirty_;
+  std::size_t dirty_count_ = 0;
+  std::uint32_t cursor_ = 0;
+  std::vector<std::uint64_t> body_;  // one Transfer record, 8-aligned
+};
+
+}  // namespace godwit::gateway

@@ -1,0 +1,181 @@
+#include "api/gateway/toml_reader.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace godwit::gateway {
+namespace {
+
+// Levenshtein distance, for "did you mean"; both texts are short keys.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+void Problems::add(const toml::source_region& where, std::string_view what) {
+  lines_.push_back(fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what));
+}
+
+std::string Problems::text() const {
+  return fmt::format("{}", fmt::join(lines_, "\n"));
+}
+
+const toml::node* TableReader::find(std::string_view key) {
+  known_.emplace_back(key);
+  return table_.get(key);
+}
+
+void TableReader::complain(const toml::node& node, std::string_view key, std::string_view what) {
+  problems_.add(node.source(), fmt::format("{} {}: {}", path_, key, what));
+}
+
+bool TableReader::has(std::string_view key) {
+  return find(key) != nullptr;
+}
+
+std::string TableReader::text(std::string_view key, std::string_view fallback) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return std::string(fallback);
+  }
+  if (const auto* value = node->as_string()) {
+    return value->get();
+  }
+  complain(*node, key, "must be a string");
+  return std::string(fallback);
+}
+
+std::string TableReader::required_text(std::string_view key) {
+  const std::string value = text(key, "");
+  if (table_.get(key) == nullptr) {
+    problems_.add(table_.source(), fmt::format("{} needs the key `{}`", path_, key));
+  } else if (value.empty()) {
+    reject(key, "must not be empty");
+  }
+  return value;
+}
+
+double TableReader::number(std::string_view key, double fallback, double least, double most) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return fallback;
+  }
+  const auto value = node->value<double>();
+  if (!node->is_number() || !value || !(*value >= least && *value <= most)) {
+    complain(*node, key, fmt::format("must be a number from {} to {}", least, most));
+    return fallback;
+  }
+  return *value;
+}
+
+bool TableReader::boolean(std::string_view key, bool fallback) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return fallback;
+  }
+  if (const auto* value = node->as_boolean()) {
+    return value->get();
+  }
+  complain(*node, key, "must be true or false");
+  return fallback;
+}
+
+std::vector<std::string> TableReader::texts(std::string_view key) {
+  std::vector<std::string> out;
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return out;
+  }
+  const auto* list = node->as_array();
+  if (list == nullptr) {
+    complain(*node, key, "must be an array of strings");
+    return out;
+  }
+  for (const auto& element : *list) {
+    if (const auto* value = element.as_string()) {
+      out.push_back(value->get());
+    } else {
+      complain(element, key, "must be an array of strings");
+    }
+  }
+  return out;
+}
+
+const toml::table* TableReader::table(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return nullptr;
+  }
+  if (!node->is_table()) {
+    complain(*node, key, "must be a table");
+    return nullptr;
+  }
+  return node->as_table();
+}
+
+const toml::array* TableReader::array(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return nullptr;
+  }
+  if (!node->is_array()) {
+    complain(*node, key, "must be an array of tables");
+    return nullptr;
+  }
+  return node->as_array();
+}
+
+std::string TableReader::choice(std::string_view key,
+                                std::string_view fallback,
+                                const std::vector<std::string_view>& allowed) {
+  const std::string value = text(key, fallback);
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+    reject(key, fmt::format("\"{}\" is not one of: {}", value, fmt::join(allowed, ", ")));
+    return std::string(fallback);
+  }
+  return value;
+}
+
+void TableReader::reject(std::string_view key, std::string_view what) {
+  const toml::node* node = table_.get(key);
+  problems_.add(node != nullptr ? node->source() : table_.source(),
+                fmt::format("{} {}: {}", path_, key, what));
+}
+
+void TableReader::finish() {
+  for (const auto& [key, node] : table_) {
+    if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) {
+      continue;
+    }
+    std::string_view nearest;
+    std::size_t distance = 4;  // chosen: further away, a suggestion confuses
+    for (const auto& candidate : known_) {
+      const std::size_t d = edit_distance(key.str(), candidate);
+      if (d < distance) {
+        distance = d;
+        nearest = candidate;
+      }
+    }
+    const std::string hint = nearest.empty()
+                                 ? fmt::format("allowed here: {}", fmt::join(known_, ", "))
+                                 : fmt::format("did you mean `{}`?", nearest);
+    problems_.add(key.source(), fmt::format("{}: unknown key `{}`; {}", path_, key.str(), hint));
+  }
+}
+
+}  // namespace godwit::gateway

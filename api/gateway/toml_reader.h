@@ -1,0 +1,85 @@
+// Strict reading of a TOML table: what is not asked for is an error.
+//
+// A TableReader hands out values by key, remembers which keys were asked for, and complains about
+// the rest with file:line:column and the nearest known key. Problems are collected, not thrown, so
+// that a person sees all of them at once.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "dataplane/base/result.h"
+
+namespace godwit::gateway {
+
+class Problems {
+ public:
+  explicit Problems(std::string_view file) : file_(file) {}
+
+  void add(const toml::source_region& where, std::string_view what);
+  bool empty() const { return lines_.empty(); }
+  std::string text() const;
+
+ private:
+  std::string file_;
+  std::vector<std::string> lines_;
+};
+
+class TableReader {
+ public:
+  // `path` is how messages call this table, e.g. "[self]".
+  TableReader(const toml::table& table, std::string path, Problems& problems)
+      : table_(table), path_(std::move(path)), problems_(problems) {}
+
+  bool has(std::string_view key);
+  std::string text(std::string_view key, std::string_view fallback);
+  std::string required_text(std::string_view key);
+  double number(std::string_view key, double fallback, double least, double most);
+  bool boolean(std::string_view key, bool fallback);
+  std::vector<std::string> texts(std::string_view key);
+  const toml::table* table(std::string_view key);
+  const toml::array* array(std::string_view key);
+  // One of a few words.
+  std::string choice(std::string_view key,
+                     std::string_view fallback,
+                     const std::vector<std::string_view>& allowed);
+
+  // A text converted by `parse`; its error is reported at the value's place.
+  template <class T>
+  void parsed(std::string_view key, Result<T> (*parse)(std::string_view), T& out) {
+    const toml::node* node = find(key);
+    if (node == nullptr) {
+      return;
+    }
+    const auto value = node->value<std::string>();
+    if (!node->is_string() || !value) {
+      complain(*node, key, "must be a string");
+      return;
+    }
+    if (auto result = parse(*value)) {
+      out = *result;
+    } else {
+      complain(*node, key, result.error().message);
+    }
+  }
+
+  // Complains at the place of `key`, or of the table when the key is missing.
+  void reject(std::string_view key, std::string_view what);
+  // Call last: every key that nobody asked for is a problem.
+  void finish();
+
+ private:
+  const toml::node* find(std::string_view key);
+  void complain(const toml::node& node, std::string_view key, std::string_view what);
+
+  const toml::table& table_;
+  std::string path_;
+  Problems& problems_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace godwit::gateway

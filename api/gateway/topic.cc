@@ -1,0 +1,293 @@
+#include "api/gateway/topic.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "api/proto/state.pb.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Local subscribers of one topic at one site. Chosen: a parameter server and its watchers.
+constexpr std::uint32_t kSubscribersMax = 24;
+constexpr std::uint32_t kPublishersMax = 32;  // chosen: parameter servers or trainers of one site
+// A lane's ring holds two bandwidth-delay products of its link (DESIGN: window), in these bounds.
+constexpr std::uint64_t kRingBytesMin = 1U << 20U;
+constexpr std::uint64_t kRingBytesMax = 64U << 20U;
+
+scheduler::Class class_of(std::string_view name) {
+  if (name == "urgent") {
+    return scheduler::Class::kUrgent;
+  }
+  return name == "bulk" ? scheduler::Class::kBulk : scheduler::Class::kNormal;
+}
+
+std::uint32_t ring_bytes(const Config& config) {
+  std::uint64_t most = kRingBytesMin;
+  for (const auto& link : config.links) {
+    if (!link.cap.is_unlimited()) {
+      most = std::max(most, 2 * link.cap.bytes_in(link.rtt).count());
+    }
+  }
+  return static_cast<std::uint32_t>(std::bit_ceil(std::min(most, kRingBytesMax)));
+}
+
+ledger::Shape make_shape(const TopicSpec& spec, const Config& config) {
+  ledger::Shape shape;
+  const auto others = static_cast<std::uint32_t>(config.sites.size() - 1);
+  shape.topic = spec.id;
+  shape.site = SiteId::of(config.site);
+  shape.element_count = spec.element_count;
+  shape.lanes_out = others + kSubscribersMax;
+  shape.lanes_in = others;
+  shape.inboxes = kPublishersMax;
+  shape.ring_bytes = ring_bytes(config);
+  shape.seed = spec.has_seed;
+  shape.site_count = static_cast<std::uint32_t>(config.sites.size());
+  shape.tolerance = spec.tolerance_quanta();
+  return shape;
+}
+
+}  // namespace
+
+bool TopicSpec::may_hold(std::string_view site) const {
+  return allowed_sites.empty() ||
+         std::find(allowed_sites.begin(), allowed_sites.end(), site) != allowed_sites.end();
+}
+
+std::uint64_t TopicSpec::tolerance_quanta() const {
+  const double quanta = std::floor(std::ldexp(tolerance, static_cast<int>(fraction_bits)));
+  return quanta >= 0x1p62 ? std::uint64_t{1} << 62U : static_cast<std::uint64_t>(quanta);
+}
+
+Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config) {
+  const PolicyConfig& policy = config.policy_for(declare.topic);
+  TopicSpec spec;
+  spec.name = declare.topic;
+  spec.id = TopicId::of(declare.topic);
+  spec.element_count = declare.element_count;
+  spec.fraction_bits = declare.fraction_bits;
+  spec.tolerance = policy.tolerance.value_or(declare.tolerance);
+  spec.tenant = declare.tenant;
+  spec.traffic_class =
+      class_of(declare.service_class.empty() ? policy.traffic_class : declare.service_class);
+  spec.deadline = policy.deadline.value_or(declare.deadline);
+  spec.significance = policy.significance.value_or(declare.significance.kind ==
+                                                           local::SignificanceFilter::Kind::kNone
+                                                       ? 0.0
+                                                       : declare.significance.threshold);
+  spec.significance_decays =
+      policy.significance ? policy.significance_decays : declare.significance.decays_with_clock;
+  spec.has_seed = declare.has_seed;
+  spec.seed_hash = declare.has_seed ? declare.seed_hash : 0;
+  if (!std::isfinite(spec.tolerance) || spec.tolerance < 0 || !std::isfinite(spec.significance) ||
+      spec.significance < 0) {
+    return fail(Code::kInvalid,
+                "topic {}: tolerance and significance must be finite and not negative",
+                spec.name);
+  }
+  spec.allowed_sites = declare.allowed_sites.empty() ? policy.allowed : declare.allowed_sites;
+  std::sort(spec.allowed_sites.begin(), spec.allowed_sites.end());
+  for (const auto& site : spec.allowed_sites) {
+    if (config.find_site(site) == nullptr) {
+      return fail(
+          Code::kInvalid, "topic {}: \"{}\" is no site of {}", spec.name, site, config.file);
+    }
+    if (!config.may_hold(spec.name, site)) {
+      return fail(Code::kRefused,
+                  "topic {}: the policy \"{}\" does not allow site \"{}\"",
+                  spec.name,
+                  policy.match,
+                  site);
+    }
+  }
+  if (!spec.may_hold(config.site)) {
+    return fail(Code::kRefused,
+                "topic {}: this site, \"{}\", is not among the allowed sites",
+                spec.name,
+                config.site);
+  }
+  return spec;
+}
+
+Result<std::unique_ptr<Topic>> Topic::open(const TopicSpec& spec,
+                                           const Config& config,
+                                           Store& store,
+                                           Incarnation incarnation,
+                                           Bytes memory_left,
+                                           ledger::TileDecoder& decoder) {
+  const ledger::Shape shape = make_shape(spec, config);
+  if (auto sound = ledger::check_shape(shape); !sound) {
+    return Failure(sound.error());
+  }
+  const std::uint64_t bound = ledger::storage_bound(shape, shape.lanes_in + 1, 1);
+  if (bound > memory_left.count()) {
+    return fail(Code::kFull,
+                "topic {}: may need {} MiB and {} MiB of the gateway's memory are left; raise "
+                "[self] memory",
+                spec.name,
+                bound >> 20U,
+                memory_left.count() >> 20U);
+  }
+  std::unique_ptr<Topic> topic(new Topic(spec, shape));
+  if (auto described = store.describe(spec.id, topic->describe()); !described) {
+    return Failure(described.error());
+  }
+  if (auto attached = topic->attach(store, incarnation, decoder); !attached) {
+    return Failure(attached.error());
+  }
+  return topic;
+}
+
+Result<std::unique_ptr<Topic>> Topic::recover(const std::string& description,
+                                              Store& store,
+                                              Incarnation incarnation,
+                                              ledger::TileDecoder& decoder) {
+  state::TopicState stored;
+  if (!stored.ParseFromString(description) || stored.name().empty() ||
+      stored.traffic_class() >= scheduler::kClassCount) {
+    return fail(Code::kCorrupt, "the description of a topic in the state directory is damaged");
+  }
+  TopicSpec spec;
+  spec.name = stored.name();
+  spec.id = TopicId::of(spec.name);
+  spec.element_count = stored.element_count();
+  spec.fraction_bits = stored.fraction_bits();
+  spec.tolerance = stored.tolerance();
+  spec.tenant = stored.tenant();
+  spec.traffic_class = static_cast<scheduler::Class>(stored.traffic_class());
+  spec.allowed_sites.assign(stored.allowed_sites().begin(), stored.allowed_sites().end());
+  spec.deadline = Duration::ns(static_cast<std::int64_t>(stored.deadline_ns()));
+  spec.significance = stored.significance();
+  spec.significance_decays = stored.significance_decays();
+  spec.has_seed = stored.has_seed();
+  spec.seed_hash = stored.seed_hash();
+  ledger::Shape shape;
+  shape.topic = spec.id;
+  shape.element_count = spec.element_count;
+  shape.lanes_out = stored.lanes_out();
+  shape.lanes_in = stored.lanes_in();
+  shape.inboxes = stored.inboxes();
+  shape.ring_bytes = stored.ring_bytes();
+  shape.seed = spec.has_seed;
+  shape.site_count = stored.site_count();
+  shape.tolerance = spec.tolerance_quanta();
+  shape.site = SiteId(stored.site());
+  if (auto sound = ledger::check_shape(shape); !sound) {
+    return fail(Code::kCorrupt,
+                "topic {}: its stored description is damaged: {}",
+                spec.name,
+                sound.error().message);
+  }
+  std::unique_ptr<Topic> topic(new Topic(std::move(spec), shape));
+  topic->seed_complete_ = stored.seed_complete();
+  if (auto attached = topic->attach(store, incarnation, decoder); !attached) {
+    return Failure(attached.error());
+  }
+  return topic;
+}
+
+Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDecoder& decoder) {
+  const auto mapping = store.mapping(spec_.id, ledger::layout_bytes(shape_));
+  if (!mapping) {
+    return Failure(mapping.error());
+  }
+  auto attached = ledger::Ledger::attach(**mapping, shape_, incarnation, decoder);
+  if (!attached) {
+    return fail(attached.error().code, "topic {}: {}", spec_.name, attached.error().message);
+  }
+  ledger_ = std::move(*attached);
+  if (spec_.significance > 0) {
+    threshold_ = scheduler::SignificanceThreshold(spec_.significance_decays
+                                                      ? scheduler::ThresholdRule::kInverseSqrt
+                                                      : scheduler::ThresholdRule::kConstant,
+                                                  spec_.significance);
+  }
+  return {};
+}
+
+double Topic::quanta_per_unit() const {
+  return std::ldexp(1.0, static_cast<int>(spec_.fraction_bits));
+}
+
+std::string Topic::describe() const {
+  state::TopicState stored;
+  stored.set_name(spec_.name);
+  stored.set_element_count(spec_.element_count);
+  stored.set_fraction_bits(spec_.fraction_bits);
+  stored.set_tolerance(spec_.tolerance);
+  stored.set_tenant(spec_.tenant);
+  stored.set_traffic_class(static_cast<std::uint32_t>(spec_.traffic_class));
+  for (const auto& site : spec_.allowed_sites) {
+    stored.add_allowed_sites(site);
+  }
+  stored.set_deadline_ns(static_cast<std::uint64_t>(spec_.deadline.count_ns()));
+  stored.set_significance(spec_.significance);
+  stored.set_significance_decays(spec_.significance_decays);
+  stored.set_has_seed(spec_.has_seed);
+  stored.set_seed_hash(spec_.seed_hash);
+  stored.set_seed_complete(seed_complete_);
+  stored.set_lanes_out(shape_.lanes_out);
+  stored.set_lanes_in(shape_.lanes_in);
+  stored.set_inboxes(shape_.inboxes);
+  stored.set_ring_bytes(shape_.ring_bytes);
+  stored.set_site_count(shape_.site_count);
+  stored.set_site(shape_.site.value());
+  return stored.SerializeAsString();
+}
+
+Result<void> Topic::check_same(const TopicSpec& other) const {
+  const auto differs = [&](std::string_view what) {
+    return fail(Code::kInvalid,
+                "topic {}: {} differs from what was declared before; use the same value or another "
+                "name",
+                spec_.name,
+                what);
+  };
+  if (other.name != spec_.name) {
+    return fail(Code::kInvalid,
+                "topic {}: its name has the same hash as {}; rename it",
+                other.name,
+                spec_.name);
+  }
+  if (other.element_count != spec_.element_count) {
+    return differs("the element count");
+  }
+  if (other.fraction_bits != spec_.fraction_bits) {
+    return differs("fraction_bits");
+  }
+  if (other.tolerance != spec_.tolerance) {
+    return differs("the tolerance");
+  }
+  if (other.allowed_sites != spec_.allowed_sites) {
+    return differs("the set of allowed sites");
+  }
+  if (other.has_seed && (other.seed_hash != spec_.seed_hash || !spec_.has_seed)) {
+    return differs("the seed");
+  }
+  return {};
+}
+
+Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<const float> values) {
+  if (seed_complete()) {
+    return {};
+  }
+  if (first == 0) {
+    seed_next_ = 0;
+  }
+  if (first != seed_next_ || values.size() > spec_.element_count - first) {
+    return fail(Code::kInvalid, "topic {}: seed chunks must come in order and fit", spec_.name);
+  }
+  if (auto written = ledger_->write_seed(first, values); !written) {
+    return written;
+  }
+  seed_next_ += values.size();
+  if (seed_next_ == spec_.element_count) {
+    seed_complete_ = true;
+    return store.describe(spec_.id, describe());
+  }
+  return {};
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,129 @@
+// A topic at this gateway: what was declared, its ledger, and where its lanes lead.
+//
+// One shard per topic in this version: the ledger covers the whole topic.
+//
+// Thread: the worker.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/gateway/config.h"
+#include "api/gateway/store.h"
+#include "api/local/records.h"
+#include "dataplane/base/ids.h"
+#include "dataplane/base/result.h"
+#include "dataplane/base/units.h"
+#include "dataplane/ledger/ledger.h"
+#include "scheduler/filter/significance.h"
+#include "scheduler/queue/key.h"
+
+namespace godwit::gateway {
+
+// What a declaration and the policies of the configuration make of a topic together.
+struct TopicSpec {
+  std::string name;
+  TopicId id;
+  std::uint64_t element_count = 0;
+  std::uint32_t fraction_bits = 40;  // a quantum is 2^-fraction_bits
+  double tolerance = 0;              // absolute, in the topic's units
+  std::string tenant;
+  scheduler::Class traffic_class = scheduler::Class::kNormal;
+  std::vector<std::string> allowed_sites;  // sorted; empty = every configured site
+  Duration deadline = Duration::zero();    // of each update; zero = none
+  double significance = 0;                 // relative threshold; 0 = no filter
+  bool significance_decays = false;
+  bool has_seed = false;
+  std::uint64_t seed_hash = 0;
+
+  bool may_hold(std::string_view site) const;
+  std::uint64_t tolerance_quanta() const;
+};
+
+// Merges a client's declaration with the configuration. kRefused: this site may not hold the
+// topic, or the declaration wants more sites than the policy allows.
+Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config);
+
+// The lanes between this gateway and one peer for one topic.
+struct PeerLanes {
+  Incarnation peer_incarnation;  // of the topic's state there; zero = not announced yet
+  std::optional<ledger::LaneIndex> outgoing;
+  std::optional<ledger::IncomingIndex> incoming;
+  std::uint32_t handle = 0;        // of the outgoing lane in the peer's queue
+  bool announced = false;          // we announced the topic on the present session
+  bool open = false;               // LaneAccept came on the present session: data may be sent
+  std::uint64_t resend_after = 0;  // unreceipted transfers up to here were sent on this session
+  std::uint64_t resend_until = 0;  // those above were first sent on this session
+  Instant receipt_due = Instant::never();
+
+  // Sealed transfers with the coverage they bring, until they are receipted.
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> coverage_by_k;
+  std::uint64_t covered = 0;          // publish number the peer has for certain
+  std::uint64_t coverage_told = 0;    // last coverage the peer was told of, in any message
+  std::uint64_t peer_covered_to = 0;  // Coverage message that waits for its transfers
+  std::uint64_t peer_covered_at_k = 0;
+};
+
+class Topic {
+ public:
+  // Makes the topic's state, or opens what is there under the same name. kInvalid names what
+  // differs; kFull when `memory_left` does not hold its bound.
+  static Result<std::unique_ptr<Topic>> open(const TopicSpec& spec,
+                                             const Config& config,
+                                             Store& store,
+                                             Incarnation incarnation,
+                                             Bytes memory_left,
+                                             ledger::TileDecoder& decoder);
+  // Opens a topic by its stored description, after a restart.
+  static Result<std::unique_ptr<Topic>> recover(const std::string& description,
+                                                Store& store,
+                                                Incarnation incarnation,
+                                                ledger::TileDecoder& decoder);
+
+  const TopicSpec& spec() const { return spec_; }
+  ledger::Ledger& ledger() { return *ledger_; }
+  const ledger::Ledger& ledger() const { return *ledger_; }
+  std::map<SiteId, PeerLanes>& peers() { return peers_; }
+  const std::map<SiteId, PeerLanes>& peers() const { return peers_; }
+  scheduler::SignificanceThreshold& threshold() { return threshold_; }
+  double quanta_per_unit() const;
+
+  // Whether a second declaration means the same topic; the message names the difference.
+  Result<void> check_same(const TopicSpec& other) const;
+
+  // The seed is written in rising order; complete when `first + values.size()` reaches the end.
+  Result<void> write_seed(Store& store, std::uint64_t first, std::span<const float> values);
+  bool seed_complete() const { return !spec_.has_seed || seed_complete_; }
+
+  // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
+  std::uint64_t publishes = 0;       // accepted, a count
+  std::uint64_t refused = 0;         // publishes refused at the door, a count
+  std::uint64_t duplicates = 0;      // publishes answered `duplicate`, a count
+  std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
+  std::map<const void*, std::uint64_t> tickers;  // clocks of the clients that tick, by session
+  std::uint64_t clock = 0;         // of this site: the least of its tickers' clocks, never back
+  std::uint64_t clock_number = 0;  // publish number that belongs to it
+  Instant changed_at = Instant::from_ns(0);   // the last merge or apply
+  std::optional<std::uint32_t> drain_cursor;  // next tile to be offered for exact draining
+
+ private:
+  Topic(TopicSpec spec, ledger::Shape shape) : spec_(std::move(spec)), shape_(shape) {}
+  Result<void> attach(Store& store, Incarnation incarnation, ledger::TileDecoder& decoder);
+  std::string describe() const;
+
+  TopicSpec spec_;
+  ledger::Shape shape_;
+  bool seed_complete_ = false;
+  std::uint64_t seed_next_ = 0;
+  std::unique_ptr<ledger::Ledger> ledger_;
+  scheduler::SignificanceThreshold threshold_;
+  std::map<SiteId, PeerLanes> peers_;
+};
+
+}  // namespace godwit::gateway
