@@ -53,6 +53,29 @@ Result<std::array<std::uint8_t, 32>> reset_secret_from(const std::string& key_pe
   return secret;
 }
 
+// GnuTLS accepts a pair that does not fit and fails in the handshake; this finds it at the start.
+Result<void> check_pair(const PemPair& pair) {
+  const auto certificate = x509::certificate_from_pem(pair.certificate);
+  const auto key = x509::key_from_pem(pair.key);
+  if (!certificate || !key) {
+    return tl::unexpected(certificate ? key.error() : certificate.error());
+  }
+  std::array<std::uint8_t, 32> of_certificate{};
+  std::array<std::uint8_t, 32> of_key{};
+  std::size_t size = of_certificate.size();
+  int status = gnutls_x509_crt_get_key_id(
+      certificate->get(), GNUTLS_KEYID_USE_SHA256, of_certificate.data(), &size);
+  size = of_key.size();
+  if (status == 0) {
+    status =
+        gnutls_x509_privkey_get_key_id(key->get(), GNUTLS_KEYID_USE_SHA256, of_key.data(), &size);
+  }
+  if (status != 0 || of_certificate != of_key) {
+    return fail(Code::kInvalid, "the key does not belong to the certificate");
+  }
+  return {};
+}
+
 }  // namespace
 
 TlsContext::TlsContext(TlsOptions options) : options_(options) {}
@@ -110,6 +133,9 @@ Result<void> TlsContext::install(const std::string& authority_pem, const PemPair
   const auto facts = read_certificate(own.certificate);
   if (!facts) {
     return tl::unexpected(facts.error());
+  }
+  if (auto checked = check_pair(own); !checked) {
+    return checked;
   }
   fresh->own = *facts;
   if (fresh->own.sites.empty()) {

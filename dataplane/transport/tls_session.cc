@@ -56,6 +56,9 @@ TlsSession::TlsSession(TlsContext& context, Role role, void* connection_referenc
   if (role == Role::kAcceptor) {
     // Requested, and a missing one refused by our own judgement, with a name.
     gnutls_certificate_server_set_request(session_, GNUTLS_CERT_REQUEST);
+    // Without the authorities' names in the request a stranger shows its certificate, too, and can
+    // be told why it is refused.
+    gnutls_certificate_send_x509_rdn_sequence(session_, 1);
   }
   gnutls_session_set_ptr(session_, connection_reference);
 }
