@@ -12,7 +12,7 @@
 namespace godwit::scheduler {
 
 // 8,192 buckets of 1/16 octave cover indices from 2^-256 to 2^256; an order inside a bucket is
-// first in, first out, so a choice is at most 4.4 % below the best index.
+// first in, first out, so a choice is at most 6.3 % below the best index.
 //
 //   level 2   2 words   ┌ which words of level 1 are not empty
 //   level 1   128 bits  │ which words of level 0 are not empty
