@@ -1,8 +1,10 @@
 #include "bench/wan/emulator.h"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -61,6 +63,16 @@ Json ready_line(const RunOptions& options, const Plan& plan) {
           {"wan", plan.preset},
           {"unlimited", plan.unlimited},
           {"sites", std::move(sites)}};
+}
+
+timespec timespec_of(std::int64_t nanoseconds) {
+  return {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+}
+
+// Interrupted by no signal: they are all blocked.
+void sleep_until(Instant until) {
+  const timespec at = timespec_of(until.ns());
+  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
 }
 
 // The file that says that the emulator is ready; it goes with it.
@@ -126,6 +138,7 @@ class Emulator {
       watch(sites_[i].tap_descriptor());
     }
     watch(signals_.get());
+    coalesce_ = coalesce_for(network_.delay_min());
   }
 
   // Gives the exit status.
@@ -142,9 +155,13 @@ class Emulator {
     std::array<epoll_event, 64> events{};
     while (!status_) {
       const bool more = deliver();
+      if (busy_ && !more) {
+        sleep_until(woken_ + coalesce_);
+      }
       const timespec wait = time_to_wait(more);
       const int count = ::epoll_pwait2(
           epoll_.get(), events.data(), static_cast<int>(events.size()), &wait, nullptr);
+      note_wakeup();
       for (int i = 0; i < count; ++i) {
         const int fd = events[static_cast<std::size_t>(i)].data.fd;
         if (const auto site = site_of_descriptor_.find(fd); site != site_of_descriptor_.end()) {
@@ -153,6 +170,7 @@ class Emulator {
           on_signal();
         } else {
           socket.on_event(fd, answer);
+          coalesce_ = coalesce_for(network_.delay_min());
         }
       }
       if (system_now() >= kill_at_) {
@@ -169,6 +187,14 @@ class Emulator {
     event.events = EPOLLIN;
     event.data.fd = fd;
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  }
+
+  // Two wake-ups close together are busy: the next one is put off, so that more is done in it. A
+  // lone packet is never put off.
+  void note_wakeup() {
+    const Instant now = system_now();
+    busy_ = now - woken_ < coalesce_ * 2;
+    woken_ = now;
   }
 
   // False when nothing more is due.
@@ -201,12 +227,12 @@ class Emulator {
   timespec time_to_wait(bool more) const {
     Duration wait = kIdleWait;
     if (const Instant due = network_.next_wakeup(); due != Instant::never()) {
-      wait = std::clamp(due - system_now(), kCoalesce, kIdleWait);
+      wait = std::clamp(due - system_now(), Duration::zero(), kIdleWait);
     }
     if (more) {
       wait = Duration::zero();
     }
-    return {wait.count_ns() / 1'000'000'000, wait.count_ns() % 1'000'000'000};
+    return timespec_of(wait.count_ns());
   }
 
   void on_signal() {
@@ -235,6 +261,9 @@ class Emulator {
   std::optional<Command> command_;
   std::map<int, std::size_t> site_of_descriptor_;
   std::array<std::byte, kFrameBytesMax + 1> buffer_{};
+  Duration coalesce_;
+  Instant woken_;
+  bool busy_ = false;
   std::optional<int> status_;
   Instant kill_at_ = Instant::never();
 };
@@ -261,6 +290,13 @@ Failure with_advice(const Error& error) {
 }
 
 }  // namespace
+
+// The share of 1/20 keeps the error of a delay under load below 5 % each way. The bounds: below
+// 20 us nothing is saved; from 200 us on an emulator at 100 Mbit/s needs 2.4 times less CPU than
+// with a wake-up for each packet (README.md), and no more is to be gained.
+Duration coalesce_for(Duration delay_min) {
+  return std::clamp(delay_min / 20, Duration::us(20), Duration::us(200));
+}
 
 Result<int> run(const RunOptions& options) {
   const auto plan = make_plan(options.request);

@@ -1,7 +1,8 @@
 // The emulator at work: reads the sites' TAP devices, lets the Network decide, writes what is due.
 //
 // Thread: one, SCHED_FIFO where that is allowed.
-// Time: sleeps until something is due or arrives; deliveries within kCoalesce share a wake-up.
+// Time: sleeps until something is due or arrives; when busy, wakes at most every `coalesce_for`
+// (the least delay of a link / 20, from 20 to 200 us), because a wake-up costs more than a packet.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,6 @@
 
 namespace godwit::wan {
 
-// Deliveries may be this late, so that 1 Gbit/s (a packet every 12 us) does not wake the process
-// for every packet: measured 60 % of a core instead of 75-80 %.
-inline constexpr Duration kCoalesce = Duration::us(30);
-
 struct RunOptions {
   PlanRequest request;
   std::string socket;
@@ -27,6 +24,9 @@ struct RunOptions {
   bool die_with_parent = false;
   std::vector<std::string> command;
 };
+
+// The least time between two wake-ups of a busy emulator whose shortest link has this delay.
+Duration coalesce_for(Duration delay_min);
 
 // Runs until SIGTERM, SIGINT or the end of the command; gives the exit status of the process.
 Result<int> run(const RunOptions& options);

@@ -147,6 +147,15 @@ Delivery Network::deliver(Instant now, std::uint32_t source, const Parcel& parce
   return Delivery{to, pool_.bytes(parcel.frame).first(parcel.size + kEthernetHeaderBytes)};
 }
 
+Duration Network::delay_min() const {
+  Duration least = Duration::max();
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const bool diagonal = i / site_count() == i % site_count();
+    least = diagonal ? least : std::min(least, links_[i].settings().delay);
+  }
+  return least;
+}
+
 void Network::cut(std::size_t from, std::size_t to) {
   const auto source = static_cast<std::uint32_t>(from * site_count() + to);
   std::vector<std::uint32_t> released;

@@ -56,6 +56,9 @@ class Network {
   // When something is due next; Instant::never() when the WAN is empty.
   Instant next_wakeup() const;
 
+  // The least delay of a link.
+  Duration delay_min() const;
+
   void cut(std::size_t from, std::size_t to);
   void heal(std::size_t from, std::size_t to) { at(from, to).heal(); }
   void change(Instant now, std::size_t from, std::size_t to, const LinkSettings& settings);

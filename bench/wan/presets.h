@@ -28,6 +28,7 @@ struct Preset {
   PresetShape shape = PresetShape::kUniform;
   double rate_mbit = 0;                       // kUniform
   double rtt_ms = 0;                          // kUniform
+  std::uint64_t queue_kib = 0;                // kUniform; 0: the rule above
   std::span<const std::string_view> regions;  // kMatrix, in the order in which N sites are taken
   std::string_view summary;
   std::string_view source;

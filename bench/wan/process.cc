@@ -11,7 +11,8 @@
 
 namespace godwit::wan {
 
-Result<Process> Process::start(const std::vector<std::string>& arguments) {
+Result<Process> Process::start(const std::vector<std::string>& arguments,
+                               ErrorOutput error_output) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return system_failure("pipe");
@@ -26,6 +27,9 @@ Result<Process> Process::start(const std::vector<std::string>& arguments) {
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::dup2(write_end.get(), STDOUT_FILENO);
+    if (error_output == ErrorOutput::kDiscarded) {
+      ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+    }
     ::execvp(pointers.front(), pointers.data());
     ::_exit(127);
   }

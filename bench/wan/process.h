@@ -1,6 +1,7 @@
 // Child processes of the self-test: a program's output, and a program in the background.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,11 +13,17 @@
 
 namespace godwit::wan {
 
+enum class ErrorOutput : std::uint8_t {
+  kShared,     // the same as this process's
+  kDiscarded,  // for a program that complains about being stopped
+};
+
 // A program whose standard output is read here; it gets SIGTERM, and is waited for, when this
 // object ends, and when this process ends.
 class Process {
  public:
-  static Result<Process> start(const std::vector<std::string>& arguments);
+  static Result<Process> start(const std::vector<std::string>& arguments,
+                               ErrorOutput error_output = ErrorOutput::kShared);
 
   Process(Process&& other) noexcept
       : pid_(std::exchange(other.pid_, -1)), output_(std::move(other.output_)) {}

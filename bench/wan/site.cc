@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sched.h>
@@ -25,7 +26,7 @@ namespace {
 constexpr std::string_view kDevice = "wan0";
 
 // Frames that wait for the emulator; the kernel's default of 500 is one burst of a fast TCP.
-constexpr int kTransmitQueueFrames = 4096;
+constexpr std::uint32_t kTransmitQueueFrames = 4096;
 
 // The greatest TCP buffers inside the sites: two bandwidth-delay products of 1 Gbit/s at 256 ms,
 // so that TCP's own limits do not decide a measurement. The least and the default stay Linux's.
@@ -66,6 +67,37 @@ Result<bool> configure(
   set(ifr);
   if (::ioctl(socket, request, &ifr) != 0) {
     return system_failure(fmt::format("{} of {}", what, device));
+  }
+  return true;
+}
+
+// By netlink: the ioctl of the same meaning asks for root outside of the user namespace.
+Result<bool> set_queue_length() {
+  struct {
+    nlmsghdr header{};
+    ifinfomsg link{};
+    rtattr attribute{};
+    std::uint32_t frames = kTransmitQueueFrames;
+  } request;
+  static_assert(sizeof request == NLMSG_LENGTH(sizeof(ifinfomsg)) + RTA_SPACE(4));
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = RTM_SETLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.link.ifi_index = static_cast<int>(::if_nametoindex(std::string(kDevice).c_str()));
+  request.attribute = {RTA_LENGTH(4), IFLA_TXQLEN};
+  const Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  struct {
+    nlmsghdr header{};
+    nlmsgerr outcome{};
+    std::array<char, 256> rest{};
+  } reply;
+  if (::send(socket.get(), &request, sizeof request, 0) < 0 ||
+      ::recv(socket.get(), &reply, sizeof reply, 0) < 0) {
+    return system_failure("queue length");
+  }
+  if (reply.outcome.error != 0) {
+    errno = -reply.outcome.error;
+    return system_failure("queue length");
   }
   return true;
 }
@@ -163,11 +195,7 @@ Result<Site> create_site(std::size_t site, std::size_t sites) {
   }
   const int fd = socket.get();
   auto done = configure(fd, kDevice, SIOCSIFMTU, "MTU", [](ifreq& r) { r.ifr_mtu = kMtu; })
-                  .and_then([&](bool) {
-                    return configure(fd, kDevice, SIOCSIFTXQLEN, "queue length", [](ifreq& r) {
-                      r.ifr_qlen = kTransmitQueueFrames;
-                    });
-                  })
+                  .and_then([&](bool) { return set_queue_length(); })
                   .and_then([&](bool) { return set_address(fd, site); })
                   .and_then([&](bool) { return bring_up(fd, "lo"); })
                   .and_then([&](bool) { return bring_up(fd, kDevice); })
