@@ -16,8 +16,8 @@ namespace godwit::local {
 struct MemoryLinkOptions {
   std::size_t to_gateway_bytes = 1 << 20;  // powers of two
   std::size_t to_client_bytes = 1 << 20;
-  std::function<void()> wake_gateway;  // the client rang; may be empty
-  std::function<void()> wake_client;   // the gateway rang; may be empty
+  std::function<void()> wake_gateway = {};  // the client rang; may be empty
+  std::function<void()> wake_client = {};   // the gateway rang; may be empty
 };
 
 class MemoryLink {

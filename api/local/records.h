@@ -213,15 +213,17 @@ struct Safe {
   std::uint64_t accepted = 0;  // its number among all publishes of the topic at this site (b)
 };
 
+// Stands for "no single element".
+inline constexpr std::uint64_t kNoElement = ~std::uint64_t{0};
+
 // The publish changed nothing.
 struct Refused {
   TopicHandle topic = {};
   std::uint64_t number = 0;
   Code code = Code::kRefused;
-  std::uint64_t element = 0;  // which value was not acceptable, kNoElement if none is to blame
-  std::string text = {};      // the value and the reason, for a person
+  std::uint64_t element = kNoElement;  // which value was not acceptable, if one is to blame
+  std::string text = {};               // the value and the reason, for a person
 };
-inline constexpr std::uint64_t kNoElement = ~std::uint64_t{0};
 
 // The publish's step was merged before; nothing was added.
 struct Duplicate {
