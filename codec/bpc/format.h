@@ -70,7 +70,7 @@ inline constexpr std::uint32_t kRiceBelow = 12;  // Rice when fewer than one bit
 inline constexpr std::size_t kHuffmanTables = 9;
 // Density in 1/256 from which table i + 1 is better than table i.
 inline constexpr std::array<std::uint32_t, kHuffmanTables - 1> kTableBorders = {
-    28, 37, 49, 57, 66, 76, 88, 101};
+    28, 37, 51, 59, 67, 74, 85, 102};
 
 // of a value above 0
 constexpr std::uint32_t floor_log2(std::uint64_t value) {

@@ -1,0 +1,165 @@
+// What BPC's encoder promises beyond the round trip: estimates, progress, equality of machines.
+#include "codec/bpc/encoder.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "codec/bpc/decoder.h"
+#include "tests/codec/targets.h"
+#include "tests/codec/tiles.h"
+#include "tests/support/allocation_guard.h"
+
+namespace godwit::codec::bpc {
+namespace {
+
+class OnTargets : public testing::OnEveryTarget {};
+
+TEST_P(OnTargets, BytesAndValuesAreTheSame) {
+  Encoder encoder;
+  Decoder decoder;
+  for (const auto& tile : testing::tiles()) {
+    for (const unsigned budget : {50U, 700U, 9000U, 200000U}) {
+      std::vector<std::byte> here(budget);
+      std::vector<std::byte> best(budget);
+      std::vector<std::int64_t> removed_here(tile.values.size());
+      std::vector<std::int64_t> removed_best(tile.values.size());
+      choose(GetParam());
+      encoder.load(tile.values);
+      here.resize(encoder.encode({budget}, here, removed_here).bytes);
+      if (!here.empty()) {
+        std::vector<std::int64_t> decoded(tile.values.size());
+        ASSERT_TRUE(decoder.decode(here, decoded));
+        ASSERT_EQ(decoded, removed_here);
+      }
+      choose(0);
+      encoder.load(tile.values);
+      best.resize(encoder.encode({budget}, best, removed_best).bytes);
+      ASSERT_EQ(here, best) << tile.name;
+      ASSERT_EQ(removed_here, removed_best) << tile.name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets,
+                         OnTargets,
+                         ::testing::ValuesIn(testing::targets()),
+                         testing::target_name);
+
+std::size_t bytes_after(Encoder& encoder,
+                        std::size_t elements,
+                        std::uint64_t floor,
+                        double* energy) {
+  std::vector<std::byte> out(coded_bytes_max(elements));
+  std::vector<std::int64_t> removed(elements);
+  const Encoded done = encoder.encode({.floor = floor}, out, removed);
+  *energy = done.energy_after;
+  return done.bytes;
+}
+
+TEST(Segments, EstimateWhatIsWrittenAndRemoved) {
+  Random random(21);
+  Encoder encoder;
+  for (const bool heavy : {false, true}) {
+    const auto tile = heavy ? testing::heavy_tailed(kTileElements, 1e4, random)
+                            : testing::gaussian(kTileElements, 1e5, random);
+    encoder.load(tile);
+    const auto segments = encoder.segments();
+    const auto top = static_cast<int>((segments.size() - 1) / 2);
+    const auto shift = static_cast<int>(std::bit_width(encoder.max_abs())) - 1 - top;
+    // Coding down to each plane: its exact size and gain against the sum of the estimates.
+    double estimated_bytes = kHeaderBytes;
+    double estimated_gain = 0;
+    std::size_t next = 0;
+    for (int plane = top; plane >= 0; --plane) {
+      for (const std::size_t last = plane == top ? 1 : next + 2; next < last; ++next) {
+        estimated_bytes += segments[next].bytes;
+        estimated_gain += double{segments[next].slope} * segments[next].bytes;
+      }
+      double energy = 0;
+      const std::uint64_t floor = (std::uint64_t{1} << static_cast<unsigned>(shift + plane)) - 1;
+      const auto bytes = static_cast<double>(bytes_after(encoder, tile.size(), floor, &energy));
+      SCOPED_TRACE(::testing::Message() << "heavy " << heavy << " plane " << plane << " bytes "
+                                        << bytes << " estimate " << estimated_bytes);
+      EXPECT_LT(bytes, estimated_bytes * 1.02 + 16);
+      EXPECT_GT(bytes, estimated_bytes * 0.93 - 16);
+      EXPECT_NEAR(encoder.energy() - energy, estimated_gain, 0.2 * encoder.energy());
+    }
+  }
+}
+
+TEST(Segments, AreNoneForATileOfZeros) {
+  Encoder encoder;
+  const std::vector<std::int64_t> zeros(5000);
+  encoder.load(zeros);
+  EXPECT_TRUE(encoder.segments().empty());
+}
+
+TEST(Encoder, MakesProgressWithTheSmallestBudgetWhateverTheTile) {
+  // 256 coefficients that become significant together behind any number of empty sub-blocks, in
+  // any number between one and all.
+  Encoder encoder;
+  Random random(22);
+  std::vector<std::byte> out(kProgressBytes);
+  for (std::size_t empty = 0; empty < kSubBlocks; ++empty) {
+    for (const unsigned ones : {1U, 20U, 64U, 128U, 200U, 255U, 256U}) {
+      std::vector<std::int64_t> tile(kTileElements);
+      for (unsigned i = 0; i < ones; ++i) {
+        // Whatever follows is as dense as it can be.
+        tile[empty * kSubBlock + i * 255 / std::max(1U, ones - 1)] = random.chance(0.5) ? 1 : -1;
+      }
+      for (std::size_t i = (empty + 1) * kSubBlock; i < kTileElements; ++i) {
+        tile[i] = random.chance(0.5) ? 1 : -1;
+      }
+      std::vector<std::int64_t> removed(kTileElements);
+      encoder.load(tile);
+      const Encoded done = encoder.encode({}, out, removed);
+      ASSERT_LT(done.energy_after, done.energy_before) << empty << " " << ones;
+    }
+  }
+}
+
+TEST(Encoder, AllocatesNothingAfterConstruction) {
+  Encoder encoder;
+  Decoder decoder;
+  Random random(23);
+  const auto tile = testing::gaussian(kTileElements, 1e6, random);
+  std::vector<std::byte> out(5000);
+  std::vector<std::int64_t> removed(kTileElements);
+  encoder.load(tile);  // the shared tables are made on first use
+  encoder.encode({}, out, removed);
+  const testing_support::AllocationGuard guard;
+  encoder.load(tile);
+  static_cast<void>(encoder.segments());
+  const Encoded done = encoder.encode({}, out, removed);
+  EXPECT_TRUE(decoder.decode(std::span(out).first(done.bytes), removed).has_value());
+  EXPECT_EQ(guard.allocations(), 0U);
+}
+
+TEST(Encoder, IsNearTheEntropyOfAnIdealQuantiser) {
+  // Down to plane p the code says what a quantiser with a dead zone of one step says. Independent
+  // Gaussian values leave nothing to contexts: the entropy of the quantised values is the bound.
+  Random random(24);
+  const auto tile = testing::gaussian(kTileElements, 1e5, random);
+  Encoder encoder;
+  encoder.load(tile);
+  for (int plane = 12; plane <= 16; ++plane) {
+    std::vector<double> counts(256);
+    for (const auto value : tile) {
+      const auto bin = static_cast<std::size_t>((value < 0 ? -value : value) >> plane);
+      counts[bin] += 1;
+    }
+    double bits = 0;
+    for (std::size_t bin = 0; bin < counts.size(); ++bin) {
+      if (counts[bin] > 0) {
+        bits += counts[bin] * (std::log2(kTileElements / counts[bin]) + (bin > 0 ? 1 : 0));
+      }
+    }
+    double energy = 0;
+    const auto bytes = bytes_after(encoder, tile.size(), (std::uint64_t{1} << plane) - 1, &energy);
+    EXPECT_LT(static_cast<double>(bytes) * 8, bits * 1.06) << plane;
+  }
+}
+
+}  // namespace
+}  // namespace godwit::codec::bpc

@@ -1,0 +1,183 @@
+// Every codec of the catalog through every law: a new entry is tested by being there.
+#include "codec/catalog.h"
+
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "tests/codec/tiles.h"
+
+namespace godwit::codec {
+namespace {
+
+using testing::Tile;
+using testing::tiles;
+
+std::uint64_t size_of(std::int64_t value) {
+  return value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+}
+
+class EveryCodec : public ::testing::TestWithParam<Entry> {
+ protected:
+  std::unique_ptr<TileEncoder> encoder_ = GetParam().make_encoder();
+  std::unique_ptr<TileDecoder> decoder_ = GetParam().make_decoder();
+
+  std::vector<std::byte> encoded(const std::vector<std::int64_t>& open, Budget budget) {
+    removed_.assign(open.size(), 99);
+    std::vector<std::byte> out(coded_bytes_max(open.size()));
+    encoder_->load(open);
+    done_ = encoder_->encode(budget, out, removed_);
+    out.resize(done_.bytes);
+    out.shrink_to_fit();  // one byte too far is an error under ASan
+    return out;
+  }
+
+  // Decodes into the middle of a larger buffer, and checks that nothing around it was written.
+  bool decodes(std::span<const std::byte> coded, std::size_t elements) {
+    constexpr std::int64_t kCanary = 0x5a5a5a5a5a5a5a5a;
+    std::vector<std::int64_t> buffer(elements + 32, kCanary);
+    const auto out = std::span(buffer).subspan(16, elements);
+    const auto result = decoder_->decode(coded, out);
+    EXPECT_TRUE(
+        std::all_of(buffer.begin(), buffer.begin() + 16, [](auto x) { return x == kCanary; }));
+    EXPECT_TRUE(std::all_of(buffer.end() - 16, buffer.end(), [](auto x) { return x == kCanary; }));
+    if (!result) {
+      EXPECT_EQ(result.error().code, Code::kCorrupt);
+      return false;
+    }
+    decoded_.assign(out.begin(), out.end());
+    for (const auto value : decoded_) {
+      EXPECT_LT(size_of(value), std::uint64_t{kValueLimit});
+    }
+    return true;
+  }
+
+  std::vector<std::int64_t> removed_;
+  std::vector<std::int64_t> decoded_;
+  Encoded done_;
+};
+
+TEST_P(EveryCodec, DecodesWhatItRemovedForEveryBudget) {
+  for (const Tile& tile : tiles()) {
+    SCOPED_TRACE(tile.name);
+    for (const unsigned bytes : {0U, 1U, 3U, 4U, 17U, 100U, 777U, 5000U, 50000U, 300000U}) {
+      SCOPED_TRACE(bytes);
+      const auto coded = encoded(tile.values, {bytes});
+      EXPECT_LE(coded.size(), bytes);
+      EXPECT_LE(coded.size(), coded_bytes_max(tile.values.size()));
+      if (coded.empty()) {
+        EXPECT_TRUE(std::all_of(removed_.begin(), removed_.end(), [](auto x) { return x == 0; }));
+        continue;
+      }
+      EXPECT_EQ(done_.id, GetParam().id);
+      ASSERT_TRUE(decodes(coded, tile.values.size()));
+      EXPECT_EQ(decoded_, removed_);
+    }
+  }
+}
+
+TEST_P(EveryCodec, RefusesACodeThatIsCutOrExtended) {
+  for (const Tile& tile : tiles()) {
+    if (tile.values.size() > 5000) {
+      continue;
+    }
+    SCOPED_TRACE(tile.name);
+    for (const unsigned budget : {60U, 300U, 100000U}) {
+      auto coded = encoded(tile.values, {budget});
+      const std::size_t step = 1 + coded.size() / 97;
+      for (std::size_t size = 0; size < coded.size(); size += step) {
+        const std::vector<std::byte> cut(coded.begin(),
+                                         coded.begin() + static_cast<std::ptrdiff_t>(size));
+        EXPECT_FALSE(decodes(cut, tile.values.size())) << size << " of " << coded.size();
+      }
+      if (!coded.empty()) {
+        coded.push_back(std::byte{0});
+        EXPECT_FALSE(decodes(coded, tile.values.size()));
+      }
+    }
+  }
+}
+
+TEST_P(EveryCodec, SurvivesFlippedBits) {
+  Random random(7);
+  for (const Tile& tile : tiles()) {
+    const auto coded = encoded(tile.values, {3000});
+    for (int round = 0; round < 40 && !coded.empty(); ++round) {
+      auto wrong = coded;
+      for (std::uint64_t flips = 1 + random.below(3); flips > 0; --flips) {
+        // Half of the flips hit the first bytes, where the counts are.
+        const std::size_t at = random.below(
+            random.chance(0.5) ? std::min<std::size_t>(wrong.size(), 12) : wrong.size());
+        wrong[at] ^= static_cast<std::byte>(1U << random.below(8));
+      }
+      decodes(wrong, tile.values.size());
+    }
+    // The same decoder still works.
+    if (!coded.empty()) {
+      ASSERT_TRUE(decodes(coded, tile.values.size()));
+      EXPECT_EQ(decoded_, removed_);
+    }
+  }
+}
+
+TEST_P(EveryCodec, SurvivesNoiseAndAWrongShape) {
+  Random random(8);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<std::byte> noise(random.below(round % 10 == 0 ? 9000 : 60));
+    for (auto& byte : noise) {
+      byte = static_cast<std::byte>(random.next() & (random.chance(0.3) ? 1U : 255U));
+    }
+    decodes(noise, 1 + random.below(kTileElements));
+  }
+  for (const Tile& tile : tiles()) {
+    const auto coded = encoded(tile.values, {2000});
+    decodes(coded, 1 + random.below(kTileElements));
+  }
+}
+
+TEST_P(EveryCodec, GivesEqualBytesForEqualTiles) {
+  for (const Tile& tile : tiles()) {
+    const auto first = encoded(tile.values, {1500});
+    encoded(std::vector<std::int64_t>(5000, 123456789), {100});  // nothing is remembered
+    const auto other = GetParam().make_encoder();
+    std::vector<std::byte> out(1500);
+    other->load(tile.values);
+    out.resize(
+        other->encode({1500}, out, removed_ = std::vector<std::int64_t>(tile.values.size())).bytes);
+    EXPECT_EQ(out, first) << tile.name;
+    EXPECT_EQ(encoded(tile.values, {1500}), first) << tile.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalog,
+                         EveryCodec,
+                         ::testing::ValuesIn(catalog().begin(), catalog().end()),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+TEST(Catalog, IsOrderedAndNamesEveryId) {
+  std::set<std::string_view> names;
+  int before = -1;
+  for (const Entry& entry : catalog()) {
+    EXPECT_GT(static_cast<int>(entry.id), before);
+    before = static_cast<int>(entry.id);
+  }
+  for (std::uint8_t id = 0; id < 8; ++id) {
+    EXPECT_TRUE(names.insert(to_string(Id{id})).second) << unsigned{id};
+  }
+  EXPECT_EQ(to_string(Id{200}), "unknown");
+}
+
+TEST(Catalog, DecodingAReservedOrUnknownIdIsUnsupported) {
+  Decoder decoder;
+  std::vector<std::int64_t> out(10);
+  const std::vector<std::byte> coded(10);
+  for (const unsigned id : {2U, 7U, 8U, 255U}) {
+    const auto result = decoder.decode(static_cast<Id>(id), coded, out);
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, Code::kUnsupported);
+  }
+}
+
+}  // namespace
+}  // namespace godwit::codec
