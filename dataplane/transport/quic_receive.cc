@@ -80,7 +80,8 @@ void QuicSession::establish() {
   Queued queued;
   queued.event.kind = Event::Kind::kEstablished;
   queued.event.identity = identity_;
-  events_.push_back(std::move(queued));
+  // The acceptor may have spoken before the dialer learned that its handshake is confirmed.
+  events_.push_front(std::move(queued));
 }
 
 int QuicSession::refuse(CloseReason reason, std::uint64_t code, std::string text) {
@@ -93,11 +94,6 @@ int QuicSession::refuse(CloseReason reason, std::uint64_t code, std::string text
 int QuicSession::on_stream_data(std::int64_t stream,
                                 std::span<const std::byte> bytes,
                                 bool is_last) {
-  if (phase_ != Phase::kEstablished) {
-    // The dialer can be sent data before it learns that its handshake is confirmed: that packet
-    // proves it as well, because only the peer that finished the handshake has the keys.
-    establish();
-  }
   if (is_local(stream)) {
     return bytes.empty()
                ? 0

@@ -274,7 +274,7 @@ void QuicSession::on_timeout(Instant now) {
 }
 
 std::optional<Event> QuicSession::poll_event() {
-  if (events_.empty()) {
+  if (events_.empty() || phase_ == Phase::kHandshake) {
     return std::nullopt;
   }
   Queued queued = std::move(events_.front());
