@@ -113,4 +113,23 @@ class World {
   std::string wrong_;
 };
 
+// Calls into the ledger of site i; false when the process died in the call.
+template <class Action>
+bool World::call(std::size_t i, Action&& action) {
+  if (!wrong_.empty()) {
+    return false;
+  }
+  const bool kill = !calm_ && random_.chance(options_.crash);
+  crash_plan().points_left = kill ? static_cast<std::int64_t>(random_.below(60)) : -1;
+  try {
+    action(*nodes_[i].site->ledger);
+    crash_plan().points_left = -1;
+    return true;
+  } catch (const SimulatedCrash&) {
+    crash_plan().points_left = -1;
+    resume(i);
+    return false;
+  }
+}
+
 }  // namespace godwit::ledger::test
