@@ -60,17 +60,6 @@ HWY_ATTR void SummariseSub(const std::int64_t* values,
   energy = hn::GetLane(hn::SumOfLanes(df, hn::Add(sum0, sum1)));
 }
 
-HWY_ATTR void Summarise(const std::int64_t* values, std::size_t count, SubSummaries& out) {
-  std::size_t sub = 0;
-  for (; (sub + 1) * kSubBlock <= count; ++sub) {
-    SummariseSub(values + sub * kSubBlock, kSubBlock, out.max[sub], out.energy[sub]);
-  }
-  if (const std::size_t left = count - sub * kSubBlock; left != 0) {
-    const Padded tail(values + sub * kSubBlock, left);
-    SummariseSub(tail.values, round_up(left), out.max[sub], out.energy[sub]);
-  }
-}
-
 // ---- magnitudes and planes
 
 HWY_ATTR void QuantiseWords(const std::int64_t* values,
@@ -96,22 +85,25 @@ HWY_ATTR void QuantiseWords(const std::int64_t* values,
   }
 }
 
-HWY_ATTR void Quantise(const std::int64_t* values,
-                       std::size_t count,
-                       int shift,
-                       const SubSummaries& summaries,
-                       std::uint16_t* magnitudes,
-                       std::uint64_t* signs) {
+// One sub-block at a time, so that what comes from memory is used while it is in the first cache.
+HWY_ATTR void Analyse(const std::int64_t* values,
+                      std::size_t count,
+                      int shift,
+                      SubSummaries& summaries,
+                      std::uint16_t* magnitudes,
+                      std::uint64_t* signs) {
   for (std::size_t sub = 0; sub * kSubBlock < count; ++sub) {
-    if (summaries.max[sub] >> static_cast<unsigned>(shift) == 0) {
-      continue;
-    }
     const std::size_t first = sub * kSubBlock;
     const std::size_t left = count - first;
     if (left >= kSubBlock) {
-      QuantiseWords(values + first, kSubWords, shift, magnitudes + first, signs + sub * kSubWords);
+      SummariseSub(values + first, kSubBlock, summaries.max[sub], summaries.energy[sub]);
+      if (summaries.max[sub] >> static_cast<unsigned>(shift) != 0) {
+        QuantiseWords(
+            values + first, kSubWords, shift, magnitudes + first, signs + sub * kSubWords);
+      }
     } else {
       const Padded tail(values + first, left);
+      SummariseSub(tail.values, round_up(left), summaries.max[sub], summaries.energy[sub]);
       QuantiseWords(
           tail.values, words_of(left), shift, magnitudes + first, signs + sub * kSubWords);
     }
@@ -176,37 +168,43 @@ HWY_ATTR void InsertPlane(const std::uint64_t* bits,
 
 // ---- values
 
-// Rule::value on one vector of magnitudes, with the signs in the low bits of `negative`.
+// Rule::value on one vector of magnitudes, with the signs in the low bits of `negative`. When
+// kUniform, both planes of the rule are the same.
+template <bool kUniform>
 struct Reconstruction {
   explicit HWY_ATTR Reconstruction(const Rule& rule)
       : shift(rule.shift),
         low_keep(~((std::uint64_t{1} << rule.low_plane) - 1)),
         high_keep(~((std::uint64_t{1} << rule.high_plane) - 1)),
-        high_from(std::uint64_t{1} << (rule.low_plane + 1)),
+        high_above(static_cast<std::int64_t>((std::uint64_t{1} << (rule.low_plane + 1)) - 1)),
         low_offset(Rule::offset(rule.low_plane + rule.shift)),
         high_offset(Rule::offset(rule.high_plane + rule.shift)) {}
 
-  HWY_ATTR hn::VFromD<Signed> operator()(hn::VFromD<Unsigned> magnitude,
-                                         std::uint64_t negative) const {
+  HWY_ATTR HWY_INLINE hn::VFromD<Signed> operator()(hn::VFromD<Unsigned> magnitude,
+                                                    std::uint64_t negative) const {
     const Unsigned du;
     const Signed ds;
-    const auto high =
-        hn::Gt(hn::BitCast(ds, magnitude), hn::Set(ds, static_cast<std::int64_t>(high_from) - 1));
-    const auto high_u = hn::RebindMask(du, high);
-    const auto known =
-        hn::And(magnitude, hn::IfThenElse(high_u, hn::Set(du, high_keep), hn::Set(du, low_keep)));
-    const auto offset = hn::IfThenElse(high_u, hn::Set(du, high_offset), hn::Set(du, low_offset));
-    const auto value = hn::IfThenZeroElse(hn::Eq(known, hn::Zero(du)),
-                                          hn::Add(hn::ShiftLeftSame(known, shift), offset));
+    auto keep = hn::Set(du, low_keep);
+    auto offset = hn::Set(du, low_offset);
+    if constexpr (!kUniform) {
+      const auto high =
+          hn::RebindMask(du, hn::Gt(hn::BitCast(ds, magnitude), hn::Set(ds, high_above)));
+      keep = hn::IfThenElse(high, hn::Set(du, high_keep), keep);
+      offset = hn::IfThenElse(high, hn::Set(du, high_offset), offset);
+    }
+    const auto known = hn::And(magnitude, keep);
+    const auto value =
+        hn::BitCast(ds,
+                    hn::IfThenZeroElse(hn::Eq(known, hn::Zero(du)),
+                                       hn::Add(hn::ShiftLeftSame(known, shift), offset)));
     const auto mask = hn::LoadMaskBits(ds, reinterpret_cast<const std::uint8_t*>(&negative));
-    const auto positive = hn::BitCast(ds, value);
-    return hn::IfThenElse(mask, hn::Neg(positive), positive);
+    return hn::IfThenElse(mask, hn::Neg(value), value);
   }
 
   int shift;
   std::uint64_t low_keep;
   std::uint64_t high_keep;
-  std::uint64_t high_from;
+  std::int64_t high_above;
   std::uint64_t low_offset;
   std::uint64_t high_offset;
 };
@@ -218,14 +216,14 @@ HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> Widen(const std::uint16_t* magnitudes) 
   return hn::PromoteTo(du, hn::PromoteTo(dw, hn::LoadU(dn, magnitudes)));
 }
 
-HWY_ATTR void Reconstruct(const std::uint16_t* magnitudes,
-                          const std::uint64_t* signs,
-                          std::size_t count,
-                          const Rule& rule,
-                          std::int64_t* out) {
+template <bool kUniform>
+HWY_ATTR void ReconstructBy(const Reconstruction<kUniform>& value_of,
+                            const std::uint16_t* magnitudes,
+                            const std::uint64_t* signs,
+                            std::size_t count,
+                            std::int64_t* out) {
   const Signed ds;
   const std::size_t lanes = hn::Lanes(ds);
-  const Reconstruction value_of(rule);
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
@@ -239,17 +237,17 @@ HWY_ATTR void Reconstruct(const std::uint16_t* magnitudes,
   }
 }
 
-HWY_ATTR Remainder ReconstructAndSubtract(const std::uint16_t* magnitudes,
-                                          const std::uint64_t* signs,
-                                          std::size_t count,
-                                          const Rule& rule,
-                                          const std::int64_t* values,
-                                          std::int64_t* out) {
+template <bool kUniform>
+HWY_ATTR Remainder SubtractBy(const Reconstruction<kUniform>& value_of,
+                              const std::uint16_t* magnitudes,
+                              const std::uint64_t* signs,
+                              std::size_t count,
+                              const std::int64_t* values,
+                              std::int64_t* out) {
   const Signed ds;
   const Unsigned du;
   const Real df;
   const std::size_t lanes = hn::Lanes(ds);
-  const Reconstruction value_of(rule);
   auto max = hn::Zero(du);
   auto sum = hn::Zero(df);
   const std::size_t whole = count / lanes * lanes;
@@ -264,11 +262,9 @@ HWY_ATTR Remainder ReconstructAndSubtract(const std::uint16_t* magnitudes,
   }
   Remainder remainder{hn::GetLane(hn::MaxOfLanes(du, max)), hn::GetLane(hn::SumOfLanes(df, sum))};
   if (whole < count) {
-    Reconstruct(magnitudes + whole / kWordBits * kWordBits,
-                signs + whole / kWordBits,
-                count - whole / kWordBits * kWordBits,
-                rule,
-                out + whole / kWordBits * kWordBits);
+    const std::size_t word = whole / kWordBits;
+    const std::size_t first = word * kWordBits;
+    ReconstructBy(value_of, magnitudes + first, signs + word, count - first, out + first);
     for (std::size_t i = whole; i < count; ++i) {
       const std::int64_t rest = values[i] - out[i];
       const auto size = static_cast<std::uint64_t>(rest < 0 ? -rest : rest);
@@ -279,31 +275,49 @@ HWY_ATTR Remainder ReconstructAndSubtract(const std::uint16_t* magnitudes,
   return remainder;
 }
 
+HWY_ATTR void Reconstruct(const std::uint16_t* magnitudes,
+                          const std::uint64_t* signs,
+                          std::size_t count,
+                          const Rule& rule,
+                          std::int64_t* out) {
+  if (rule.low_plane == rule.high_plane) {
+    ReconstructBy(Reconstruction<true>(rule), magnitudes, signs, count, out);
+  } else {
+    ReconstructBy(Reconstruction<false>(rule), magnitudes, signs, count, out);
+  }
+}
+
+HWY_ATTR Remainder ReconstructAndSubtract(const std::uint16_t* magnitudes,
+                                          const std::uint64_t* signs,
+                                          std::size_t count,
+                                          const Rule& rule,
+                                          const std::int64_t* values,
+                                          std::int64_t* out) {
+  return rule.low_plane == rule.high_plane
+             ? SubtractBy(Reconstruction<true>(rule), magnitudes, signs, count, values, out)
+             : SubtractBy(Reconstruction<false>(rule), magnitudes, signs, count, values, out);
+}
+
 }  // namespace godwit::codec::bpc::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace godwit::codec::bpc {
 
-HWY_EXPORT(Summarise);
-HWY_EXPORT(Quantise);
+HWY_EXPORT(Analyse);
 HWY_EXPORT(ExtractPlane);
 HWY_EXPORT(CountPlanes);
 HWY_EXPORT(InsertPlane);
 HWY_EXPORT(Reconstruct);
 HWY_EXPORT(ReconstructAndSubtract);
 
-void summarise(const std::int64_t* values, std::size_t count, SubSummaries& out) {
-  HWY_DYNAMIC_DISPATCH(Summarise)(values, count, out);
-}
-
-void quantise(const std::int64_t* values,
-              std::size_t count,
-              int shift,
-              const SubSummaries& summaries,
-              std::uint16_t* magnitudes,
-              std::uint64_t* signs) {
-  HWY_DYNAMIC_DISPATCH(Quantise)(values, count, shift, summaries, magnitudes, signs);
+void analyse(const std::int64_t* values,
+             std::size_t count,
+             int shift,
+             SubSummaries& summaries,
+             std::uint16_t* magnitudes,
+             std::uint64_t* signs) {
+  HWY_DYNAMIC_DISPATCH(Analyse)(values, count, shift, summaries, magnitudes, signs);
 }
 
 void extract_plane(const std::uint16_t* magnitudes,

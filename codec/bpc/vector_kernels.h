@@ -23,16 +23,14 @@ struct Remainder {
   double energy = 0;
 };
 
-void summarise(const std::int64_t* values, std::size_t count, SubSummaries& out);
-
-// magnitudes = |value| >> shift (below 2^16 by the choice of shift), signs: 1 for negative.
-// Sub-blocks whose magnitudes are all zero are left unwritten.
-void quantise(const std::int64_t* values,
-              std::size_t count,
-              int shift,
-              const SubSummaries& summaries,
-              std::uint16_t* magnitudes,
-              std::uint64_t* signs);
+// Fills the summaries; magnitudes = |value| >> shift, modulo 2^16, and signs, 1 for negative. The
+// magnitudes of sub-blocks that are below 2^shift are not written.
+void analyse(const std::int64_t* values,
+             std::size_t count,
+             int shift,
+             SubSummaries& summaries,
+             std::uint16_t* magnitudes,
+             std::uint64_t* signs);
 
 // bits[w] = bit `plane` of each of 64 magnitudes, for `words` words.
 void extract_plane(const std::uint16_t* magnitudes,

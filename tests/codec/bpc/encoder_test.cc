@@ -136,6 +136,29 @@ TEST(Encoder, AllocatesNothingAfterConstruction) {
   EXPECT_EQ(guard.allocations(), 0U);
 }
 
+std::vector<std::byte> bytes_of(std::initializer_list<unsigned> values) {
+  std::vector<std::byte> bytes;
+  for (const unsigned value : values) {
+    bytes.push_back(static_cast<std::byte>(value));
+  }
+  return bytes;
+}
+
+TEST(Encoder, WritesTheWorkedExampleOfTheSpecification) {
+  const std::vector<std::int64_t> open = {5, -3, 0, 1};
+  const auto whole = bytes_of({0x80, 0x10, 0, 1, 4, 0, 1, 0x10, 1, 0, 1, 2, 3});
+  Encoder encoder;
+  Decoder decoder;
+  std::vector<std::byte> out(100);
+  std::vector<std::int64_t> values(4);
+  encoder.load(open);
+  out.resize(encoder.encode({}, out, values).bytes);
+  EXPECT_EQ(out, whole);
+  EXPECT_EQ(values, open);
+  ASSERT_TRUE(decoder.decode(bytes_of({0x80, 4, 0, 1, 4, 0, 1, 0x10, 1}), values));
+  EXPECT_EQ(values, (std::vector<std::int64_t>{5, -2, 0, 0}));
+}
+
 TEST(Encoder, IsNearTheEntropyOfAnIdealQuantiser) {
   // Down to plane p the code says what a quantiser with a dead zone of one step says. Independent
   // Gaussian values leave nothing to contexts: the entropy of the quantised values is the bound.

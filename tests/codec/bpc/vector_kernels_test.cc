@@ -19,11 +19,10 @@ std::uint64_t size_of(std::int64_t value) {
 
 class VectorKernels : public testing::OnEveryTarget {
  protected:
-  void analyse(const Tile& tile) {
+  void load(const Tile& tile) {
     values = tile.values;
     values.shrink_to_fit();
     summaries = {};
-    summarise(values.data(), values.size(), summaries);
     std::uint64_t max = 1;
     for (const auto value : values) {
       max = std::max(max, size_of(value));
@@ -31,7 +30,7 @@ class VectorKernels : public testing::OnEveryTarget {
     shift = std::max(0, static_cast<int>(floor_log2(max)) - 15);
     magnitudes.assign(words_of(values.size()) * kWordBits, 0);
     signs.assign(words_of(values.size()), 0);
-    quantise(values.data(), values.size(), shift, summaries, magnitudes.data(), signs.data());
+    analyse(values.data(), values.size(), shift, summaries, magnitudes.data(), signs.data());
   }
 
   bool negative(std::size_t i) const { return (signs[i / 64] >> (i % 64) & 1U) != 0; }
@@ -46,7 +45,7 @@ class VectorKernels : public testing::OnEveryTarget {
 TEST_P(VectorKernels, SummariseEverySubBlock) {
   for (const Tile& tile : testing::tiles()) {
     SCOPED_TRACE(tile.name);
-    analyse(tile);
+    load(tile);
     for (std::size_t sub = 0; sub * kSubBlock < values.size(); ++sub) {
       std::uint64_t max = 0;
       double energy = 0;
@@ -64,7 +63,7 @@ TEST_P(VectorKernels, SummariseEverySubBlock) {
 TEST_P(VectorKernels, QuantiseAndExtractEveryPlane) {
   for (const Tile& tile : testing::tiles()) {
     SCOPED_TRACE(tile.name);
-    analyse(tile);
+    load(tile);
     std::array<std::uint32_t, kPlanes> expected{};
     for (std::size_t i = 0; i < values.size(); ++i) {
       ASSERT_EQ(magnitudes[i], size_of(values[i]) >> static_cast<unsigned>(shift));
@@ -95,7 +94,7 @@ TEST_P(VectorKernels, QuantiseAndExtractEveryPlane) {
 TEST_P(VectorKernels, ReconstructByTheRuleOfTheFormat) {
   for (const Tile& tile : testing::tiles()) {
     SCOPED_TRACE(tile.name);
-    analyse(tile);
+    load(tile);
     for (const Rule rule :
          {Rule{shift, 0, 0}, Rule{shift, 3, 4}, Rule{shift, 11, 11}, Rule{shift, 15, 16}}) {
       std::vector<std::int64_t> alone(values.size());
