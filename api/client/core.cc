@@ -23,6 +23,7 @@ void Core::on_connected(Instant now, local::Channel& channel) {
   hello_sent_ = false;
   ready_ = false;
   failure_.clear();
+  connected_at_ = now;
   welcome_due_ = now + kWelcomeDeadline;
   ++stats_.connections;
   for (auto& topic : topics_) {
@@ -47,6 +48,9 @@ void Core::on_disconnected(Instant now, std::string_view reason) {
   welcome_due_ = Instant::never();
   stats_.last_error = reason;
   failure_.clear();
+  if (now - connected_at_ >= kRedialMax) {
+    backoff_ = kRedialMin;  // it worked for a while; one that fails at once is asked less often
+  }
   schedule_dial(now);
 }
 

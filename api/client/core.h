@@ -200,6 +200,7 @@ class Core {
   local::Channel* channel_ = nullptr;
   bool hello_sent_ = false;
   bool ready_ = false;  // welcomed on this connection
+  Instant connected_at_ = {};
   Instant welcome_due_ = Instant::never();
   Instant next_dial_ = {};
   Duration backoff_;

@@ -96,7 +96,6 @@ void Core::on_welcome(const local::Welcome& record) {
   site_ = record.site;
   sites_ = record.sites;
   ready_ = true;
-  backoff_ = kRedialMin;
 }
 
 void Core::on_declared(const local::Declared& record) {

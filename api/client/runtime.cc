@@ -59,6 +59,7 @@ Result<std::unique_ptr<Runtime>> Runtime::start(const ClientOptions& options) {
   }
   Lock lock(runtime->mutex_);
   runtime->thread_ = std::thread([self = runtime.get()] { self->run(); });
+  runtime->thread_id_ = runtime->thread_.get_id();
   const bool ready = runtime->wait_until(
       lock, deadline_from_now(options.deadline), [&] { return runtime->core_.is_ready(); });
   if (!ready) {
@@ -89,6 +90,7 @@ void Runtime::stop() {
   }
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof(one));
+  const std::lock_guard joining(joining_);
   if (thread_.joinable()) {
     thread_.join();
   }

@@ -72,7 +72,7 @@ class Runtime {
   void call_back(Lock& lock, const Event& event);
   void sleep(Lock& lock);
   void stop();
-  bool on_own_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  bool on_own_thread() const { return std::this_thread::get_id() == thread_id_; }
   // Waits until `done()` holds; false at the deadline, when closed, or on the background thread.
   template <class Done>
   bool wait_until(Lock& lock, Instant deadline, Done done);
@@ -87,6 +87,8 @@ class Runtime {
   local::Descriptor wake_;                       // an eventfd that ends sleep()
   bool closing_ = false;
   std::thread thread_;
+  std::thread::id thread_id_;  // of thread_, also after it was joined
+  std::mutex joining_;         // two threads may close at once
 };
 
 }  // namespace godwit::client

@@ -2,13 +2,14 @@
 //
 // send() copies one record into the outgoing ring; receive() takes one from the incoming ring.
 // Both never wait. A receive() that returns nothing has armed the doorbell: the peer's next record
-// rings it. A send() that returns false has armed it too: it rings when half of the ring is free.
+// rings it; a reader that stops earlier must come back by itself. A send() that returns false has
+// armed it too: it rings when half of the ring is free.
 //
 // The gateway's end copies each record into a buffer of its own before anyone looks at it, so a
 // client that changes a record while it is read changes nothing (Trust::kHostilePeer). The
 // client's end hands out records in place (Trust::kTrustedPeer).
 //
-// Thread: send() by one thread at a time, receive() by one thread at a time; they may differ.
+// Thread: one at a time; the two ends are independent.
 // Memory: one record (260 KiB) on the hostile side, allocated at construction.
 #pragma once
 

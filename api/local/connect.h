@@ -1,6 +1,6 @@
 // The client's side of the door: connects to a gateway's socket and maps the rings it gives.
 //
-// Thread: as Channel; clear_doorbell() belongs to the receiving thread.
+// Thread: one at a time.
 #pragma once
 
 #include <memory>

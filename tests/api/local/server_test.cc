@@ -171,13 +171,13 @@ TEST_F(ServerTest, DrainsTheCompleteRecordsOfAKilledClient) {
     (void)!::write(ready[1], &done, 1);
     ::pause();
   });
+  const ServerEvent connected = next_event();
+  ASSERT_EQ(connected.kind, ServerEvent::Kind::kConnected);
   char done = 0;
   ASSERT_EQ(::read(ready[0], &done, 1), 1);
   ::close(ready[0]);
   ::close(ready[1]);
   finish(child, SIGKILL);
-  const ServerEvent connected = next_event();
-  ASSERT_EQ(connected.kind, ServerEvent::Kind::kConnected);
   ServerEvent gone = next_event();
   while (gone.kind == ServerEvent::Kind::kDoorbell) {
     gone = next_event();
