@@ -179,8 +179,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      kGauge, kBytes, kSum, kTopicLabels, {},
      "The bound that `declare` printed: memory never exceeds it, whatever the outage."},
     {kConservationDefect, "godwit_conservation_defect", kGauge, kNone, kSum, kTopicLabels, {},
-     "Published mass that is neither applied, pending, frozen nor detached, in quanta. Anything "
-     "but 0 is a fault of Godwit: keep the state and report it."},
+     "Absolute published mass that is neither applied, pending, frozen nor detached, in quanta. "
+     "Anything but 0 is a fault of Godwit: keep the state and report it."},
     {kLedgerMass, "godwit_ledger_mass", kGauge, kNone, kSum, kLedgerMassLabels, {},
      "Linear mass of the ledger by state, modulo 2^61-1 as a signed number. For comparing, not "
      "for reading."},

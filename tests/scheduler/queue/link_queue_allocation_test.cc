@@ -12,17 +12,18 @@ namespace {
 std::atomic<std::uint64_t> allocations{0};
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, or the compiler sees free() meet a pointer of operator new.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   allocations.fetch_add(1);
   if (void* memory = std::malloc(size); memory != nullptr) {
     return memory;
   }
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 
