@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/ledger/kernels.h"
 
 namespace godwit::ledger {
 
@@ -54,20 +55,11 @@ std::uint64_t FieldChecksum::of_block(std::uint64_t block,
                                       std::span<const std::int64_t> values,
                                       std::uint32_t first) const {
   GODWIT_ASSERT(first + values.size() <= kBlockElements);
-  // |sum| < 4096 * 2^32 * 2^63 = 2^107: no overflow. Two sums break the chain of additions.
-  SignedWide even = 0;
-  SignedWide odd = 0;
-  const std::uint32_t* weights = weights_.data() + first;
-  const std::int64_t* x = values.data();
-  std::size_t i = 0;
-  for (; i + 2 <= values.size(); i += 2) {
-    even += static_cast<SignedWide>(x[i]) * static_cast<std::int64_t>(weights[i]);
-    odd += static_cast<SignedWide>(x[i + 1]) * static_cast<std::int64_t>(weights[i + 1]);
-  }
-  if (i < values.size()) {
-    even += static_cast<SignedWide>(x[i]) * static_cast<std::int64_t>(weights[i]);
-  }
-  const SignedWide sum = even + odd;
+  // |sum| < 4096 * 2^32 * 2^63 = 2^107: no overflow.
+  const WeightedSum parts = weighted_sum(values, weights_.data() + first);
+  const SignedWide sum = (static_cast<SignedWide>(parts.high) * (SignedWide{1} << 64U)) +
+                         (static_cast<SignedWide>(parts.middle) << 32U) +
+                         static_cast<SignedWide>(parts.low);
   const bool negative = sum < 0;
   const std::uint64_t reduced = reduce(static_cast<Wide>(negative ? -sum : sum));
   const std::uint64_t in_block = negative ? field_subtract(0, reduced) : reduced;

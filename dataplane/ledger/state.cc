@@ -11,26 +11,6 @@ bool same_life(std::uint64_t packed_a, std::uint64_t packed_b) {
   return packed_a == packed_b || GODWIT_MUTANT(kDedupeWithoutIncarnation);
 }
 
-BlockStatistics block_statistics(std::span<const std::int64_t> values) {
-  // Halves of magnitudes are added as integers, exactly and without overflow (up to 2^32 values);
-  // four independent sums of squares let the processor overlap additions.
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  std::uint64_t max = 0;
-  std::array<double, 4> energy{};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint64_t size = magnitude(values[i]);
-    low += size & 0xFFFFFFFFU;
-    high += size >> 32U;
-    max = std::max(max, size);
-    const auto value = static_cast<double>(values[i]);
-    energy[i % 4] += value * value;
-  }
-  return {.energy = energy[0] + energy[1] + energy[2] + energy[3],
-          .mass = (static_cast<double>(high) * 0x1.0p32) + static_cast<double>(low),
-          .max = max};
-}
-
 State::State(memory::Mapping& memory, const Shape& topic_shape)
     : mapping(memory),
       shape(topic_shape),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/ledger/field_checksum.h"
+#include "dataplane/ledger/kernels.h"
 #include "dataplane/ledger/layout.h"
 #include "dataplane/ledger/ledger.h"
 #include "dataplane/ledger/min_tree.h"
@@ -35,14 +36,6 @@ inline std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
 inline std::uint64_t add_mass(std::uint64_t bits, double mass) {
   return std::bit_cast<std::uint64_t>(std::bit_cast<double>(bits) + mass);
 }
-
-// What a block of changes amounts to.
-struct BlockStatistics {
-  double energy = 0;      // sum of squares
-  double mass = 0;        // sum of magnitudes
-  std::uint64_t max = 0;  // largest magnitude
-};
-BlockStatistics block_statistics(std::span<const std::int64_t> values);
 
 // A publish between begin and commit; lost with the process, the publisher repeats it.
 struct Staging {
