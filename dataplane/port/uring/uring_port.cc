@@ -20,11 +20,13 @@ namespace {
 constexpr unsigned kEntries = 256;
 constexpr unsigned kCompletions = 4096;
 constexpr std::uint16_t kBufferGroup = 1;
-constexpr socklen_t kNameRoom = sizeof(sockaddr_in6);
+// Room for an IPv6 address, rounded up so that the control messages behind it are aligned.
+constexpr socklen_t kNameRoom = 32;
+static_assert(kNameRoom >= sizeof(sockaddr_in6) && kNameRoom % alignof(cmsghdr) == 0);
 // The kernel lays its header, the name and the control messages before the payload.
 constexpr std::size_t kHeadRoom = sizeof(io_uring_recvmsg_out) + kNameRoom + kControlRoom;
 constexpr std::size_t kStride = kReceiveBytesMax + 256;
-static_assert(kHeadRoom <= 256);
+static_assert(kHeadRoom <= 256 && kStride % alignof(cmsghdr) == 0);
 
 // The high half of an entry's user data says what it was, the low half which.
 enum class Tag : std::uint32_t {
@@ -125,8 +127,8 @@ void UringPort::begin() {
   if (!has_begun_) {
     has_begun_ = true;
     // liburing 2.3 declares io_uring_enable_rings and does not export it.
-    const long status = ::syscall(
-        SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+    const long status =
+        ::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     GODWIT_ASSERT(status == 0, "io_uring was set up and will not start");
   }
 }
