@@ -61,8 +61,8 @@ class Channel {
   // The reader of the records found one that it cannot accept.
   void break_with(std::string reason);
 
-  // Bytes sent that the peer has not consumed, by the last look.
-  std::uint64_t bytes_unread() const { return outgoing_.bytes_in_flight(); }
+  // Bytes sent that the peer has not consumed yet.
+  std::uint64_t bytes_unread() { return outgoing_.bytes_in_flight(); }
 
  protected:
   // Wakes the peer. Called from send() and receive().

@@ -97,8 +97,11 @@ class RingProducer {
 
   RingFault fault() const { return fault_; }
   std::size_t capacity() const { return memory_.bytes.size(); }
-  // Bytes published and not yet consumed, by the last look at the consumer's position.
-  std::uint64_t bytes_in_flight() const { return head_ - tail_seen_; }
+  // Bytes published and not yet consumed; looks at the consumer's position now.
+  std::uint64_t bytes_in_flight() {
+    refresh_tail();
+    return head_ - tail_seen_;
+  }
 
  private:
   bool refresh_tail();
