@@ -161,15 +161,15 @@ Result<Removed> put_removed(State& state,
     const std::uint64_t block = (std::uint64_t{tile} * kTileBlocks) + i;
     const std::int64_t* s = valid ? state.block_at(s_array, block).data() : nullptr;
     const auto image = step.image_integers(s_array + (block * kBlockBytes), kBlockElements);
-    bool overflow = false;
-    std::uint64_t largest = 0;
-    for (std::uint32_t e = 0; e < kBlockElements; ++e) {
-      std::int64_t sum = 0;
-      overflow |= __builtin_add_overflow(s == nullptr ? 0 : s[e], q[e], &sum);
-      image[e] = sum;
-      largest = std::max(largest, magnitude(sum));
+    // The sum of the extremes is nearly always far within the limit; only else look at each
+    // element.
+    const std::uint64_t s_max = valid ? block_statistics({s, kBlockElements}).max : 0;
+    if (valid) {
+      std::transform(q.begin(), q.end(), s, image.begin(), wrapping_add);
+    } else {
+      std::copy(q.begin(), q.end(), image.begin());
     }
-    if (overflow || largest > limit) {
+    if ((statistics.max > limit || s_max > limit - statistics.max) && !sums_within(s, q, limit)) {
       return fail(Code::kInvalid, "transfer: block {} would take S beyond {}", block, limit);
     }
     total.mass += statistics.mass;

@@ -194,14 +194,10 @@ Result<void> check_range(const State& state, std::uint32_t tile, std::span<const
                               static_cast<std::uint64_t>(state.shape.magnitude_max());
   const std::int64_t* r =
       state.tile(tile).r_last != 0 ? state.tile_at(state.layout.r, tile).data() : nullptr;
-  bool overflow = false;
-  std::uint64_t largest = 0;
-  for (std::size_t i = 0; i < q.size(); ++i) {
-    std::int64_t sum = 0;
-    overflow |= __builtin_add_overflow(r == nullptr ? 0 : r[i], q[i], &sum);
-    largest = std::max(largest, magnitude(sum));
-  }
-  if (overflow || largest > limit) {
+  // The sum of the extremes is nearly always far within the limit; only else look at each element.
+  const std::uint64_t q_max = block_statistics(q).max;
+  const std::uint64_t r_max = r == nullptr ? 0 : block_statistics({r, q.size()}).max;
+  if ((q_max > limit || r_max > limit - q_max) && !sums_within(r, q, limit)) {
     return fail(Code::kCorrupt, "transfer: tile {} would take R beyond {}", tile, limit);
   }
   return {};

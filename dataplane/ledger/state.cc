@@ -11,6 +11,16 @@ bool same_life(std::uint64_t packed_a, std::uint64_t packed_b) {
   return packed_a == packed_b || GODWIT_MUTANT(kDedupeWithoutIncarnation);
 }
 
+bool sums_within(const std::int64_t* s, std::span<const std::int64_t> q, std::uint64_t limit) {
+  for (std::size_t i = 0; i < q.size(); ++i) {
+    std::int64_t sum = 0;
+    if (__builtin_add_overflow(s == nullptr ? 0 : s[i], q[i], &sum) || magnitude(sum) > limit) {
+      return false;
+    }
+  }
+  return true;
+}
+
 State::State(memory::Mapping& memory, const Shape& topic_shape)
     : mapping(memory),
       shape(topic_shape),

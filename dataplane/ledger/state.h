@@ -37,6 +37,9 @@ inline std::uint64_t add_mass(std::uint64_t bits, double mass) {
   return std::bit_cast<std::uint64_t>(std::bit_cast<double>(bits) + mass);
 }
 
+// Whether |s + q| <= limit everywhere; a null `s` is zero.
+bool sums_within(const std::int64_t* s, std::span<const std::int64_t> q, std::uint64_t limit);
+
 // A publish between begin and commit; lost with the process, the publisher repeats it.
 struct Staging {
   bool active = false;
