@@ -278,6 +278,25 @@ TEST_F(CoreTest, StartsAgainFromZeroWhenTheGatewayLostItsState) {
   EXPECT_TRUE(core_.has_pending(topic));
   EXPECT_TRUE(core_.take_pending(topic, restarted).empty());
   EXPECT_TRUE(restarted);
+  // The new life counts its transfers from 1 again.
+  publish(topic, std::vector<float>(100, 2.0F));
+  settle();
+  gateway_->deliver();
+  settle();
+  core_.sum(topic)->copy(0, sum);
+  EXPECT_EQ(sum, std::vector<std::int64_t>(100, 2048));
+}
+
+TEST_F(CoreTest, ATickWaitsBehindPublishesThatFillTheRing) {
+  connect({.to_gateway_bytes = 2048});
+  const auto topic = declare(5000);
+  settle();
+  publish(topic, std::vector<float>(5000, 1.0F));
+  publish(topic, std::vector<float>(5000, 1.0F));
+  core_.tick(topic, 1);
+  settle();
+  EXPECT_EQ(gateway_->ticks, 1U);
+  EXPECT_EQ(gateway_->accepted_at_tick, 2U);
 }
 
 TEST_F(CoreTest, SendsTheSeedOnlyToAGatewayThatWantsIt) {

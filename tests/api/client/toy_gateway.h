@@ -54,6 +54,7 @@ class ToyGateway {
   std::uint64_t records = 0;
   std::uint64_t publishes_begun = 0;
   std::uint64_t ticks = 0;
+  std::uint64_t accepted_at_tick = 0;  // publishes merged before the last tick came
   std::optional<local::Subscribe> last_subscribe;
   std::map<std::uint16_t, std::uint64_t> receipts;
   std::vector<local::WaitClock> waits;
@@ -247,6 +248,7 @@ class ToyGateway {
   void on(const local::Tick& tick) {
     ++ticks;
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(tick.topic));
+    accepted_at_tick = topic.accepted;
     topic.clock = std::max(topic.clock, tick.clock);
   }
   void on(const local::WaitClock& wait) {
