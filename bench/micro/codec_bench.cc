@@ -2,7 +2,8 @@
 //
 // Data lie in 128 MiB and every iteration takes the next tile, so that they come from memory.
 // Subject and reference alternate: one tile, then memcpy of 128 KiB (a tile's elements as fp32).
-// Rates count 4 bytes per element. `ratio` is the median over iterations of rate / memcpy's rate.
+// Rates count 4 bytes per element. `GBps` is the median, `ratio` the median over iterations of rate
+// / memcpy's rate.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -64,6 +65,7 @@ void alternate(benchmark::State& state, const std::function<void(std::size_t)>& 
   static std::vector<std::byte> target(kTiles * 2 * kTileBytes, std::byte{2});
   std::vector<double> ratios;
   std::vector<double> copies;
+  std::vector<double> times;
   std::size_t index = 0;
   for (auto _ : state) {
     const std::size_t tile = index++ % kTiles;
@@ -76,10 +78,13 @@ void alternate(benchmark::State& state, const std::function<void(std::size_t)>& 
     state.SetIterationTime(time);
     ratios.push_back(copy / time);
     copies.push_back(copy);
+    times.push_back(time);
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(kTileBytes));
   std::sort(ratios.begin(), ratios.end());
   std::sort(copies.begin(), copies.end());
+  std::sort(times.begin(), times.end());
+  state.counters["GBps"] = static_cast<double>(kTileBytes) / times[times.size() / 2] * 1e-9;
   state.counters["ratio"] = ratios[ratios.size() / 2];
   state.counters["p25"] = ratios[ratios.size() / 4];
   state.counters["p75"] = ratios[ratios.size() * 3 / 4];

@@ -4,6 +4,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "codec/bpc/vector_kernels.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -34,6 +35,15 @@ constexpr std::size_t round_up(std::size_t count) {
 
 // ---- analysis
 
+// Asks for what is kAhead elements further: the processor's own prefetching stops at the ends of
+// pages and while values already in the first cache are worked on. The address may lie behind
+// the tile, where a prefetch does nothing.
+constexpr std::size_t kAhead = 512;
+HWY_INLINE void Ahead(const std::int64_t* at) {
+  hwy::Prefetch(reinterpret_cast<const std::int64_t*>(reinterpret_cast<std::uintptr_t>(at) +
+                                                      kAhead * sizeof(std::int64_t)));
+}
+
 HWY_ATTR void SummariseSub(const std::int64_t* values,
                            std::size_t padded,
                            std::uint64_t& max,
@@ -47,6 +57,8 @@ HWY_ATTR void SummariseSub(const std::int64_t* values,
   auto sum0 = hn::Zero(df);
   auto sum1 = hn::Zero(df);
   for (std::size_t i = 0; i < padded; i += 2 * lanes) {
+    Ahead(values + i);
+    Ahead(values + i + lanes);
     const auto a = hn::LoadU(ds, values + i);
     const auto b = hn::LoadU(ds, values + i + lanes);
     max0 = hn::Max(max0, hn::BitCast(du, hn::Abs(a)));
