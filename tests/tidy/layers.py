@@ -38,6 +38,7 @@ MAY_INCLUDE = {
     "tests": EVERYTHING,
     "tests/bench": EVERYTHING | {"bench", "tests/support", "tests/sim"},
     "tests/integration": EVERYTHING | {"bench", "tests/support"},
+    "tests/fuzz": EVERYTHING | {"bench", "tests/support"},  # bench/wan has a decoder too
     "bench": EVERYTHING | {"tests/sim"},
 }
 
