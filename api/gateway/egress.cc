@@ -157,6 +157,7 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
       std::clamp<std::size_t>(choice.budget.count(), codec::kProgressBytes, space.size());
   const auto coded = coder.encode(significant, {.bytes = budget, .floor = floor}, space);
   if (coded.energy_after >= coded.energy_before) {
+    ledger.settle(queued.lane, tile);                  // perhaps its changes cancelled out
     peer.queue.on_sent(now, choice.key, 0, Bytes(0));  // nothing above the floor
     return AddOutcome::kNothing;
   }
@@ -188,9 +189,7 @@ void Egress::seal_and_send(Instant now, Peer& peer, const QueuedLane& queued) {
   const auto k = ledger.seal(queued.lane);
   GODWIT_ASSERT(k.has_value(), "a transfer with tiles can be sealed");
   const auto bytes = ledger.frozen(queued.lane, *k);
-  const std::uint64_t coverage = ledger.coverage(queued.lane).value();
-  lanes.coverage_by_k.emplace_back(*k, coverage);
-  lanes.coverage_told = std::max(lanes.coverage_told, coverage);
+  lanes.coverage_told = std::max(lanes.coverage_told, ledger.coverage(queued.lane).value());
   peer.session->send_transfer(now, bytes);
   ++peer.counters.transfers_sent;
   peer.counters.coded_bytes_sent += bytes.size();

@@ -93,7 +93,7 @@ void Exchange::on_down(Instant now, Peer& peer) {
     lanes.open = false;
     lanes.receipt_due = Instant::never();
     lanes.coverage_told = 0;
-    lanes.peer_covered_to = 0;
+    lanes.told_coverage = 0;
     if (lanes.outgoing) {
       peer.queue.set_blocked(now, lanes.handle, true);
     }
@@ -235,10 +235,6 @@ void Exchange::accept(Instant now,
   if (!lane) {
     return refuse(peer, spec.id, control::Refuse::CODE_INCARNATION_MISMATCH, lane.error().message);
   }
-  if (lanes.peer_incarnation != theirs) {
-    lanes.coverage_by_k.clear();
-    lanes.covered = 0;
-  }
   lanes.peer_incarnation = theirs;
   lanes.outgoing = *lane;
   lanes.handle = peer.handle_for(topic, *lane);
@@ -336,17 +332,6 @@ Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::La
   return {};
 }
 
-void Exchange::update_covered(Topic& topic, PeerLanes& lanes) {
-  const ledger::LaneInfo info = topic.ledger().lane(*lanes.outgoing);
-  while (!lanes.coverage_by_k.empty() && lanes.coverage_by_k.front().first <= info.frontier) {
-    lanes.covered = std::max(lanes.covered, lanes.coverage_by_k.front().second);
-    lanes.coverage_by_k.pop_front();
-  }
-  if (info.unreceipted == 0) {
-    lanes.covered = std::max(lanes.covered, topic.ledger().coverage(*lanes.outgoing).value());
-  }
-}
-
 Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receipt& message) {
   Topic* topic = nullptr;
   PeerLanes* lanes = find_lanes(peer, message.topic(), &topic);
@@ -374,7 +359,6 @@ Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receip
                ? violation(receipted.error().message)
                : Result<void>{};
   }
-  update_covered(*topic, *lanes);
   peer.queue.set_blocked(
       now, lanes->handle, !lanes->open || topic->ledger().window_full(*lanes->outgoing));
   return {};
@@ -402,18 +386,15 @@ Result<void> Exchange::on_coverage(Peer& peer, const control::Coverage& coverage
   if (lanes == nullptr || !lanes->incoming || coverage.shard() != 0) {
     return {};
   }
-  lanes->peer_covered_to = coverage.covered_to();
-  lanes->peer_covered_at_k = coverage.as_of_k();
+  lanes->told_coverage = coverage.covered_to();
+  lanes->told_at_k = coverage.as_of_k();
   release_coverage(*topic, peer, *lanes);
   return {};
 }
 
 void Exchange::release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
-  const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
-  std::uint64_t covered = info.coverage;
-  if (lanes.peer_covered_to > 0 && info.frontier >= lanes.peer_covered_at_k) {
-    covered = std::max(covered, lanes.peer_covered_to);
-  }
+  topic.ledger().on_coverage(*lanes.incoming, lanes.told_at_k, lanes.told_coverage);
+  const std::uint64_t covered = topic.ledger().coverage(*lanes.incoming);
   if (core_.clocks.on_coverage(topic.spec().id, peer.site().id, covered)) {
     core_.waits.on_progress(topic.spec().id);
   }
@@ -493,7 +474,6 @@ void Exchange::tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
     return;
   }
   lanes.coverage_told = covered;
-  update_covered(topic, lanes);
   control::ControlMessage message;
   auto* out = message.mutable_coverage();
   out->set_topic(topic.spec().id.value());

@@ -67,8 +67,6 @@ class Exchange {
   void send_clock(const Topic& topic, Peer& peer);
   void release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
   void tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
-  // Publish numbers that the peer has for certain, after receipts.
-  static void update_covered(Topic& topic, PeerLanes& lanes);
   PeerLanes* find_lanes(Peer& peer, std::uint64_t topic, Topic** found);
 
   Core& core_;

@@ -300,7 +300,7 @@ void Reporter::lane(const Topic& topic, ledger::LaneIndex index, admin::LaneRepo
   for (const auto& [site, lanes] : topic.peers()) {
     if (lanes.outgoing && *lanes.outgoing == index) {
       out.set_open(lanes.open);
-      out.set_covered_to(lanes.covered);
+      out.set_covered_to(info.coverage_receipted.value());
     }
   }
 }

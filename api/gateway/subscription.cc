@@ -109,6 +109,7 @@ bool Subscription::freeze_next(local::Channel& channel) {
     send_removed(channel, *k, tile);
   }
   if (coded.remainder_max == 0) {
+    ledger.settle(lane_, tile);
     dirty_[tile] = false;
     --dirty_count_;
   }

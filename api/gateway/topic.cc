@@ -207,6 +207,10 @@ Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDe
   return {};
 }
 
+std::uint64_t Topic::covered_at(const PeerLanes& lanes) const {
+  return lanes.outgoing ? ledger_->lane(*lanes.outgoing).coverage_receipted.value() : 0;
+}
+
 double Topic::quanta_per_unit() const {
   return std::ldexp(1.0, static_cast<int>(spec_.fraction_bits));
 }

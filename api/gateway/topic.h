@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,12 +61,9 @@ struct PeerLanes {
   std::uint64_t resend_until = 0;  // those above were first sent on this session
   Instant receipt_due = Instant::never();
 
-  // Sealed transfers with the coverage they bring, until they are receipted.
-  std::deque<std::pair<std::uint64_t, std::uint64_t>> coverage_by_k;
-  std::uint64_t covered = 0;          // publish number the peer has for certain
-  std::uint64_t coverage_told = 0;    // last coverage the peer was told of, in any message
-  std::uint64_t peer_covered_to = 0;  // Coverage message that waits for its transfers
-  std::uint64_t peer_covered_at_k = 0;
+  std::uint64_t coverage_told = 0;  // last coverage the peer was told of, in any message
+  std::uint64_t told_coverage = 0;  // last coverage the peer told us of by a message,
+  std::uint64_t told_at_k = 0;      // good once its transfers up to this are applied
 };
 
 class Topic {
@@ -94,6 +90,9 @@ class Topic {
   scheduler::SignificanceThreshold& threshold() { return threshold_; }
   double quanta_per_unit() const;
 
+  // The publish number up to which a peer has everything for certain; 0 without a lane.
+  std::uint64_t covered_at(const PeerLanes& lanes) const;
+
   // Whether a second declaration means the same topic; the message names the difference.
   Result<void> check_same(const TopicSpec& other) const;
 
@@ -106,6 +105,7 @@ class Topic {
   std::uint64_t refused = 0;         // publishes refused at the door, a count
   std::uint64_t duplicates = 0;      // publishes answered `duplicate`, a count
   std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
+  std::map<ledger::LaneIndex, const void*> subscribers;  // connected ones: lane and session
   std::map<const void*, std::uint64_t> tickers;  // clocks of the clients that tick, by session
   std::uint64_t clock = 0;         // of this site: the least of its tickers' clocks, never back
   std::uint64_t clock_number = 0;  // publish number that belongs to it
