@@ -48,8 +48,12 @@ def readmes(tree):
 def in_cmake(tree):
     """Every .cc is named by the nearest CMakeLists.txt, or globbed by its godwit_library."""
     files = set(tree.files)
+    # A list may also name a file elsewhere by its whole path, as optional parts do.
+    elsewhere = {path for lists in tree.files if posixpath.basename(lists) == "CMakeLists.txt"
+                 for path in re.findall(r"\$\{PROJECT_SOURCE_DIR\}/([^\s)]+)",
+                                        "\n".join(tree.lines(lists)))}
     for path in tree.files:
-        if suffix(path) != ".cc":
+        if suffix(path) != ".cc" or path in elsewhere:
             continue
         lists = nearest_lists(path, files)
         if not lists:

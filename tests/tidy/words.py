@@ -20,7 +20,7 @@ RULES = [
                 r"(files\.)?pypi(thonhosted)?[.]org|proxy\.golang[.]org|"
                 r"crates[.]io)\b"), None, ()),
     ("an absolute path of somebody's machine",
-     re.compile(r"(?<![\w.\-*}])/(wor[k]|far[m]|hom[e]/\w+|tm[p]/(godwi[t]|bash_job[s]|buil[d]-))/?\b"),
+     re.compile(r"(?<![\w.\-*}])/(wor[k]|far[m]|hom[e]/\w+|tm[p]/(godwi[t]/|bash_job[s]))\b"),
      None, ()),
     ("about how the text came to be; the project speaks of itself only",
      re.compile(r"\b[Ii]ssue #?\d+\b|\bspike[s]/"), None, ()),
