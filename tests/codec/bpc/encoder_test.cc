@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "codec/bpc/decoder.h"
+#include "codec/bpc/huffman.h"
 #include "tests/codec/targets.h"
 #include "tests/codec/tiles.h"
 #include "tests/support/allocation_guard.h"
@@ -157,6 +158,40 @@ TEST(Encoder, WritesTheWorkedExampleOfTheSpecification) {
   EXPECT_EQ(values, open);
   ASSERT_TRUE(decoder.decode(bytes_of({0x80, 4, 0, 1, 4, 0, 1, 0x10, 1}), values));
   EXPECT_EQ(values, (std::vector<std::int64_t>{5, -2, 0, 0}));
+}
+
+// By hand: one significance segment with one 1, behind the header and the count.
+TEST(Decoder, RefusesWhatDisagreesWithItsCounts) {
+  Decoder decoder;
+  std::vector<std::int64_t> four(4);
+  const auto huffman = [&](unsigned byte, unsigned padding) {
+    const auto code = huffman_tables()[4].codes[byte];
+    return decoder.decode(bytes_of({0x80, 0, 0, 1, code.bits | padding, 0}), four).has_value();
+  };
+  EXPECT_TRUE(huffman(0x01, 0));
+  EXPECT_EQ(four, (std::vector<std::int64_t>{5, 0, 0, 0}));
+  EXPECT_FALSE(huffman(0x00, 0));     // no 1
+  EXPECT_FALSE(huffman(0x03, 0));     // two
+  EXPECT_FALSE(huffman(0x10, 0));     // one, behind the four bits of the string
+  EXPECT_FALSE(huffman(0x01, 0x80));  // set padding behind the code
+
+  std::vector<std::int64_t> two(2);
+  const auto raw = [&](unsigned bits) {
+    return decoder.decode(bytes_of({0, 0, 0, 1, bits}), two).has_value();
+  };
+  EXPECT_TRUE(raw(0b110));  // 0, then 1 with its sign
+  EXPECT_EQ(two, (std::vector<std::int64_t>{0, -1}));
+  EXPECT_FALSE(raw(0b000));
+  EXPECT_FALSE(raw(0b011));
+  EXPECT_FALSE(raw(0b1110));  // set padding behind the sign
+
+  // Refinement: 4 and -7 at plane 2, then plane 1 with nothing new, one bit each, padding.
+  const auto refined = [&](unsigned bits) {
+    return decoder.decode(bytes_of({0x80, 8, 0, 2, 0b10, bits}), two).has_value();
+  };
+  EXPECT_TRUE(refined(0b10));
+  EXPECT_EQ(two, (std::vector<std::int64_t>{4, -6}));
+  EXPECT_FALSE(refined(0b110));
 }
 
 TEST(Encoder, IsNearTheEntropyOfAnIdealQuantiser) {
