@@ -1,6 +1,6 @@
 // One site's gateway, without any I/O of its own: the edges hand it packets, clients and the time.
 //
-//   daemon:  port ─ QuicEndpoint ─┐                     simulator:  stub endpoint ─┐
+//   daemon:  port ─ QuicEndpoint ─┐                     simulator:  plain endpoint ─┐
 //            local::Server ───────┼─▶ Gateway             memory channels ──────────┼─▶ Gateway
 //            FileStore ───────────┘                       memory store ─────────────┘
 //
