@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
-#include <type_traits>
 
 #include <fmt/format.h>
 
-#include "codec/kernels.h"
-#include "dataplane/base/crash_point.h"
 #include "dataplane/base/log.h"
 
 namespace godwit::gateway {
@@ -19,9 +15,8 @@ constexpr int kRecordsPerTurn = 8;
 // Answers that wait for a client who does not read; beyond it the client is ended. Chosen.
 constexpr std::size_t kOutboxMax = 65536;
 
-Code refusal_code(const Error& error) {
-  return error.code == Code::kOk ? Code::kRefused : error.code;
-}
+// Waits for clocks of one client, so that no client takes them all (StalenessWaits::kWaitsMax).
+constexpr std::size_t kWaitsPerClientMax = 64;  // chosen: a reader waits for one clock at a time
 
 }  // namespace
 
@@ -38,6 +33,11 @@ bool ClientSession::on_turn(Instant now) {
   }
   tell_coverage();
   release_clock_replies();
+  if (channel_.broken() && !finished_) {
+    log::warn("client {} is closed: {}", hello_.client_name, channel_.broken_reason());
+    finished_ = true;
+    ++core_.counters.clients_refused;
+  }
   return more;
 }
 
@@ -143,6 +143,10 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
 }
 
 ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record) {
+  const Declared* before = find(record.handle);
+  if (before != nullptr && before->topic->spec().name != record.topic) {
+    return break_with(Code::kInvalid, "Declare: the handle names another topic already");
+  }
   const Result<Topic*> topic = open_topic(now, record);
   local::Declared answer;
   answer.handle = record.handle;
@@ -151,7 +155,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
     answer.seed_wanted = !(*topic)->seed_complete();
     answer.memory_bound = (*topic)->ledger().bytes_bound();
   } else {
-    answer.code = refusal_code(topic.error());
+    answer.code = topic.error().code;
     answer.error = topic.error().message;
     log::warn("client {}: {}", hello_.client_name, answer.error);
   }
@@ -178,144 +182,6 @@ ClientSession::Taken ClientSession::on(Instant now, const local::SeedChunk& reco
   return Taken::kDone;
 }
 
-ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegin& record) {
-  Declared* declared = find(record.topic);
-  if (declared == nullptr) {
-    return break_with(Code::kInvalid, "PublishBegin of a topic that is not declared");
-  }
-  Topic& topic = *declared->topic;
-  ledger::Ledger& ledger = topic.ledger();
-  if (!declared->inbox) {
-    const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation);
-    if (!inbox) {
-      return break_with(inbox.error().code, inbox.error().message);
-    }
-    declared->inbox = *inbox;
-  }
-  declared->publishing = {.number = record.number, .skipping = false};
-  if (record.count == 0 || record.first >= topic.spec().element_count ||
-      record.count > topic.spec().element_count - record.first) {
-    return refuse_publish(*declared,
-                          record.topic,
-                          {Code::kInvalid, "the range is not within the topic"},
-                          local::kNoElement);
-  }
-  const auto begun = ledger.begin_publish(*declared->inbox,
-                                          {.number = record.number,
-                                           .step = record.step.value_or(0),
-                                           .first = record.first,
-                                           .count = record.count});
-  if (!begun) {
-    return begun.error().code == Code::kFull
-               ? Taken::kStalled
-               : refuse_publish(*declared, record.topic, begun.error(), local::kNoElement);
-  }
-  switch (*begun) {
-    case ledger::Begin::kFresh:
-      break;
-    case ledger::Begin::kBusy:
-      return Taken::kStalled;
-    case ledger::Begin::kDuplicate:
-      // The same number was committed before: it is safe, the client missed the answer.
-      declared->publishing.skipping = true;
-      reply(local::Safe{
-          record.topic, record.number, ledger.inbox(*declared->inbox).last_publish.value()});
-      break;
-    case ledger::Begin::kDuplicateStep:
-      declared->publishing.skipping = true;
-      ++topic.duplicates;
-      reply(local::Duplicate{record.topic, record.number});
-      break;
-  }
-  if (GODWIT_MUTANT(kSafeBeforeCommit) && !declared->publishing.skipping) {
-    reply(local::Safe{record.topic, record.number, ledger.last_publish().value()});
-    GODWIT_CRASH_POINT();
-  }
-  return Taken::kDone;
-}
-
-ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
-                                                   local::TopicHandle handle,
-                                                   const Error& error,
-                                                   std::uint64_t element) {
-  declared.publishing.skipping = true;
-  ++declared.topic->refused;
-  local::Refused refused;
-  refused.topic = handle;
-  refused.number = declared.publishing.number;
-  refused.code = refusal_code(error);
-  refused.element = element;
-  refused.text = error.message;
-  log::warn("topic {}: a publish of {} is refused: {}",
-            declared.topic->spec().name,
-            hello_.client_name,
-            error.message);
-  reply(std::move(refused));
-  return Taken::kDone;
-}
-
-ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData& record) {
-  Declared* declared = find(record.topic);
-  if (declared == nullptr || record.number != declared->publishing.number) {
-    return break_with(Code::kInvalid, "PublishData without its PublishBegin");
-  }
-  if (declared->publishing.skipping) {
-    return Taken::kDone;
-  }
-  Topic& topic = *declared->topic;
-  ledger::Ledger& ledger = topic.ledger();
-  std::span<const std::int64_t> values = record.fixed;
-  if (!record.values.empty()) {
-    fixed_.resize(record.values.size());
-    const auto converted = codec::to_fixed(record.values,
-                                           static_cast<int>(topic.spec().fraction_bits),
-                                           ledger.shape().magnitude_max(),
-                                           fixed_);
-    if (!converted.ok()) {
-      ledger.abandon_publish(*declared->inbox);
-      const std::uint64_t element = record.first + converted.rejected->index;
-      return refuse_publish(
-          *declared,
-          record.topic,
-          {Code::kInvalid,
-           fmt::format("element {} is {}: not finite, or beyond the range of the topic",
-                       element,
-                       converted.rejected->value)},
-          element);
-    }
-    values = fixed_;
-  }
-  const auto staged = ledger.stage(*declared->inbox, record.first, values);
-  if (!staged) {
-    if (staged.error().code == Code::kFull) {
-      return Taken::kStalled;
-    }
-    ledger.abandon_publish(*declared->inbox);
-    return refuse_publish(*declared, record.topic, staged.error(), record.first);
-  }
-  return Taken::kDone;
-}
-
-ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishCommit& record) {
-  Declared* declared = find(record.topic);
-  if (declared == nullptr || record.number != declared->publishing.number) {
-    return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
-  }
-  if (declared->publishing.skipping) {
-    return Taken::kDone;
-  }
-  const auto number = declared->topic->ledger().commit_publish(*declared->inbox);
-  if (!number) {
-    return number.error().code == Code::kFull
-               ? Taken::kStalled
-               : refuse_publish(*declared, record.topic, number.error(), local::kNoElement);
-  }
-  ++declared->topic->publishes;
-  declared->publishing.skipping = true;
-  reply(local::Safe{record.topic, record.number, number->value()});
-  return Taken::kDone;
-}
-
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
@@ -328,6 +194,11 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
       hello_.publisher.value() ^ std::rotl(record.subscriber.value() * 0x9e3779b97f4a7c15U, 31);
   std::uint64_t frontier = 0;
   bool resumed = false;
+  for (const auto& [held, session] : topic.subscribers) {
+    if (ledger.lane(held).key.to == identity) {
+      return break_with(Code::kDuplicate, "the subscription is held by another connection");
+    }
+  }
   if (record.from == ledger.incarnation()) {
     for (const auto index : ledger.lanes()) {
       const auto info = ledger.lane(index);
@@ -345,6 +216,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
   if (frontier >= ledger.lane(*lane).next_k) {
     return break_with(Code::kCorrupt, "Subscribe: it resumes beyond what was sent");
   }
+  topic.subscribers[*lane] = this;
   reply(local::Subscribed{record.topic, ledger.incarnation(), resumed});
   subscriptions_.push_back(
       std::make_unique<Subscription>(core_, topic, record.topic, *lane, frontier));
@@ -392,9 +264,11 @@ ClientSession::Taken ClientSession::on(Instant now, const local::WaitClock& reco
     return break_with(Code::kInvalid, "WaitClock of a topic that is not declared");
   }
   const TopicId topic = declared->topic->spec().id;
-  const auto id = core_.waits.add_wait(now, topic, record.min_clock, now + record.deadline);
+  const auto id = waits_.size() < kWaitsPerClientMax
+                      ? core_.waits.add_wait(now, topic, record.min_clock, now + record.deadline)
+                      : std::nullopt;
   if (!id) {
-    return break_with(Code::kFull, "too many waits for clocks at this gateway");
+    return break_with(Code::kFull, "too many waits for clocks");
   }
   waits_[*id] = {record.request, topic};
   return Taken::kDone;
@@ -456,8 +330,9 @@ void ClientSession::tell_coverage() {
     }
     for (const auto& [site, lanes] : declared.topic->peers()) {
       std::uint64_t& told = declared.covered_told[site];
-      if (lanes.covered > told) {
-        told = lanes.covered;
+      const std::uint64_t covered = declared.topic->covered_at(lanes);
+      if (covered > told) {
+        told = covered;
         reply(local::Covered{handle, site, told});
       }
     }
@@ -485,6 +360,7 @@ bool ClientSession::drain(Instant now) {
     return false;
   }
   for (const auto& subscription : subscriptions_) {
+    subscription->topic().subscribers.erase(subscription->lane());
     subscription->topic().ledger().close_lane(subscription->lane());
   }
   subscriptions_.clear();
@@ -493,7 +369,7 @@ bool ClientSession::drain(Instant now) {
       continue;
     }
     declared.topic->tickers.erase(this);
-    if (declared.inbox) {
+    if (owns_inbox(declared)) {
       declared.topic->ledger().abandon_publish(*declared.inbox);
       if (hello_.client_name.empty() || said_goodbye_) {
         declared.topic->ledger().close_inbox(*declared.inbox);

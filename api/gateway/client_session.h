@@ -91,6 +91,7 @@ class ClientSession {
                        std::uint64_t element);
   Taken break_with(Code code, std::string text);
   Declared* find(local::TopicHandle handle);
+  bool owns_inbox(const Declared& declared) const;
   Result<Topic*> open_topic(Instant now, const local::Declare& record);
   void set_clock(Topic& topic, std::uint64_t clock);
   void tell_coverage();

@@ -1,0 +1,164 @@
+// What a client publishes: its range, its values and its commit, on their way to the ledger's door.
+
+#include <fmt/format.h>
+
+#include "api/gateway/client_session.h"
+#include "codec/kernels.h"
+#include "dataplane/base/crash_point.h"
+#include "dataplane/base/log.h"
+
+namespace godwit::gateway {
+
+// False once a newer life of the same publisher has taken the inbox over, or there is none.
+bool ClientSession::owns_inbox(const Declared& declared) const {
+  if (!declared.inbox) {
+    return false;
+  }
+  const ledger::InboxInfo info = declared.topic->ledger().inbox(*declared.inbox);
+  return info.publisher == hello_.publisher && info.incarnation == hello_.incarnation;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegin& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr) {
+    return break_with(Code::kInvalid, "PublishBegin of a topic that is not declared");
+  }
+  Topic& topic = *declared->topic;
+  ledger::Ledger& ledger = topic.ledger();
+  if (!declared->inbox) {
+    const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation);
+    if (!inbox) {
+      return break_with(inbox.error().code, inbox.error().message);
+    }
+    declared->inbox = *inbox;
+  }
+  if (!owns_inbox(*declared)) {
+    return break_with(Code::kRefused, "another process publishes under this client's name");
+  }
+  declared->publishing = {.number = record.number, .skipping = false};
+  if (record.count == 0 || record.first >= topic.spec().element_count ||
+      record.count > topic.spec().element_count - record.first) {
+    return refuse_publish(*declared,
+                          record.topic,
+                          {Code::kInvalid, "the range is not within the topic"},
+                          local::kNoElement);
+  }
+  const auto begun = ledger.begin_publish(*declared->inbox,
+                                          {.number = record.number,
+                                           .step = record.step.value_or(0),
+                                           .first = record.first,
+                                           .count = record.count});
+  if (!begun) {
+    return begun.error().code == Code::kFull
+               ? Taken::kStalled
+               : refuse_publish(*declared, record.topic, begun.error(), local::kNoElement);
+  }
+  switch (*begun) {
+    case ledger::Begin::kFresh:
+      break;
+    case ledger::Begin::kBusy:
+      return Taken::kStalled;
+    case ledger::Begin::kDuplicate:
+      // The same number was committed before: it is safe, the client missed the answer.
+      declared->publishing.skipping = true;
+      reply(local::Safe{
+          record.topic, record.number, ledger.inbox(*declared->inbox).last_publish.value()});
+      break;
+    case ledger::Begin::kDuplicateStep:
+      declared->publishing.skipping = true;
+      ++topic.duplicates;
+      reply(local::Duplicate{record.topic, record.number});
+      break;
+  }
+  if (GODWIT_MUTANT(kSafeBeforeCommit) && !declared->publishing.skipping) {
+    reply(local::Safe{record.topic, record.number, ledger.last_publish().value()});
+    GODWIT_CRASH_POINT();
+  }
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
+                                                   local::TopicHandle handle,
+                                                   const Error& error,
+                                                   std::uint64_t element) {
+  declared.publishing.skipping = true;
+  ++declared.topic->refused;
+  local::Refused refused;
+  refused.topic = handle;
+  refused.number = declared.publishing.number;
+  refused.code = error.code;
+  refused.element = element;
+  refused.text = error.message;
+  log::warn("topic {}: a publish of {} is refused: {}",
+            declared.topic->spec().name,
+            hello_.client_name,
+            error.message);
+  reply(std::move(refused));
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr || record.number != declared->publishing.number ||
+      !owns_inbox(*declared)) {
+    return break_with(Code::kInvalid, "PublishData without its PublishBegin");
+  }
+  if (declared->publishing.skipping) {
+    return Taken::kDone;
+  }
+  Topic& topic = *declared->topic;
+  ledger::Ledger& ledger = topic.ledger();
+  std::span<const std::int64_t> values = record.fixed;
+  if (!record.values.empty()) {
+    fixed_.resize(record.values.size());
+    const auto converted = codec::to_fixed(record.values,
+                                           static_cast<int>(topic.spec().fraction_bits),
+                                           ledger.shape().magnitude_max(),
+                                           fixed_);
+    if (!converted.ok()) {
+      ledger.abandon_publish(*declared->inbox);
+      const std::uint64_t element = record.first + converted.rejected->index;
+      return refuse_publish(
+          *declared,
+          record.topic,
+          {Code::kInvalid,
+           fmt::format("element {} is {}: not finite, or beyond the range of the topic",
+                       element,
+                       converted.rejected->value)},
+          element);
+    }
+    values = fixed_;
+  }
+  const auto staged = ledger.stage(*declared->inbox, record.first, values);
+  if (!staged) {
+    if (staged.error().code == Code::kFull) {
+      return Taken::kStalled;
+    }
+    ledger.abandon_publish(*declared->inbox);
+    return refuse_publish(*declared, record.topic, staged.error(), record.first);
+  }
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishCommit& record) {
+  Declared* declared = find(record.topic);
+  if (declared == nullptr || record.number != declared->publishing.number ||
+      !owns_inbox(*declared)) {
+    return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
+  }
+  if (declared->publishing.skipping) {
+    return Taken::kDone;
+  }
+  const auto number = declared->topic->ledger().commit_publish(*declared->inbox);
+  if (!number) {
+    return number.error().code == Code::kFull
+               ? Taken::kStalled
+               : refuse_publish(*declared, record.topic, number.error(), local::kNoElement);
+  }
+  ++declared->topic->publishes;
+  declared->publishing.skipping = true;
+  reply(local::Safe{record.topic, record.number, number->value()});
+  return Taken::kDone;
+}
+
+}  // namespace godwit::gateway
