@@ -6,12 +6,12 @@
 #include <cmath>
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "api/gateway/toml_reader.h"
+#include "dataplane/port/peer.h"
 
 namespace godwit::gateway {
 namespace {
@@ -60,6 +60,33 @@ std::string substitute_site(std::string path, std::string_view site) {
   return path;
 }
 
+// A basic string of TOML.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+// To the nanosecond, as parse_duration reads it back.
+std::string in_microseconds(Duration duration) {
+  return fmt::format("\"{}.{:03}us\"", duration.count_ns() / 1000, duration.count_ns() % 1000);
+}
+
+// Parts separated by '/', none empty; a pattern with another shape would never match.
+bool pattern_is_valid(std::string_view pattern) {
+  return !pattern.empty() && pattern.front() != '/' && pattern.back() != '/' &&
+         pattern.find("//") == std::string_view::npos;
+}
+
 void read_sites(TableReader& root, Problems& problems, Config& config) {
   const toml::table* sites = root.table("sites");
   if (sites == nullptr || sites->size() < 2 || sites->size() > kSitesMax) {
@@ -81,6 +108,9 @@ void read_sites(TableReader& root, Problems& problems, Config& config) {
     TableReader reader(*node.as_table(), fmt::format("[sites.{}]", name), problems);
     SiteConfig site{.name = name, .id = SiteId::of(name), .endpoint = {}};
     site.endpoint = reader.required_text("endpoint");
+    if (const auto address = port::Peer::parse(site.endpoint); !site.endpoint.empty() && !address) {
+      reader.reject("endpoint", address.error().message);
+    }
     reader.finish();
     if (!seen.insert(site.id).second) {
       problems.add(key.source(),
@@ -121,6 +151,13 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
     link.ends[0] = ends[0];
     link.ends[1] = ends[1];
     link.name = reader.text("name", fmt::format("{}-{}", ends[0], ends[1]));
+    const bool name_is_taken =
+        std::any_of(config.links.begin(), config.links.end(), [&](const LinkConfig& other) {
+          return other.name == link.name;
+        });
+    if (link.name.empty() || name_is_taken) {
+      reader.reject("name", "must be different for every link, and not empty");
+    }
     reader.parsed("cap", &parse_rate, link.cap);
     if (link.cap < BitRate::bps(64'000)) {
       reader.reject("cap", "must be at least 64kbit/s");
@@ -144,6 +181,9 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
     TableReader reader(*node.as_table(), "[[policies]]", problems);
     PolicyConfig policy;
     policy.match = reader.required_text("match");
+    if (!policy.match.empty() && !pattern_is_valid(policy.match)) {
+      reader.reject("match", "must be parts separated by single '/', such as \"ctr/**\"");
+    }
     policy.allowed = reader.texts("allowed");
     for (const auto& site : policy.allowed) {
       if (config.find_site(site) == nullptr) {
@@ -189,7 +229,11 @@ void read_self(TableReader& root,
                                     : fmt::format("\"{}\" is no site of this file", config.site));
   }
   const auto path = [&](std::string_view key, std::string_view fallback) {
-    return substitute_site(self.text(key, fallback), config.site);
+    const std::string value = self.text(key, fallback);
+    if (value.empty()) {
+      self.reject(key, "must not be empty");
+    }
+    return substitute_site(value, config.site);
   };
   config.state_dir = path("state_dir", "/dev/shm/godwit/{site}");
   config.durable_dir = path("durable_dir", "/var/lib/godwit/{site}");
@@ -367,56 +411,56 @@ Result<Config> load_config(const std::string& path, std::optional<std::string_vi
 }
 
 std::string effective_config(const Config& config) {
-  std::ostringstream out;
-  out << fmt::format(
-      "version = 1\n\n[self]\nsite = \"{}\"\nstate_dir = \"{}\"\ndurable_dir = \"{}\"\n"
-      "client = \"{}\"\nadmin = \"{}\"\nmetrics_port = {}\nport = \"{}\"\nmemory = \"{}B\"\n\n"
-      "[tls]\ncert = \"{}\"\nkey = \"{}\"\nca = \"{}\"\n",
-      config.site,
-      config.state_dir,
-      config.durable_dir,
-      config.client,
-      config.admin,
+  std::string out = fmt::format(
+      "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
+      "admin = {}\nmetrics_port = {}\nport = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
+      "[tls]\ncert = {}\nkey = {}\nca = {}\n",
+      quoted(config.site),
+      quoted(config.state_dir),
+      quoted(config.durable_dir),
+      quoted(config.client),
+      quoted(config.admin),
       config.metrics_port.value_or(0),
-      config.port,
-      config.congestion,
+      quoted(config.port),
+      quoted(config.congestion),
       config.memory.count(),
-      config.certificate,
-      config.key,
-      config.authority);
+      quoted(config.certificate),
+      quoted(config.key),
+      quoted(config.authority));
   for (const auto& site : config.sites) {
-    out << fmt::format("\n[sites.{}]\nendpoint = \"{}\"\n", site.name, site.endpoint);
+    out += fmt::format("\n[sites.{}]\nendpoint = {}\n", site.name, quoted(site.endpoint));
   }
   for (const auto& link : config.links) {
-    out << fmt::format("\n[[links]]\nname = \"{}\"\nends = [\"{}\", \"{}\"]\n",
-                       link.name,
-                       link.ends[0],
-                       link.ends[1]);
+    out += fmt::format("\n[[links]]\nname = {}\nends = [{}, {}]\n",
+                       quoted(link.name),
+                       quoted(link.ends[0]),
+                       quoted(link.ends[1]));
     if (!link.cap.is_unlimited()) {
-      out << fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
+      out += fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
     }
-    out << fmt::format("rtt = \"{}us\"\n", link.rtt.count_us());
+    out += fmt::format("rtt = {}\n", in_microseconds(link.rtt));
   }
   for (const auto& policy : config.policies) {
-    out << fmt::format(
-        "\n[[policies]]\nmatch = \"{}\"\nclass = \"{}\"\n", policy.match, policy.traffic_class);
+    out += fmt::format("\n[[policies]]\nmatch = {}\nclass = {}\n",
+                       quoted(policy.match),
+                       quoted(policy.traffic_class));
     if (!policy.allowed.empty()) {
-      out << fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
+      out += fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
     }
     if (policy.deadline) {
-      out << fmt::format("deadline = \"{}us\"\n", policy.deadline->count_us());
+      out += fmt::format("deadline = {}\n", in_microseconds(*policy.deadline));
     }
     if (policy.tolerance) {
-      out << fmt::format("tolerance = {}\n", *policy.tolerance);
+      out += fmt::format("tolerance = {}\n", *policy.tolerance);
     }
     if (policy.significance) {
-      out << fmt::format(
+      out += fmt::format(
           "significance = {{ filter = \"relative\", threshold = {}, decay = \"{}\" }}\n",
           *policy.significance,
           policy.significance_decays ? "1/sqrt(t)" : "none");
     }
   }
-  return out.str();
+  return out;
 }
 
 }  // namespace godwit::gateway
