@@ -77,11 +77,16 @@ void Links::greet_strangers(Instant now) {
                                  : nullptr;
     Peer* peer = site != nullptr ? core_.find_peer(site->id) : nullptr;
     if (peer == nullptr) {
+      const bool closed = event->kind == transport::Event::Kind::kClosed;
       ++strangers_refused_;
-      last_stranger_ = event->kind == transport::Event::Kind::kClosed
-                           ? event->close.text
-                           : fmt::format("\"{}\" is no peer of this site", event->identity.site);
-      log::warn("a connection was refused: {}", last_stranger_);
+      ++refusals_[closed ? event->close.reason : transport::CloseReason::kUnknownSite];
+      const std::string text =
+          closed ? event->close.text
+                 : fmt::format("\"{}\" is no peer of this site", event->identity.site);
+      if (text != last_stranger_) {  // it comes again every second
+        log::warn("a connection was refused: {}", text);
+      }
+      last_stranger_ = text;
       endpoint_.retire(now, session);
       continue;
     }
@@ -222,6 +227,9 @@ void Links::session_over(Instant now, Peer& peer, const transport::Close& close)
   peer.bytes_received_before += stats.bytes_received;
   if (refused_by_certificate(close.reason)) {
     ++peer.counters.refused;
+  }
+  if (close.is_refusal()) {
+    ++refusals_[close.reason];
   }
   if (peer.last_error != close.text && peer.state != PeerState::kUp && !close.text.empty()) {
     log::warn(

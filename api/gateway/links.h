@@ -7,12 +7,15 @@
 // Thread: the worker. Time: passed in.
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/gateway/core.h"
 #include "api/gateway/exchange.h"
 #include "api/gateway/ingress.h"
+#include "dataplane/transport/close_reason.h"
 #include "dataplane/transport/endpoint.h"
 
 namespace godwit::gateway {
@@ -44,6 +47,8 @@ class Links {
   // Sessions that ended because a certificate or a site was refused, before a peer was known.
   std::uint64_t strangers_refused() const { return strangers_refused_; }
   const std::string& last_stranger() const { return last_stranger_; }
+  // Handshakes that we refused for who the other end is or is not, whoever began them.
+  const std::map<transport::CloseReason, std::uint64_t>& refusals() const { return refusals_; }
 
  private:
   void dial(Instant now, Peer& peer);
@@ -64,6 +69,7 @@ class Links {
   std::vector<transport::Session*> strangers_;  // accepted; their first event is to come
   std::uint64_t strangers_refused_ = 0;
   std::string last_stranger_;
+  std::map<transport::CloseReason, std::uint64_t> refusals_;
 };
 
 }  // namespace godwit::gateway

@@ -122,6 +122,7 @@ Result<void> Daemon::start_transport() {
 
 Result<void> Daemon::start_metrics() {
   feed_ = std::make_unique<MetricsFeed>(*gateway_, cells_, started_);
+  feed_->set_certificate_end(tls_->own().valid_until);
   collector_ = std::make_unique<monitoring::Collector>(
       monitoring::Identity{config_.site, "0.1.0", "release"},
       std::vector<const monitoring::Cells*>{&cells_});

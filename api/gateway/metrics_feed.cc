@@ -12,6 +12,19 @@ using monitoring::Metric;
 // Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
 constexpr std::uint64_t kHeaderBytes = 28;
 
+// The catalogue's word for a refused certificate: the reason's id without its first word.
+std::string_view refusal_label(transport::CloseReason reason) {
+  constexpr std::string_view kFirst = "certificate_";
+  const std::string_view id = transport::name(reason);
+  if (id.starts_with(kFirst)) {
+    return id.substr(kFirst.size());
+  }
+  return reason == transport::CloseReason::kWrongSite ||
+                 reason == transport::CloseReason::kUnknownSite
+             ? id
+             : "other";
+}
+
 }  // namespace
 
 void MetricsFeed::on_turn(Instant now, Duration busy) {
@@ -103,7 +116,7 @@ void MetricsFeed::topics() {
       if (known != nullptr) {
         const std::uint64_t last = topic->ledger().last_publish().value();
         cells_.gauge(Metric::kTopicCoverageLag, {name, known->name})
-            .set(static_cast<double>(last - std::min(last, lanes.covered)));
+            .set(static_cast<double>(last - std::min(last, topic->covered_at(lanes))));
       }
     }
   }
@@ -120,6 +133,9 @@ void MetricsFeed::process(Instant now) {
       .set_total(static_cast<std::uint64_t>(core.counters.encode_time.count_ns()));
   cells_.gauge(Metric::kClientsConnected).set(static_cast<double>(gateway_.client_count()));
   cells_.counter(Metric::kClientRefused, {"protocol"}).set_total(core.counters.clients_refused);
+  for (const auto& [reason, count] : gateway_.links().refusals()) {
+    cells_.counter(Metric::kCertificateRefused, {refusal_label(reason)}).set_total(count);
+  }
   cells_.gauge(Metric::kUptimeSeconds).set((now - started_).to_seconds());
   cells_.counter(Metric::kWorkerTurns, {"0"}).set_total(core.counters.turns);
   cells_.counter(Metric::kWorkerBusySeconds, {"0"})

@@ -5,8 +5,9 @@
 // Thread: the worker (the scraper reads the cells from its own).
 #pragma once
 
+#include <cstdint>
+
 #include "api/gateway/gateway.h"
-#include "dataplane/transport/tls_context.h"
 #include "monitoring/cells.h"
 
 namespace godwit::gateway {
@@ -20,6 +21,11 @@ class MetricsFeed {
 
   // Copies when a period has passed since the last time.
   void on_turn(Instant now, Duration busy);
+  // When the own certificate ends, seconds since 1970.
+  void set_certificate_end(std::int64_t unix_seconds) const {
+    cells_.gauge(monitoring::Metric::kCertificateExpirySeconds, {"own"})
+        .set(static_cast<double>(unix_seconds));
+  }
 
  private:
   void links(Instant now);
