@@ -60,6 +60,7 @@ class Result:
         self.lateness_ms = 0.0
         self.tap_drops = 0
         self.description = ""
+        self.parameters = 0            # of the model
         self.faults = []               # why the run is not valid
 
     @property
@@ -98,17 +99,17 @@ class Training:
         lab = self.lab
         folder = lab.registry.folder("godwit-run.")
         processes = []
+        self._lines = Lines()
+        self._evaluator = lab.registry.start(
+            [lab.program("godwit-evaluator")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
         try:
-            self._lines = Lines()
             self._result = Result(row.name, lab.wan.sites, lab.target, learning_rate)
             self._states = [evaluation.SiteEvaluation(lab.target) for _ in lab.wan.sites]
             self._folders = []
             for index in range(len(lab.wan.sites)):
                 self._folders.append(os.path.join(folder, str(index)))
                 os.mkdir(self._folders[-1])
-            self._evaluator = lab.registry.start(
-                [lab.program("godwit-evaluator")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                text=True)
             self._asked = None      # what the evaluator is busy with
             self._finished = False  # the sites have ended
             self._lines.follow("evaluator", self._evaluator)
@@ -122,11 +123,12 @@ class Training:
                 self._lines.follow(index, process)
             self._wait_until_ready(len(processes))
             self._train(row, processes, limit, on_progress)
-            lab.registry.end(processes)
+            lab.registry.end(processes, patience=10.0)
             self._finish(on_progress)
             return self._result
         finally:
-            lab.registry.end(processes + [self._evaluator] if processes else processes)
+            lab.registry.end(processes)
+            lab.registry.end([self._evaluator])
             lab.registry.remove(folder)
 
     def _wait_until_ready(self, count):
@@ -144,6 +146,7 @@ class Training:
             if line["event"] == "ready":
                 ready.add(index)
                 self._result.description = line["exchange"]
+                self._result.parameters = line["parameters"]
 
     def _label(self, index):
         return "the evaluator" if index == "evaluator" else f"site {self._result.sites[index]}"

@@ -57,8 +57,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "godwit-evaluator: %s\n", test.error().message.c_str());
     return 1;
   }
+  const auto train = godwit::trainer::load_dataset(folder, godwit::trainer::Part::kTrain);
+  if (!train) {
+    std::fprintf(stderr, "godwit-evaluator: %s\n", train.error().message.c_str());
+    return 1;
+  }
+  godwit::trainer::Perceptron model(kBatch, godwit::trainer::pixel_means(*train));
   step_back();
-  godwit::trainer::Perceptron model(kBatch);
   std::string line;
   while (!godwit::trainer::stop_wanted() && std::getline(std::cin, line)) {
     std::istringstream words(line);

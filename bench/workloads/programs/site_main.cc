@@ -16,6 +16,7 @@
 #include "bench/baselines/delay_line.h"
 #include "bench/baselines/tcp_async.h"
 #include "bench/baselines/tcp_bsp.h"
+#include "bench/workloads/through/godwit_exchange.h"
 #include "bench/workloads/trainer/model.h"
 #include "bench/workloads/trainer/parameter_server.h"
 #include "bench/workloads/trainer/stop.h"
@@ -36,11 +37,12 @@ struct Arguments {
   godwit::baselines::MeshOptions mesh;
   std::string exchange = "isolated";
   std::uint64_t local_steps = 1;
-  std::int64_t step_ms = 150;
-  std::int64_t snapshot_ms = 750;
+  std::int64_t step_ms = 100;
+  std::int64_t snapshot_ms = 500;
   std::uint64_t buffer_bytes = 4U << 20U;
   std::vector<double> delays_ms;
   std::string line_folder;
+  godwit::through::GodwitOptions godwit;
 };
 
 void print(const Json& line) {
@@ -85,6 +87,9 @@ std::unique_ptr<Exchange> make_exchange(const Arguments& arguments) {
     }
     return std::make_unique<godwit::baselines::DelayLine>(options, elements);
   }
+  if (arguments.exchange == "godwit") {
+    return std::make_unique<godwit::through::GodwitExchange>(arguments.godwit, elements);
+  }
   return std::make_unique<godwit::trainer::Isolated>();
 }
 
@@ -103,13 +108,16 @@ void declare_options(CLI::App& app, Arguments& a) {
   app.add_option("--snapshots", a.site.snapshots, "folder for the evaluator");
   app.add_option("--snapshot-ms", a.snapshot_ms)->check(CLI::Range(1, 60000));
   app.add_option("--exchange", a.exchange)
-      ->check(CLI::IsMember({"isolated", "tcp-async", "tcp-bsp", "oracle"}));
+      ->check(CLI::IsMember({"isolated", "tcp-async", "tcp-bsp", "oracle", "godwit"}));
   app.add_option("--local-steps", a.local_steps, "tcp-bsp: steps between rounds")
       ->check(CLI::Range(1, 100000));
   app.add_option("--address", a.mesh.addresses, "IPv4:port of every site, in order");
   app.add_option("--congestion-control", a.mesh.congestion_control);
   app.add_option("--buffer-bytes", a.buffer_bytes, "socket buffers");
   app.add_option("--delay-ms", a.delays_ms, "oracle: one-way delay from every site, in order");
+  app.add_option("--gateway-socket", a.godwit.socket, "godwit: the gateway's client socket");
+  app.add_option("--publisher", a.godwit.name, "godwit: this publisher's name");
+  app.add_option("--log", a.godwit.log_file, "godwit: file for the sum of all publishes");
   app.add_option("--line-folder", a.line_folder, "oracle: a folder in memory");
 }
 

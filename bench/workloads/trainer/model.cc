@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include <Eigen/Core>
 
@@ -16,8 +17,7 @@ using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMa
 using Vector = Eigen::Matrix<float, 1, Eigen::Dynamic>;
 using Index = Eigen::Index;
 
-// Mean and deviation of the training pixels in [0, 1]: computed once from the 60,000 images.
-constexpr float kPixelMean = 0.2860F;
+// The deviation of the training pixels in [0, 1]: computed once from the 60,000 images.
 constexpr float kPixelDeviation = 0.3530F;
 
 // The three layers as views of one flat vector; `Float` is float or const float.
@@ -57,8 +57,9 @@ float normal(Random& random) {
 }  // namespace
 
 struct Perceptron::Scratch {
-  explicit Scratch(std::size_t batch_max)
-      : input(static_cast<Index>(batch_max), static_cast<Index>(kPixels)),
+  Scratch(std::size_t batch_max, std::vector<float> pixel_means)
+      : means(std::move(pixel_means)),
+        input(static_cast<Index>(batch_max), static_cast<Index>(kPixels)),
         hidden1(static_cast<Index>(batch_max), static_cast<Index>(kHidden1)),
         hidden2(static_cast<Index>(batch_max), static_cast<Index>(kHidden2)),
         output(static_cast<Index>(batch_max), static_cast<Index>(kClasses)),
@@ -68,7 +69,7 @@ struct Perceptron::Scratch {
   void load(Index row, std::span<const std::uint8_t> image) {
     for (std::size_t p = 0; p < kPixels; ++p) {
       const float grey = static_cast<float>(image[p]) * (1.0F / 255.0F);
-      input(row, static_cast<Index>(p)) = (grey - kPixelMean) * (1.0F / kPixelDeviation);
+      input(row, static_cast<Index>(p)) = (grey - means[p]) * (1.0F / kPixelDeviation);
     }
   }
 
@@ -97,6 +98,7 @@ struct Perceptron::Scratch {
     return loss;
   }
 
+  std::vector<float> means;
   Matrix input;
   Matrix hidden1;
   Matrix hidden2;
@@ -105,8 +107,26 @@ struct Perceptron::Scratch {
   Matrix back2;
 };
 
-Perceptron::Perceptron(std::size_t batch_max) : scratch_(std::make_unique<Scratch>(batch_max)) {}
+Perceptron::Perceptron(std::size_t batch_max, std::vector<float> means)
+    : scratch_(std::make_unique<Scratch>(batch_max, std::move(means))) {
+  GODWIT_ASSERT(scratch_->means.size() == kPixels);
+}
 Perceptron::~Perceptron() = default;
+
+std::vector<float> pixel_means(const Dataset& data) {
+  std::vector<double> sums(kPixels, 0.0);
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const auto image = data.image(i);
+    for (std::size_t p = 0; p < kPixels; ++p) {
+      sums[p] += image[p];
+    }
+  }
+  std::vector<float> means;
+  for (const double sum : sums) {
+    means.push_back(static_cast<float>(sum / (255.0 * static_cast<double>(data.size()))));
+  }
+  return means;
+}
 
 std::vector<float> seed_parameters(std::uint64_t seed) {
   std::vector<float> flat(kParameters, 0.0F);

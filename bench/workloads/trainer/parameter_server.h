@@ -21,15 +21,15 @@ struct SiteOptions {
   std::size_t site = 0;  // this site's index, below `sites`
   std::size_t sites = 1;
   std::size_t workers = 2;
-  std::size_t batch = 64;  // samples per worker and step
-  Duration step_time = Duration::ms(150);
-  double learning_rate = 0.01;  // of the first step
-  double decay_steps = 10;      // rate at step t: learning_rate / √(1 + t / decay_steps)
+  std::size_t batch = 16;  // samples per worker and step
+  Duration step_time = Duration::ms(100);
+  double learning_rate = 0.02;  // of the first step
+  double decay_steps = 20;      // rate at step t: learning_rate / √(1 + t / decay_steps)
   double skew = 0.8;            // see split.h
   std::uint64_t seed = 1;
   std::string dataset;    // folder
   std::string snapshots;  // folder; empty: none are written
-  Duration snapshot_every = Duration::ms(750);
+  Duration snapshot_every = Duration::ms(500);
 };
 
 struct Progress {

@@ -13,7 +13,7 @@ void run_worker(SiteMemory& memory,
                 std::span<const std::uint32_t> own,
                 std::size_t batch,
                 std::uint64_t seed) {
-  Perceptron model(batch);
+  Perceptron model(batch, pixel_means(data));
   Random random(seed);
   std::vector<std::uint32_t> indices(batch);
   std::uint32_t seen = 0;

@@ -1,0 +1,151 @@
+"""The gateways of the lab: certificates, one configuration file for all sites, one godwitd per site."""
+
+import json
+import os
+import subprocess
+import time
+
+from bench.lab.failure import Failure
+from bench.lab.rows import Row
+
+PORT = 7443
+UP_SECONDS = 20        # for a gateway to open its clients' socket
+RESTART_AFTER = 1.0    # seconds that a dead gateway stays dead, as a service manager would do it
+AUDIT_SECONDS = 60     # for what is still open to arrive after training has ended
+TOPIC = "quickstart/model"
+
+
+def gateway_name(site):
+    """A site's name as configurations allow it."""
+    return "".join(c if c.isalnum() else "-" for c in site["name"].lower())
+
+
+class Gateways:
+    def __init__(self, lab):
+        self.lab = lab
+        self.names = [gateway_name(site) for site in lab.wan.sites]
+        self.folder = lab.registry.folder("godwit-lab.")
+        self.config = os.path.join(self.folder, "godwit.toml")
+        self._processes = {}
+        self._dead_since = {}
+        certificates = os.path.join(self.folder, "certificates")
+        os.mkdir(certificates)
+        self._godwit("cert", "init", certificates)
+        self._godwit("cert", "issue", certificates, *self.names)
+        for name in self.names:
+            os.mkdir(os.path.join(self.folder, name))
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(self._config_text())
+        self._godwit("config", "check", self.config)
+
+    def _godwit(self, *arguments):
+        done = subprocess.run([self.lab.program("godwit"), *arguments], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"godwit {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def _config_text(self):
+        text = (f'# The lab of bench/quickstart: one file for all sites; a gateway is told its own by --site.\n'
+                f'version = 1\n\n[self]\nsite = "{self.names[0]}"\n'
+                f'state_dir = "{self.folder}/{{site}}/state"\n'
+                f'durable_dir = "{self.folder}/{{site}}/durable"\n'
+                f'client = "{self.folder}/{{site}}/client.sock"\n'
+                f'admin = "{self.folder}/{{site}}/admin.sock"\n\n'
+                f'[tls]\nca = "{self.folder}/certificates/ca.pem"\n'
+                f'cert = "{self.folder}/certificates/{{site}}.pem"\n'
+                f'key = "{self.folder}/certificates/{{site}}.key"\n')
+        for name, site in zip(self.names, self.lab.wan.sites):
+            text += f'\n[sites.{name}]\nendpoint = "{site["address"]}:{PORT}"\n'
+        links = self.lab.wan.links()
+        sites = self.lab.wan.sites
+        for a in range(len(sites)):
+            for b in range(a + 1, len(sites)):
+                there = links[sites[a]["name"], sites[b]["name"]]
+                back = links[sites[b]["name"], sites[a]["name"]]
+                text += f'\n[[links]]\nends = ["{self.names[a]}", "{self.names[b]}"]\n'
+                rates = [link["rate_mbit"] for link in (there, back) if link["rate_mbit"]]
+                if rates:
+                    text += f'cap = "{min(rates):.3f}Mbit/s"\n'
+                rtt_us = round(1000 * (there["delay_ms"] + back["delay_ms"]))
+                text += f'rtt = "{max(rtt_us, 1)}us"\n'
+        return text
+
+    def socket(self, index):
+        return os.path.join(self.folder, self.names[index], "client.sock")
+
+    def admin(self, index):
+        return os.path.join(self.folder, self.names[index], "admin.sock")
+
+    def process_id(self, index):
+        return self._processes[index].pid
+
+    def _start_one(self, index):
+        log = os.path.join(self.folder, self.names[index], "godwitd.log")
+        with open(log, "ab") as file:
+            self._processes[index] = self.lab.registry.start(
+                self.lab.wan.sites[index]["enter"]
+                + [self.lab.program("godwitd"), "-c", self.config, "--site", self.names[index]],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+
+    def start(self):
+        for index in range(len(self.names)):
+            self._start_one(index)
+        until = time.monotonic() + UP_SECONDS
+        for index, name in enumerate(self.names):
+            while not os.path.exists(self.socket(index)):
+                if self._processes[index].poll() is not None or time.monotonic() > until:
+                    with open(os.path.join(self.folder, name, "godwitd.log"),
+                              encoding="utf-8", errors="replace") as log:
+                        raise Failure(f"the gateway of {name} does not start: {log.read()[-2000:]}")
+                time.sleep(0.02)
+
+    def supervise(self):
+        """Restarts gateways that have died, as a service manager does; returns the sites' names."""
+        restarted = []
+        now = time.monotonic()
+        for index, process in self._processes.items():
+            if process.poll() is None:
+                continue
+            since = self._dead_since.setdefault(index, now)
+            if now - since >= RESTART_AFTER:
+                self._dead_since.pop(index)
+                self._start_one(index)
+                restarted.append(self.names[index])
+        return restarted
+
+    def row(self):
+        def arguments(index, folder):
+            return ["--exchange", "godwit", "--gateway-socket", self.socket(index),
+                    "--publisher", f"trainer-{self.names[index]}", "--log", self.log_file(index)]
+
+        return Row("godwit", "wan", arguments)
+
+    def log_file(self, index):
+        """The publisher's own integers, written when it ends."""
+        return os.path.join(self.folder, self.names[index], "published.sums")
+
+    def audit(self):
+        """{"identical", "conservation_defect", …}, found by a process of its own."""
+        command = [self.lab.program("godwit-auditor"), "--deadline", str(AUDIT_SECONDS)]
+        for index in range(len(self.names)):
+            command += ["--socket", self.socket(index), "--log", self.log_file(index)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode not in (0, 10):
+            raise Failure(f"the audit failed: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def commands(self):
+        """Three things to try, each a line to paste."""
+        wan = self.lab.program("godwit-wan")
+        godwit = self.lab.program("godwit")
+        sites = [site["name"] for site in self.lab.wan.sites]
+        return [
+            ("kill a gateway (it comes back by itself)", f"kill -9 {self.process_id(0)}"),
+            ("cut a link for 30 s", f"{wan} ctl {self.lab.wan.socket_path} cut {sites[0]} {sites[1]}; "
+                                    f"sleep 30; {wan} ctl {self.lab.wan.socket_path} heal {sites[0]} {sites[1]}"),
+            ("explain a topic's state", f"{godwit} explain {TOPIC} --admin {self.admin(0)}"),
+        ]
+
+    def stop(self):
+        self.lab.registry.end(list(self._processes.values()), patience=5.0)
+        self._processes = {}

@@ -1,0 +1,179 @@
+"""The main job from beginning to end: what bench/quickstart does between its first and last line."""
+
+import json
+import os
+import time
+
+from bench.lab import (godwit, learning_rates, machine, report_html, results, rows, training, wan)
+from bench.lab.failure import Failure
+from bench.lab.lan import Lan
+
+STEP_MS = 100            # up to three sites; see step_time
+TARGET = 0.80            # chosen: the oracle needs about 20 s, an isolated site never gets there
+LIMIT_SECONDS = 40.0     # of every run by default: nine runs and a build end within eight minutes
+LIMIT_SECONDS_FULL = 600.0
+SETTLE_SECONDS = 3.0     # after the target the isolated run goes on at least so much longer
+
+
+def step_time_ms(sites):
+    """One step time for all runs: two cores carry about three sites at 100 ms."""
+    return STEP_MS * max(1.0, sites / 3)
+
+
+class MainJob:
+    def __init__(self, options, registry, console):
+        self.options = options
+        self.registry = registry
+        self.console = console
+        self.target = options.target or TARGET
+        self.limit = LIMIT_SECONDS_FULL if options.full else LIMIT_SECONDS
+        self.wan = None
+        self.gateways = None
+        self.results = {}
+
+    # What Training needs to know of us.
+    def program(self, name):
+        return machine.program(name)
+
+    def common_arguments(self, index, snapshots, learning_rate):
+        count = len(self.wan.sites)
+        return ["--site", str(index), "--sites", str(count), "--snapshots", snapshots,
+                "--learning-rate", f"{learning_rate:g}", "--step-ms", f"{step_time_ms(count):.0f}"]
+
+    def run(self):
+        """The exit status."""
+        options, say = self.options, self.console.say
+        machine.announce(say, 9, self.limit)
+        machine.install()
+        wanted = list(machine.BASELINE_PROGRAMS if options.baselines else machine.PROGRAMS)
+        machine.build(say, wanted)
+        name = options.wan or wan.scarcest(self.program("godwit-wan"))
+        self.wan = wan.Wan(self.program("godwit-wan"), self.registry, name, options.sites)
+        self.character = self.wan.character()
+        self.grid = learning_rates.load()
+        self.rows = rows.baseline_rows(self.wan)
+        if not options.baselines:
+            self.gateways = godwit.Gateways(self)
+            self.rows.insert(-1, self.gateways.row())
+        say(f"\n{len(self.wan.sites)} sites ({', '.join(s['name'] for s in self.wan.sites)}) over "
+            f"{self.wan.name}; target {self.target:.1%} on the whole test set, at every site")
+        if options.tune:
+            return self._tune()
+        rates = learning_rates.nearest(self.grid, self.character)
+        for row in self.rows:
+            self._run_row(row, rates[row.name])
+        return self._conclude()
+
+    def _limit_for(self, row):
+        """The isolated run lasts at least as long as the longest other one."""
+        if row.network != "none":
+            return self.limit
+        longest = max((result.seconds for result in self.results.values()), default=0.0)
+        return max(longest, min(self.limit, longest + SETTLE_SECONDS))
+
+    def _run_row(self, row, rate):
+        limit = self._limit_for(row)
+        network, lan = self.wan, None
+        is_godwit = self.gateways is not None and row.name == "godwit"
+        try:
+            self.wan.reset()
+            if row.network == "lan":
+                network = lan = Lan(self.wan.sites)
+            if is_godwit:
+                self.gateways.start()
+            result = training.Training(self, network).run(row, rate, limit, self._on_progress)
+        finally:
+            if lan:
+                lan.close()
+        if row.name == "oracle":
+            self._count_oracle_bytes(result)
+        self.results[row.name] = result
+        self.console.progress(row.name, self._line(result, "reached" if result.seconds_to_target else
+                                                   "stopped"), force=True)
+        self.console.finish_line()
+        if result.description:
+            self.console.say(f"  {result.description}")
+        if is_godwit:
+            self.audit = self.gateways.audit()
+            if not self.options.keep:
+                self.gateways.stop()
+        return result
+
+    def _count_oracle_bytes(self, result):
+        """No emulator sees them: every delta of every site to every other one, four bytes an element."""
+        peers = len(result.steps) - 1
+        result.wan_bytes = sum(result.steps) * peers * 4 * result.parameters
+        per_site = [2 * steps * peers * 4 * result.parameters for steps in result.steps]
+        for row in result.bytes:
+            row[1:] = [round(row[0] / max(result.seconds, 0.1) * total) for total in per_site]
+
+    def _on_progress(self, result, seconds, progress, accuracies):
+        if self.gateways is not None and result.name == "godwit":
+            for name in self.gateways.supervise():
+                self.console.say(f"  the gateway of {name} had died and was started again")
+        steps = min((p["step"] if p else 0) for p in progress)
+        sites = "  ".join(f"{name} {accuracy:.1%}" if accuracy is not None else f"{name} –"
+                          for name, accuracy in zip(result.sites, accuracies))
+        self.console.progress(result.name, f"{result.name:<12}{max(seconds, 0):6.1f} s  step {steps:<5d}"
+                                           f"{sites}  {result.wan_bytes / 1e6:9.1f} MB")
+
+    def _line(self, result, word):
+        accuracies = "  ".join(f"{name} {accuracy:.1%}"
+                               for name, accuracy in zip(result.sites, result.final))
+        return f"{result.name:<12}{word} {result.time_text()} s  {accuracies}"
+
+    def _tune(self):
+        """Every run at every rate of the grid; writes the best ones down."""
+        best = {}
+        for row in self.rows:
+            tried = []
+            for rate in self.grid["grid"]:
+                tried.append(self._run_row(row, rate))
+            best[row.name] = rows.better(tried).learning_rate
+            self.console.say(f"{row.name}: best first learning rate {best[row.name]:g}")
+            self.results[row.name] = rows.better(tried)
+        known = learning_rates.nearest(self.grid, self.character)
+        learning_rates.store(self.grid, self.character, {**known, **best})
+        self.console.say(f"written to {os.path.relpath(learning_rates.PATH)}")
+        return self._conclude()
+
+    def _conclude(self):
+        say = self.console.say
+        shown = results.in_table(self.results, self.rows)
+        audit = getattr(self, "audit", None)
+        numbers = results.to_json(self.wan, self.target, shown, audit)
+        meaning = results.sentence(numbers, shown, self.character)
+        say("\n" + results.table(shown, audit))
+        say("\n" + meaning)
+        problems = results.judge(shown, self.target)
+        for problem in problems:
+            say(f"NOT VALID  {problem}")
+        record = {"wan": self.wan.name, "target": self.target, "sentence": meaning, "numbers": numbers,
+                  "runs": {name: result.to_json() for name, result in shown.items()}}
+        with open(os.path.join(machine.BUILD, "record.json"), "w", encoding="utf-8") as file:
+            json.dump(record, file)
+        report = os.path.join(machine.BUILD, "report.html")
+        with open(report, "w", encoding="utf-8") as file:
+            file.write(report_html.render(record))
+        say(f"\nreport  {report}")
+        if self.options.json:
+            with open(self.options.json, "w", encoding="utf-8") as file:
+                json.dump(numbers, file, indent=1)
+                file.write("\n")
+        sound = audit is None or (audit["identical"] and audit["conservation_defect"] == 0)
+        if self.options.keep and self.gateways:
+            self._keep()
+        return 0 if sound and not problems else 1
+
+    def _keep(self):
+        """Leaves emulator and gateways running until Ctrl-C, and restarts what is killed."""
+        self.console.say("\nThe lab goes on. In another terminal:")
+        for meaning, command in self.gateways.commands():
+            self.console.say(f"  # {meaning}\n  {command}")
+        self.console.say("Ctrl-C here ends it.")
+        while True:
+            time.sleep(0.2)
+            for name in self.gateways.supervise():
+                self.console.say(f"the gateway of {name} had died and was started again")
+            if self.wan.process.poll() is not None:
+                raise Failure("the WAN emulator has ended")

@@ -1,0 +1,108 @@
+"""From runs to what people and programs read: the JSON, the table, and one sentence."""
+
+from bench.lab.rows import better
+
+GAP_MIN = 0.05  # how far below the target the best isolated site must end
+
+
+def in_table(results, rows):
+    """One result per name that is shown: of several candidates the better one."""
+    shown = {}
+    for row in rows:
+        if row.name in results:
+            shown.setdefault(row.shown_as, []).append(results[row.name])
+    return {name: better(candidates) for name, candidates in shown.items()}
+
+
+def ratio(numerator, denominator):
+    """numerator's time in units of denominator's; ">x" when only a bound is known; None when nothing is.
+
+    An unreached denominator makes the quotient an upper bound, which says nothing: None.
+    """
+    if numerator is None or denominator is None or denominator.seconds_to_target is None:
+        return None
+    if numerator.seconds_to_target is None:
+        return f">{numerator.seconds / denominator.seconds_to_target:.2f}"
+    return round(numerator.seconds_to_target / denominator.seconds_to_target, 3)
+
+
+def judge(shown, target):
+    """What is wrong with the comparison as a whole, in sentences."""
+    problems = [f"{name}: {fault}" for name, result in shown.items() for fault in result.faults]
+    isolated = shown.get("isolated")
+    if isolated and isolated.best_final_accuracy > target - GAP_MIN:
+        problems.append(f"isolated: its best site ends at {isolated.best_final_accuracy:.1%}, not "
+                        f"{100 * GAP_MIN:.0f} points below the target: the split is wrong")
+    return problems
+
+
+def to_json(wan, target, shown, audit):
+    godwit = shown.get("godwit")
+    runs = [{"name": name, "seconds_to_target": result.time_text(),
+             "final_accuracy": round(result.final_accuracy, 4), "wan_bytes": result.wan_bytes,
+             "valid": result.valid} for name, result in shown.items()]
+    return {
+        "wan": wan.name, "sites": len(wan.sites), "target": target, "runs": runs,
+        "identical": bool(audit and audit["identical"]),
+        "conservation_defect": audit["conservation_defect"] if audit else None,
+        "ratio_to_oracle": ratio(godwit, shown.get("oracle")),
+        "ratio_to_lan": ratio(godwit, shown.get("lan")),
+        "speedup_over_bsp": ratio(shown.get("tcp-bsp"), godwit),
+        "speedup_over_async": ratio(shown.get("tcp-async"), godwit),
+    }
+
+
+MEANING = {
+    "isolated": "no communication",
+    "lan": "kernel TCP, 1 Gbit/s",
+    "oracle": "the WAN's delays, unlimited rate",
+    "tcp-async": "kernel TCP, merged while busy",
+    "tcp-bsp": "kernel TCP, lockstep every step",
+    "tcp-bsp-local": "kernel TCP, lockstep every n steps",
+    "godwit": "this project",
+}
+
+
+def table(shown, audit):
+    lines = [f"{'run':<15}{'what it is':<36}{'rate':>6}{'seconds':>9}{'final':>8}{'WAN MB':>9}"
+             f"{'overrun':>9}{'late p99':>10}  valid"]
+    lines.append("─" * 108)
+    for name, r in shown.items():
+        meaning = MEANING.get(name, "")
+        if r.name.startswith("tcp-bsp-"):
+            meaning = meaning.replace(" n ", f" {r.name.rsplit('-', 1)[1]} ")
+        if name == "lan":
+            meaning += ", " + ("lockstep" if r.name.endswith("bsp") else "asynchronous")
+        share = max((o / max(s, 1) for o, s in zip(r.overruns, r.steps)), default=0)
+        lines.append(f"{name:<15}{meaning:<36}{r.learning_rate:>6g}{r.time_text():>9}"
+                     f"{r.final_accuracy:>8.1%}{r.wan_bytes / 1e6:>9.1f}{share:>9.1%}"
+                     f"{r.lateness_ms:>7.2f} ms  {'yes' if r.valid else 'NO: ' + '; '.join(r.faults)}")
+    lines.append("")
+    lines.append("seconds: from all-connected until the worst site's own model has passed the target "
+                 "three times running.")
+    lines.append("WAN MB: layer 3, both directions, all pairs; for the oracle as many bytes as its "
+                 "deltas have, for the lan what its devices sent.")
+    if audit:
+        lines.append(f"sums at all sites bit-identical: {'yes' if audit['identical'] else 'NO'}; "
+                     f"conservation defect: {audit['conservation_defect']}")
+    return "\n".join(lines)
+
+
+def _times(value):
+    return f"{value}×" if value is not None else "an unknown factor"
+
+
+def sentence(numbers, shown, character):
+    """What the table means."""
+    where = (f"{numbers['sites']} sites, {character['rate_mbit']:.3g} Mbit/s and "
+             f"{character['rtt_ms']:.3g} ms round trip between them")
+    godwit = shown.get("godwit")
+    if godwit is None:
+        return f"{where}: the baselines alone; Godwit was not asked to run."
+    if godwit.seconds_to_target is None:
+        return (f"{where}: through Godwit the model did not reach {numbers['target']:.0%} within "
+                f"{godwit.seconds:.0f} s.")
+    return (f"{where}: through Godwit every site's model reached {numbers['target']:.0%} in "
+            f"{godwit.seconds_to_target:.1f} s, {_times(numbers['ratio_to_oracle'])} of what latency "
+            f"alone costs, {_times(numbers['speedup_over_bsp'])} faster than TCP in lockstep and "
+            f"{_times(numbers['speedup_over_async'])} faster than asynchronous TCP.")
