@@ -41,11 +41,13 @@ namespace godwit {
 // Thrown by a crash point: the simulated process is dead; only its mapping survives.
 struct SimulatedCrash {};
 
-// Counts down at every crash point and throws SimulatedCrash at zero; off when negative.
+// Counts down at every crash point and throws SimulatedCrash at zero; off when negative. A small
+// window finds what a large one hides.
 // Thread: each thread has its own, so that seeds can run side by side.
 struct CrashPlan {
   std::int64_t points_left = -1;
   Mutant mutant = Mutant::kNone;
+  std::uint32_t window = 0;  // unreceipted transfers of a lane between sites; 0: the product's
 };
 
 CrashPlan& crash_plan();

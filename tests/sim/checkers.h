@@ -1,0 +1,31 @@
+// What must hold, judged from outside: by the clients' own logs and by reading sums.
+//
+// Thread: the run's. Each function reports to Simulator::violation and changes nothing else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace godwit::sim {
+
+class Simulator;
+
+// The ledgers of one living site: no defect, memory within its bound, no topic that is forbidden
+// there. Cheap: reads no sums.
+void check_ledgers(Simulator& simulator, std::size_t site);
+
+// Client `client` was told that every site has reached `clock` and that it holds their changes:
+// its sum must hold at least what everybody published up to it. (Values are not negative then.)
+void check_clock(Simulator& simulator, std::size_t client, std::uint64_t clock);
+
+// Everybody is alive and connected, every lane is drained, and sites and subscribers hold the
+// same sums.
+bool is_settled(Simulator& simulator);
+std::string why_unsettled(Simulator& simulator);
+
+// The end: every site's sum is, bit by bit, what the clients' logs add up to, every safe publish
+// in it once, every unknown one wholly or not at all; subscribers hold the same but their own.
+void check_end(Simulator& simulator);
+
+}  // namespace godwit::sim

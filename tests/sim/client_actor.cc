@@ -1,0 +1,317 @@
+#include "tests/sim/client_actor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace godwit::sim {
+namespace {
+
+// A gateway that is dead cannot answer; the application gives up a little later than it asked for.
+constexpr Duration kWaitSlack = Duration::ms(200);
+
+std::vector<std::byte> encode(const std::vector<std::int64_t>& values,
+                              bool fixed,
+                              std::uint32_t fraction_bits) {
+  std::vector<std::byte> bytes(values.size() * (fixed ? sizeof(std::int64_t) : sizeof(float)));
+  if (fixed) {
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    return bytes;
+  }
+  std::vector<float> floats(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    floats[i] = std::ldexp(static_cast<float>(values[i]), -static_cast<int>(fraction_bits));
+  }
+  std::memcpy(bytes.data(), floats.data(), bytes.size());
+  return bytes;
+}
+
+}  // namespace
+
+ClientActor::ClientActor(
+    const Scenario& scenario, std::size_t index, std::uint64_t seed, Trace& trace, Report violation)
+    : scenario_(scenario),
+      draw_(scenario.clients[index]),
+      topic_(scenario.topics[draw_.topic]),
+      name_(fmt::format("client-{}", index)),
+      random_(seed),
+      trace_(trace),
+      violation_(std::move(violation)) {
+  if (topic_.has_seed) {
+    for (std::uint64_t i = 0; i < topic_.element_count; ++i) {
+      seed_values_.push_back(static_cast<float>(i % 7) - 3.0F);
+    }
+  }
+}
+
+bool ClientActor::must_fail() const {
+  return !scenario_.may_hold(topic_, draw_.site);
+}
+
+void ClientActor::start(Instant now) {
+  ++life_;
+  client::CoreOptions options;
+  options.name = draw_.named ? name_ : std::string();
+  options.publisher = draw_.named ? PublisherId::of(name_) : PublisherId(random_.next());
+  options.incarnation = {life_, static_cast<std::uint32_t>(random_.next())};
+  options.unsafe_bytes_max = std::size_t{4} << 20U;
+  options.seed = random_.next();
+  core_ = std::make_unique<client::Core>(options);
+  TopicOptions topic;
+  topic.name = topic_.name;
+  topic.element_count = topic_.element_count;
+  topic.fraction_bits = topic_.fraction_bits;
+  topic.tolerance = std::ldexp(static_cast<double>(topic_.tolerance_quanta),
+                               -static_cast<int>(topic_.fraction_bits));
+  topic.update_deadline = topic_.deadline;
+  topic.significance = {.threshold = topic_.significance,
+                        .decays_with_clock = topic_.significance_decays};
+  topic.seed = seed_values_;
+  topic_index_ = core_->declare(topic).value();
+  if (draw_.subscribes) {
+    static_cast<void>(core_->subscribe(topic_index_, client::Core::Subscription::kCallback, true));
+  }
+  next_publish_ = now;
+  retick_ = draw_.ticks && clock_ > 0;
+  request_.reset();
+}
+
+void ClientActor::crash(Instant now) {
+  static_cast<void>(now);
+  core_.reset();
+  connection_.reset();
+  for (const std::size_t index : unsafe_) {
+    log_[index].fate = Fate::kUnknown;
+  }
+  unsafe_.clear();
+  if (draw_.restarted != Restarted::kRepeats) {
+    return;
+  }
+  // A trainer restored from its checkpoint: everything after it comes again, in order.
+  to_repeat_.clear();
+  std::size_t from = log_.size();
+  while (from > 0 && log_[from - 1].fate == Fate::kUnknown) {
+    --from;
+  }
+  for (std::uint64_t i = 0; i < draw_.repeats_safe && from > 0; ++i) {
+    --from;
+  }
+  for (std::size_t index = log_.size(); index > from; --index) {
+    to_repeat_.push_back(index - 1);
+  }
+}
+
+const client::BlockSums* ClientActor::sum() const {
+  return core_ ? core_->sum(topic_index_) : nullptr;
+}
+
+bool ClientActor::wants_dial(Instant now) const {
+  return core_ != nullptr && !connection_ && now >= core_->next_dial();
+}
+
+void ClientActor::connect(Instant now, std::uint64_t connection, local::Channel& channel) {
+  connection_ = connection;
+  core_->on_connected(now, channel);
+}
+
+void ClientActor::disconnect(Instant now, std::string_view reason) {
+  if (core_ && connection_) {
+    core_->on_disconnected(now, reason);
+  }
+  connection_.reset();
+}
+
+bool ClientActor::can_publish(Instant now) const {
+  if (!draw_.publishes || request_ || now < next_publish_ || unsafe_.size() >= draw_.unsafe_max) {
+    return false;
+  }
+  return !to_repeat_.empty() || (!finishing_ && made_ < draw_.publishes_max);
+}
+
+Instant ClientActor::next_event() const {
+  if (core_ == nullptr) {
+    return Instant::never();
+  }
+  Instant next = connection_ ? core_->next_wakeup() : core_->next_dial();
+  if (draw_.publishes && !request_ && unsafe_.size() < draw_.unsafe_max &&
+      (!to_repeat_.empty() || (!finishing_ && made_ < draw_.publishes_max))) {
+    next = std::min(next, next_publish_);
+  }
+  if (request_) {
+    next = std::min(next, wait_until_ + kWaitSlack);
+  }
+  return std::max(next, stalled_until_);
+}
+
+void ClientActor::turn(Instant now) {
+  if (core_ == nullptr || now < stalled_until_) {
+    return;
+  }
+  while (core_->receive(now)) {
+  }
+  learn_fates(now);
+  finish_wait(now);
+  act(now);
+  core_->pump(now);
+}
+
+void ClientActor::learn_fates(Instant now) {
+  std::erase_if(unsafe_, [&](std::size_t index) {
+    Published& published = log_[index];
+    const auto outcome = core_->outcome(topic_index_, published.number, godwit::Level::kSafe, {});
+    if (!outcome) {
+      return false;
+    }
+    trace_.note(now, Happening::kPublish, published.number);
+    switch (*outcome) {
+      case Outcome::kReached:
+        published.own = true;
+        break;
+      case Outcome::kDuplicate:
+        if (!published.repeated) {
+          violation_(fmt::format(
+              "{}: step {} was published once and answered `duplicate`", name_, published.step));
+        }
+        published.own = false;
+        break;
+      default:
+        violation_(fmt::format("{}: publish {} ended as {}: {}",
+                               name_,
+                               published.number,
+                               to_string(*outcome),
+                               core_->detail(topic_index_, published.number)));
+        break;
+    }
+    published.fate = Fate::kSafe;
+    return true;
+  });
+}
+
+void ClientActor::finish_wait(Instant now) {
+  if (!request_) {
+    return;
+  }
+  const auto outcome = core_->take_wait(*request_);
+  if (!outcome && now < wait_until_ + kWaitSlack) {
+    return;
+  }
+  core_->cancel_wait(*request_);
+  request_.reset();
+  next_publish_ = now;
+  const bool reached = outcome && outcome->kind == ClockOutcome::Kind::kOk;
+  trace_.note(now, Happening::kClock, awaited_ * 2 + (reached ? 1 : 0));
+  if (reached) {
+    reached_ = awaited_;
+    ++clocks_reached_;
+  }
+}
+
+void ClientActor::act(Instant now) {
+  if (!draw_.publishes || core_->is_failed(topic_index_)) {
+    return;
+  }
+  if (retick_ && to_repeat_.empty()) {
+    core_->tick(topic_index_, clock_);
+    retick_ = false;
+  }
+  while (can_publish(now)) {
+    publish_next(now);
+  }
+}
+
+void ClientActor::publish_next(Instant now) {
+  if (!to_repeat_.empty()) {
+    const std::size_t index = to_repeat_.back();
+    to_repeat_.pop_back();
+    log_[index].repeated = true;
+    send(now, index);
+    return;
+  }
+  log_.push_back(draw_publish());
+  ++made_;
+  send(now, log_.size() - 1);
+  if (draw_.ticks && random_.chance(0.6)) {
+    tick_and_wait(now);
+  }
+}
+
+void ClientActor::tick_and_wait(Instant now) {
+  ++clock_;
+  core_->tick(topic_index_, clock_);
+  if (clock_ > draw_.staleness) {
+    awaited_ = clock_ - draw_.staleness;
+    const auto patience = static_cast<std::int64_t>(random_.below(900)) + 20;
+    wait_until_ = now + Duration::ms(patience);
+    request_ = core_->start_wait(topic_index_, awaited_, wait_until_);
+  }
+}
+
+Published ClientActor::draw_publish() {
+  Published published;
+  const std::uint64_t elements = topic_.element_count;
+  const std::uint64_t longest =
+      random_.chance(draw_.dense) ? elements : std::min<std::uint64_t>(elements, 200);
+  const std::uint64_t count = 1 + random_.below(longest);
+  published.first = random_.below(elements - count + 1);
+  published.values.resize(count);
+  // Half of the publishes touch few of their elements.
+  const double density = random_.chance(0.5) ? 1.0 : 0.05;
+  for (std::int64_t& value : published.values) {
+    if (density == 1.0 || random_.chance(density)) {
+      value = static_cast<std::int64_t>(random_.below(draw_.magnitude) + 1);
+      if (!draw_.fixed) {
+        value &= 0xffffff;  // a float32 holds 24 bits exactly
+      }
+      if (!draw_.non_negative && random_.chance(0.5)) {
+        value = -value;
+      }
+    }
+  }
+  published.step = draw_.steps ? ++last_step_ : 0;
+  published.clock = draw_.ticks ? clock_ + 1 : 0;
+  return published;
+}
+
+void ClientActor::send(Instant now, std::size_t index) {
+  Published& published = log_[index];
+  client::Publish publish;
+  publish.first = published.first;
+  publish.count = published.values.size();
+  publish.fixed = draw_.fixed;
+  publish.values = encode(published.values, draw_.fixed, topic_.fraction_bits);
+  if (published.step > 0) {
+    publish.step = published.step;
+  }
+  core_->reserve(publish.cost());
+  published.life = life_;
+  published.own = false;
+  published.fate = Fate::kOnTheWay;
+  published.number = core_->publish(topic_index_, std::move(publish));
+  unsafe_.push_back(index);
+  trace_.note(now, Happening::kPublish, published.values.size() << 20U);
+  const auto bound = static_cast<std::uint64_t>(draw_.period.count_ns()) * 2;
+  next_publish_ = now + Duration::ns(static_cast<std::int64_t>(random_.below(bound)));
+}
+
+bool ClientActor::settled() const {
+  if (core_ == nullptr) {
+    return false;
+  }
+  if (must_fail()) {
+    return core_->topic_state(topic_index_) == client::TopicState::kFailed;
+  }
+  return core_->is_ready() && core_->topic_state(topic_index_) == client::TopicState::kOpen &&
+         unsafe_.empty() && to_repeat_.empty() && !request_;
+}
+
+void ClientActor::on_state_lost() {
+  for (Published& published : log_) {
+    if (published.fate == Fate::kSafe || published.fate == Fate::kUnknown) {
+      published.fate = Fate::kDead;
+    }
+  }
+}
+
+}  // namespace godwit::sim

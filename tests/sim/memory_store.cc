@@ -1,0 +1,53 @@
+#include "tests/sim/memory_store.h"
+
+#include <limits>
+
+namespace godwit::sim {
+
+Result<memory::Mapping*> MemoryStore::mapping(TopicId topic, std::uint64_t bytes) {
+  auto& place = mappings_[topic];
+  if (!place) {
+    auto made = memory::Mapping::anonymous(bytes);
+    if (!made) {
+      return Failure(made.error());
+    }
+    place = std::make_unique<memory::Mapping>(std::move(*made));
+  }
+  if (place->size() != bytes) {
+    return fail(
+        Code::kInvalid, "the storage of the topic has {} bytes, not {}", place->size(), bytes);
+  }
+  return place.get();
+}
+
+Result<void> MemoryStore::describe(TopicId topic, const std::string& description) {
+  descriptions_[topic] = description;
+  return {};
+}
+
+Result<std::vector<std::string>> MemoryStore::descriptions() {
+  std::vector<std::string> all;
+  for (const auto& [topic, description] : descriptions_) {
+    all.push_back(description);
+  }
+  return all;
+}
+
+void MemoryStore::lose() {
+  mappings_.clear();
+  descriptions_.clear();
+}
+
+void MemoryStore::limit(std::uint64_t bytes_more) {
+  for (auto& [topic, mapping] : mappings_) {
+    mapping->set_storage_max(mapping->storage_bytes() + bytes_more);
+  }
+}
+
+void MemoryStore::lift_limit() {
+  for (auto& [topic, mapping] : mappings_) {
+    mapping->set_storage_max(std::numeric_limits<std::uint64_t>::max());
+  }
+}
+
+}  // namespace godwit::sim

@@ -1,0 +1,34 @@
+// A gateway's storage in memory: it outlives the gateway, can be full, and can be lost.
+//
+// Thread: one. Memory: address space of the topics; pages only where they are touched.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/gateway/store.h"
+
+namespace godwit::sim {
+
+class MemoryStore final : public gateway::Store {
+ public:
+  Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) override;
+  Result<void> describe(TopicId topic, const std::string& description) override;
+  Result<std::vector<std::string>> descriptions() override;
+
+  // The machine is gone, and its tmpfs with it. No gateway may be open.
+  void lose();
+  // Every topic's storage holds `bytes` more than it does now; never() lifts the limit.
+  void limit(std::uint64_t bytes_more);
+  void lift_limit();
+  bool empty() const { return descriptions_.empty(); }
+
+ private:
+  std::map<TopicId, std::unique_ptr<memory::Mapping>> mappings_;
+  std::map<TopicId, std::string> descriptions_;
+};
+
+}  // namespace godwit::sim
