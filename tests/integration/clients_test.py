@@ -1,0 +1,97 @@
+"""What clients can and cannot do to a gateway and to each other."""
+import unittest
+
+import lab as harness
+
+# What the gateway does with each kind of hostile client; the reason where it gives one.
+CLOSED = {
+    "data-without-begin": "PublishCommit without its PublishBegin",
+    "greedy-waits": "too many waits for clocks",
+    "hello-twice": "Hello came twice",
+    "no-hello": "the first record must be Hello",
+    "other-topic": "the handle names another topic already",
+    "receipt-beyond": "receipt of transfer 1000000",
+    "same-subscriber": "the subscription is held by another connection",
+    "newer-subscriber": "the subscription is held by another connection",
+    "subscribe-twice": "the subscription is held by another connection",
+    "undeclared-handle": "Tick of a topic that is not declared",
+}
+HARMLESS = ("data-out-of-order", "out-of-range", "future-clock", "silent", "early-exit")
+NOISES = 60 if harness.FULL else 8
+
+
+class Clients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = harness.Lab(sites=("a", "b"))
+        cls.addClassCleanup(cls.lab.__exit__)
+        cls.lab.start_all()
+        cls.lab.wait_healthy()
+
+    def test_a_value_that_is_no_number_is_refused_with_its_place(self):
+        lab = self.lab
+        topic = {"topic": "values", "elements": 8}
+        for bad, said in (("nan", "nan"), ("inf", "inf"), ("-inf", "-inf"), ("4e6", "4e+06")):
+            answer = lab.probe("publish", "a", **topic, first=2, values=f"1,1,{bad},1")
+            self.assertRegex(answer, "^refused .*element 4 is ", bad)
+            self.assertIn(said.replace("4e+06", "4"), answer)
+        self.assertEqual(lab.probe("sum", "a", **topic), " ".join("0" * 8))
+        self.assertRegex(lab.probe("publish", "a", **topic, first=6, values="1,1"), "^reached")
+        self.assertEqual(lab.probe("sum", "a", **topic).split()[6:], [str(1 << 40)] * 2)
+        self.assertEqual(lab.ask("a", "topic", "values")["topics"][0]["summary"]["refused"], 4)
+        self.assertEqual(lab.metric("a", "godwit_topic_refused_total")
+                         [("values", "other")], 4)
+
+    def test_a_sum_never_grows_beyond_its_range(self):
+        """Refused while it could still be merged, with the element: no site can ever overflow."""
+        lab = self.lab
+        topic = {"topic": "range", "elements": 2}
+        outcomes = [lab.probe("publish", "a", **topic, values="0,1.5e6") for _ in range(3)]
+        self.assertRegex(outcomes[0], "^reached")
+        self.assertRegex(outcomes[-1], "^refused .*1")
+        merged = sum(outcome.startswith("reached") for outcome in outcomes)
+        self.assertEqual(lab.probe("sum", "b", **topic, seconds=2).split()[1],
+                         str(merged * 1_500_000 << 40))
+
+    def test_a_topic_beyond_the_memory_is_refused(self):
+        answer = self.lab.probe("declare", "a", topic="huge", elements=10**9)
+        self.assertRegex(answer, r"^refused .*MiB.*\[self\] memory")
+
+    def test_a_topic_is_declared_alike_by_everybody(self):
+        lab = self.lab
+        self.assertRegex(lab.probe("declare", "a", topic="alike", elements=8), "^open ")
+        self.assertRegex(lab.probe("declare", "a", topic="alike", elements=9),
+                         "^refused .*the element count differs")
+
+    def test_hostile_clients_harm_nobody(self):
+        lab = self.lab
+        gateway = lab.gateways["a"]
+        process = gateway.process.pid
+        publisher = lab.publisher("a", "honest", values=200)
+        auditor = lab.auditor("a")
+        kinds = set(lab.hostile("kinds", "a").split())
+        self.assertEqual(kinds, set(CLOSED) | set(HARMLESS) | {"noise"})
+        for kind, reason in CLOSED.items():
+            with self.subTest(kind):
+                answer = lab.hostile(kind, "a")
+                self.assertRegex(answer, "^closed ", kind)
+                self.assertIn(reason, answer)
+        for kind in HARMLESS:
+            with self.subTest(kind):
+                self.assertIn(lab.hostile(kind, "a"), ("", "ignored"), kind)
+        for seed in range(NOISES):
+            answer = lab.hostile("noise", "a", seed=seed)
+            self.assertRegex(answer, "^(closed|gone)", f"noise of seed {seed}")
+        self.assertTrue(gateway.running, gateway.text()[-2000:])
+        self.assertEqual(gateway.process.pid, process)
+        self.assertEqual(publisher.end(), 0, publisher.text())
+        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('honest')}", 90), "^equal ")
+        # They are all gone again: only the auditor is left.
+        lab.wait_for(lambda: lab.ask("a", "status")["clients"] == 1, "the hostile ones' end", 30)
+        self.assertEqual(lab.ask("a", "ledger", codes=(0,))["defect"], 0)
+        refused = lab.metric("a", "godwit_client_refused_total")
+        self.assertGreaterEqual(sum(refused.values()), len(CLOSED) + NOISES)
+
+
+if __name__ == "__main__":
+    unittest.main()

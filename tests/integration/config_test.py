@@ -1,0 +1,80 @@
+"""What is wrong in a configuration is named with its place, by the daemon and by the command."""
+import unittest
+
+import lab as harness
+
+GOOD = """version = 1
+[self]
+site = "a"
+[tls]
+ca = "ca.pem"
+cert = "a.pem"
+key = "a.key"
+[sites.a]
+endpoint = "127.0.0.1:7001"
+[sites.b]
+endpoint = "127.0.0.1:7002"
+[[links]]
+ends = ["a", "b"]
+cap = "20Mbit/s"
+[[policies]]
+match = "private/**"
+allowed = ["a", "b"]
+"""
+
+# What is changed, into what, and what must be said of it.
+BAD = [
+    ('site = "a"\n', 'sight = "a"\nsite = "a"\n', ":3:1: [self]: unknown key `sight`; did you mean `site`?"),
+    ('cap = "20Mbit/s"', 'cap = "20Mbps"', ':14:7: [[links]] cap: "20Mbps" is not a quantity'),
+    ('ends = ["a", "b"]', 'ends = ["a", "sin"]', '"sin" is no site of this file'),
+    ('allowed = ["a", "b"]', 'allowed = ["a", "d"]', ':17:11: [[policies]] allowed: "d" is no site'),
+    ('allowed = ["a", "b"]', 'quota = "3GB"', ":17:1: [[policies]]: unknown key `quota`"),
+    ('site = "a"\n', 'site = "d"\n', ':3:8: [self] site: "d" is no site of this file'),
+    ('"127.0.0.1:7002"', '"b.example:7002"', ":11:12: [sites.b] endpoint: "),
+    ("version = 1", "version = 2", ":1:11: the file version: must be `version = 1`"),
+    ('key = "a.key"', "", "[tls] needs the key `key`"),
+    ("[tls]", "[tls", ":4:"),
+]
+
+
+class Config(unittest.TestCase):
+    def setUp(self):
+        self.lab = harness.Lab(sites=("a", "b"))
+        self.addCleanup(self.lab.__exit__)
+        self.file = self.lab.folder / "godwit.toml"
+
+    def test_what_is_wrong_is_named_with_its_place(self):
+        for change, into, said in BAD:
+            with self.subTest(into):
+                self.assertEqual(GOOD.count(change), 1)
+                self.file.write_text(GOOD.replace(change, into))
+                daemon = harness.run(harness.GODWITD, "--config", self.file)
+                self.assertEqual(daemon.returncode, 2, daemon.stderr)
+                self.assertIn(said, daemon.stderr)
+                self.assertIn(str(self.file), daemon.stderr)
+                check = harness.run(harness.GODWIT, "config", "check", self.file)
+                self.assertEqual(check.returncode, 2)
+                self.assertIn(said, check.stderr)
+
+    def test_a_good_file_passes_and_reads_back_as_itself(self):
+        self.file.write_text(GOOD)
+        self.assertEqual(harness.run(harness.GODWITD, "--check", "--config",
+                                     self.file).returncode, 0)
+        effective = self.lab.cli("config", "check", "--effective", self.file).stdout
+        self.file.write_text(effective)
+        again = self.lab.cli("config", "check", "--effective", self.file).stdout
+        self.assertEqual(again, effective)
+
+    def test_every_problem_is_named_at_once(self):
+        text = GOOD.replace('site = "a"\n', 'site = "d"\nsight = 1\n').replace("20Mbit/s", "fast")
+        self.file.write_text(text)
+        said = harness.run(harness.GODWITD, "--config", self.file).stderr
+        self.assertEqual(len(said.strip().splitlines()), 3, said)
+
+    def test_a_missing_file_and_a_wrong_option_are_usage_errors(self):
+        self.assertEqual(harness.run(harness.GODWITD, "--config", "/nowhere").returncode, 2)
+        self.assertEqual(harness.run(harness.GODWITD, "--nonsense").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

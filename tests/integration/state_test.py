@@ -1,0 +1,103 @@
+"""A gateway's state: who owns it, what a restart keeps, and what happens when it is lost."""
+import shutil
+import unittest
+
+import lab as harness
+
+
+class State(unittest.TestCase):
+    def setUp(self):
+        self.lab = harness.Lab(sites=("a", "b"))
+        self.addCleanup(self.lab.__exit__)
+
+    def incarnation(self, site):
+        return self.lab.ask(site, "status")["incarnation"]
+
+    def published(self, site, name):
+        """A publisher that runs for a moment; its log."""
+        publisher = self.lab.publisher(site, name, values=500)
+        self.lab.wait_for(lambda: self.lab.log_of(name).exists() and
+                          self.lab.log_of(name).stat().st_size > 20_000, "some publishes")
+        self.assertEqual(publisher.end(), 0, publisher.text())
+        return str(self.lab.log_of(name))
+
+    def test_a_second_gateway_on_the_same_state_is_refused(self):
+        lab = self.lab
+        lab.start("a")
+        first = lab.gateways["a"]
+        port, metrics = lab.ports["a"], lab.metrics["a"]
+        lab.ports["a"] = harness.free_port(harness.socket.SOCK_DGRAM)
+        lab.metrics["a"] = harness.free_port(harness.socket.SOCK_STREAM)
+        second = harness.run(harness.GODWITD, "--config", self.second_config())
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another gateway uses this state directory", second.stdout + second.stderr)
+        lab.ports["a"], lab.metrics["a"] = port, metrics
+        self.assertTrue(first.running)
+        self.assertTrue(lab.answers("a"))
+
+    def second_config(self):
+        config = self.lab.folder / "second.toml"
+        config.write_text(self.lab.config_text("a").replace("/a/client", "/client2")
+                          .replace("/a/admin", "/admin2"))
+        return config
+
+    def test_a_restart_that_finds_its_state_keeps_its_incarnation(self):
+        lab = self.lab
+        lab.start_all()
+        before = self.incarnation("a")
+        log = self.published("a", "publisher")
+        lab.gateways["a"].kill()
+        lab.start("a")
+        self.assertEqual(self.incarnation("a"), before)
+        for site in lab.sites:
+            self.assertRegex(lab.auditor(site).ask(f"check 60 {log}", 90), "^equal ")
+
+    def test_lost_state_begins_a_new_life_and_the_rest_comes_back(self):
+        """What only the lost site had is gone there; its peers keep it and book it as detached."""
+        lab = self.lab
+        lab.start_all()
+        lab.wait_healthy()
+        old = int(self.incarnation("a"), 16) >> 32
+        from_a, from_b = self.published("a", "at-a"), self.published("b", "at-b")
+        at_b = lab.auditor("b")
+        self.assertRegex(at_b.ask(f"check 60 {from_a} {from_b}", 90), "^equal ")
+        lab.gateways["a"].kill()
+        shutil.rmtree(lab.folder / "a" / "state")
+        lab.start("a")
+        self.assertEqual(int(self.incarnation("a"), 16) >> 32, old + 1)
+        later = self.published("a", "later-at-a")
+        lab.wait_healthy()
+        # b sends everything again to the new life; a's earlier publishes live on at b only.
+        self.assertRegex(lab.auditor("a").ask(f"check 60 {from_b} {later}", 90), "^equal ")
+        self.assertRegex(at_b.ask(f"check 60 {from_a} {from_b} {later}", 90), "^equal ")
+        masses = lab.metric("b", "godwit_ledger_mass")
+        detached = [mass for labels, mass in masses.items() if 'state="detached"' in labels]
+        self.assertGreater(sum(detached), 0, masses)
+        for site in lab.sites:
+            self.assertEqual(lab.ask(site, "ledger", codes=(0,))["defect"], 0)
+
+    def test_a_damaged_incarnation_ends_the_start(self):
+        lab = self.lab
+        lab.start("a")
+        lab.gateways["a"].kill()
+        (lab.folder / "a" / "state" / "incarnation").write_bytes(b"0123456789abcdef")
+        gateway = lab.start("a", wait=False)
+        self.assertEqual(gateway.process.wait(30), 1)
+        self.assertIn("is damaged", gateway.text())
+
+    def test_a_gentle_stop_loses_nothing(self):
+        lab = self.lab
+        lab.start_all()
+        lab.wait_healthy()
+        at_b = lab.auditor("b")
+        log = self.published("a", "publisher")
+        lab.ask("a", "stop", "--drain", "20")
+        self.assertEqual(lab.gateways["a"].process.wait(60), 0)
+        # Drained: b has it all while a is away.
+        self.assertRegex(at_b.ask(f"check 60 {log}", 90), "^equal ")
+        lab.start("a")
+        lab.wait_healthy()
+
+
+if __name__ == "__main__":
+    unittest.main()
