@@ -79,7 +79,9 @@ void Links::greet_strangers(Instant now) {
     if (peer == nullptr) {
       const bool closed = event->kind == transport::Event::Kind::kClosed;
       ++strangers_refused_;
-      ++refusals_[closed ? event->close.reason : transport::CloseReason::kUnknownSite];
+      if (!closed || event->close.is_refusal()) {
+        ++refusals_[closed ? event->close.reason : transport::CloseReason::kUnknownSite];
+      }
       const std::string text =
           closed ? event->close.text
                  : fmt::format("\"{}\" is no peer of this site", event->identity.site);

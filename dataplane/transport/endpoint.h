@@ -52,7 +52,7 @@ class Endpoint {
   // sessions is reached.
   virtual Session* dial(Instant now, const PeerConfig& peer) = 0;
   // The next session that a peer began and whose identity is proven (its next event is
-  // kEstablished) or refused (kClosed with the reason); nullptr when there is none.
+  // kEstablished) or refused by either end (kClosed with the reason); nullptr when there is none.
   virtual Session* poll_accepted() = 0;
 
   virtual void receive(Instant now) = 0;

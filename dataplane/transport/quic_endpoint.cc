@@ -119,6 +119,15 @@ void QuicEndpoint::settle_link(Slot& slot) {
   }
 }
 
+namespace {
+
+// Ends that an operator must look at: one of the two ends is not acceptable to the other.
+bool is_about_identity(const Close& cause) {
+  return cause.is_refusal() || cause.reason == CloseReason::kRefusedByPeer;
+}
+
+}  // namespace
+
 Session* QuicEndpoint::poll_accepted() {
   for (Slot& slot : slots_) {
     if (slot.is_reported) {
@@ -129,7 +138,7 @@ Session* QuicEndpoint::poll_accepted() {
       slot.is_reported = true;
       return slot.session.get();
     }
-    if (slot.session->is_closed() && slot.session->close_cause().is_refusal()) {
+    if (slot.session->is_closed() && is_about_identity(slot.session->close_cause())) {
       slot.is_reported = true;
       return slot.session.get();
     }
@@ -142,7 +151,7 @@ void QuicEndpoint::reap(Instant now) {
   for (std::size_t index = 0; index < slots_.size();) {
     Slot& slot = slots_[index];
     const Close& cause = slot.session->close_cause();
-    if (slot.is_reported || !slot.session->is_closed() || cause.is_refusal()) {
+    if (slot.is_reported || !slot.session->is_closed() || is_about_identity(cause)) {
       ++index;
       continue;
     }
