@@ -55,6 +55,8 @@ class MainJob:
         if not options.baselines:
             self.gateways = godwit.Gateways(self)
             self.rows.insert(-1, self.gateways.row())
+        if options.only:
+            self._keep_rows(options.only.split(","))
         say(f"\n{len(self.wan.sites)} sites ({', '.join(s['name'] for s in self.wan.sites)}) over "
             f"{self.wan.name}; target {self.target:.1%} on the whole test set, at every site")
         if options.tune:
@@ -64,9 +66,16 @@ class MainJob:
             self._run_row(row, rates[row.name])
         return self._conclude()
 
+    def _keep_rows(self, names):
+        known = [row.name for row in self.rows]
+        for name in names:
+            if name not in known:
+                raise Failure(f"there is no run \"{name}\"; there are {', '.join(known)}")
+        self.rows = [row for row in self.rows if row.name in names]
+
     def _limit_for(self, row):
         """The isolated run lasts at least as long as the longest other one."""
-        if row.network != "none":
+        if row.network != "none" or not self.results:
             return self.limit
         longest = max((result.seconds for result in self.results.values()), default=0.0)
         return max(longest, min(self.limit, longest + SETTLE_SECONDS))
@@ -106,6 +115,7 @@ class MainJob:
         per_site = [2 * steps * peers * 4 * result.parameters for steps in result.steps]
         for row in result.bytes:
             row[1:] = [round(row[0] / max(result.seconds, 0.1) * total) for total in per_site]
+        result.count_bytes_until_target()
 
     def _on_progress(self, result, seconds, progress, accuracies):
         if self.gateways is not None and result.name == "godwit":

@@ -80,8 +80,8 @@ def table(shown, audit):
     lines.append("")
     lines.append("seconds: from all-connected until the worst site's own model has passed the target "
                  "three times running.")
-    lines.append("WAN MB: layer 3, both directions, all pairs; for the oracle as many bytes as its "
-                 "deltas have, for the lan what its devices sent.")
+    lines.append("WAN MB: layer 3, all directed pairs, until the target or the end; for the oracle as many "
+                 "bytes as its\ndeltas have, for the lan what its devices sent.")
     if audit:
         lines.append(f"sums at all sites bit-identical: {'yes' if audit['identical'] else 'NO'}; "
                      f"conservation defect: {audit['conservation_defect']}")

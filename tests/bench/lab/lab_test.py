@@ -1,0 +1,141 @@
+"""The driver's own arithmetic: when a target is reached, which ratio may be printed, what a report shows."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
+
+from bench.lab import evaluation, learning_rates, report_html, results, rows, training  # noqa: E402
+
+
+def result(name, seconds_to_target, final=0.81, seconds=40.0):
+    out = training.Result(name, [{"name": "a"}, {"name": "b"}], 0.8, 0.02)
+    out.seconds_to_target, out.seconds, out.final = seconds_to_target, seconds, [final, final + 0.01]
+    out.steps, out.overruns = [100, 100], [0, 0]
+    out.curves = [[[0.5, 0.3], [1.0, 0.82]], [[0.5, 0.2], [1.0, 0.8]]]
+    out.bytes = [[0.5, 1000, 1000], [1.0, 3000, 3000]]
+    out.description = "<b>bold</b>"
+    return out
+
+
+def answer(state, truth):
+    """Answers all questions about the full set; returns how many there were."""
+    count = 0
+    while (path := state.next_wanted()) is not None:
+        state.set_full(path, truth[int(path)])
+        count += 1
+    return count
+
+
+def evaluate(truth, target=0.8, sample_error=0.0):
+    state = evaluation.SiteEvaluation(target)
+    asked = 0
+    for index, accuracy in enumerate(truth):
+        state.add(str(index), float(index), index, accuracy + sample_error)
+        asked += answer(state, truth)
+    return state, asked
+
+
+class WhenTheTargetIsReached(unittest.TestCase):
+    def test_is_the_first_of_three_in_a_row(self):
+        truth = [0.5, 0.81, 0.82, 0.79, 0.80, 0.81, 0.79, 0.81, 0.82, 0.83, 0.7]
+        self.assertEqual(evaluate(truth)[0].reached, 7.0)
+
+    def test_two_in_a_row_are_not_enough(self):
+        self.assertIsNone(evaluate([0.7, 0.81, 0.82, 0.79, 0.9, 0.9])[0].reached)
+
+    def test_exactly_the_target_passes(self):
+        self.assertEqual(evaluate([0.8, 0.8, 0.8])[0].reached, 0.0)
+
+    def test_the_answer_does_not_depend_on_the_error_of_the_sample(self):
+        truth = [0.5, 0.78, 0.79, 0.81, 0.80, 0.805, 0.83]
+        for error in (-0.03, 0.0, 0.03):
+            self.assertEqual(evaluate(truth, sample_error=error)[0].reached, 3.0, error)
+
+    def test_agrees_with_looking_at_everything_and_asks_less(self):
+        state = 12345
+        for _ in range(200):
+            truth = []
+            for _ in range(60):
+                state = (state * 1103515245 + 12345) % (1 << 31)
+                truth.append(0.77 + 0.06 * state / (1 << 31))
+            wanted = next((float(i) for i in range(58) if min(truth[i:i + 3]) >= 0.8), None)
+            found, asked = evaluate(truth)
+            self.assertEqual(found.reached, wanted)
+            self.assertLess(asked, 60)
+
+    def test_snapshots_that_nobody_needs_are_named_once_and_the_newest_never(self):
+        state, _ = evaluate([0.1, 0.2, 0.3, 0.4])
+        self.assertEqual(state.disposable(), ["0", "1", "2"])
+        self.assertEqual(state.disposable(), [])
+
+
+class WhatMayBePrinted(unittest.TestCase):
+    def test_a_ratio_of_two_reached_runs_is_a_number(self):
+        self.assertEqual(results.ratio(result("a", 22.0), result("b", 20.0)), 1.1)
+
+    def test_a_ratio_of_an_unreached_run_is_a_lower_bound(self):
+        self.assertEqual(results.ratio(result("a", None), result("b", 20.0)), ">2.00")
+
+    def test_a_ratio_to_an_unreached_run_says_nothing(self):
+        self.assertIsNone(results.ratio(result("a", 20.0), result("b", None)))
+        self.assertIsNone(results.ratio(result("a", 20.0), None))
+
+    def test_an_unreached_time_is_a_bound(self):
+        self.assertEqual(result("a", None).time_text(), ">40")
+
+    def test_the_better_candidate_is_the_faster_then_the_more_accurate(self):
+        self.assertEqual(rows.better([result("x", None, 0.9), result("y", 30.0)]).name, "y")
+        self.assertEqual(rows.better([result("x", None, 0.7), result("y", None, 0.75)]).name, "y")
+
+    def test_an_isolated_site_that_comes_too_close_makes_the_comparison_invalid(self):
+        self.assertEqual(results.judge({"isolated": result("isolated", None, 0.72)}, 0.8), [])
+        self.assertEqual(len(results.judge({"isolated": result("isolated", None, 0.75)}, 0.8)), 1)
+
+    def test_bytes_after_the_target_do_not_count(self):
+        run = result("a", 0.75)
+        run.count_bytes_until_target()
+        self.assertEqual(run.wan_bytes, 2000)
+
+
+class LearningRates(unittest.TestCase):
+    def test_every_row_has_a_rate_from_the_grid(self):
+        table = learning_rates.load()
+        for entry in table["wans"]:
+            for name in ("isolated", "oracle", "lan-async", "lan-bsp", "tcp-async", "tcp-bsp",
+                         "tcp-bsp-10", "tcp-bsp-50", "godwit"):
+                self.assertIn(entry["rates"][name], table["grid"])
+
+    def test_the_nearest_wan_is_taken(self):
+        table = {"wans": [{"rate_mbit": 16, "rtt_ms": 300, "sites": 3, "rates": "slow"},
+                          {"rate_mbit": 160, "rtt_ms": 70, "sites": 3, "rates": "fast"}]}
+        character = {"rate_mbit": 120, "rtt_ms": 100, "sites": 3}
+        self.assertEqual(learning_rates.nearest(table, character), "fast")
+
+
+class Report(unittest.TestCase):
+    def record(self):
+        runs = {"godwit": result("godwit", 1.0).to_json(), "tcp-bsp": result("tcp-bsp", None).to_json()}
+        return {"wan": "x", "target": 0.8, "sentence": "a < b", "runs": runs,
+                "numbers": {"sites": 2, "identical": True, "conservation_defect": 0}}
+
+    def test_needs_nothing_from_outside_and_no_script(self):
+        page = report_html.render(self.record())
+        for word in ("http:", "https:", "<script", "url(", "src="):
+            self.assertNotIn(word, page)
+
+    def test_shows_every_run_and_escapes_what_it_is_given(self):
+        page = report_html.render(self.record())
+        self.assertIn("a &lt; b", page)
+        self.assertNotIn("<b>bold", page)
+        self.assertEqual(page.count("<svg"), 2)
+        self.assertEqual(page.count("<path"), 8)
+
+    def test_no_two_runs_look_alike_without_colour(self):
+        dashes = [dash for _, dash in report_html.STYLES.values()]
+        self.assertEqual(len(dashes), len(set(dashes)))
+
+
+if __name__ == "__main__":
+    unittest.main()
