@@ -84,6 +84,8 @@ struct Core {
   scheduler::ClockTable clocks;
   scheduler::StalenessWaits waits;
   CoreCounters counters;
+  // Storage was short somewhere in this turn: what waits for it is tried again soon.
+  bool short_of_storage = false;
 };
 
 }  // namespace godwit::gateway

@@ -76,6 +76,10 @@ bool Egress::send_next(Instant now, Peer& peer) {
     const QueuedLane queued = peer.queued(handle);
     ledger::Ledger& ledger = queued.topic->ledger();
     if (!begin(*queued.topic, queued.lane)) {
+      if (!ledger.window_full(queued.lane)) {
+        core_.short_of_storage = true;  // no receipt will come and unblock the lane
+        return false;
+      }
       peer.queue.set_blocked(now, handle, true);
       continue;
     }
@@ -96,7 +100,8 @@ bool Egress::send_next(Instant now, Peer& peer) {
       return true;
     }
     if (outcome == AddOutcome::kFull) {
-      return false;  // no storage: what is pending goes on merging; the next turn tries again
+      core_.short_of_storage = true;
+      return false;  // what is pending goes on merging
     }
   }
 }
@@ -260,7 +265,9 @@ void Egress::offer_open(Instant now, Topic& topic, std::uint32_t tile) {
       continue;
     }
     const double energy = topic.ledger().measure_open(*at->second.outgoing, tile).energy;
-    if (energy > 0) {
+    if (energy <= 0) {
+      topic.ledger().settle(*at->second.outgoing, tile);  // its changes cancelled out
+    } else {
       peer->queue.on_merge(now,
                            {at->second.handle, tile},
                            {.energy = energy,

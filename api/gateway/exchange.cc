@@ -17,6 +17,17 @@ Failure violation(std::string_view what) {
   return fail(Code::kCorrupt, "control message: {}", what);
 }
 
+// The window is what the shape's ring and a receipt's bitmap allow; the simulator makes it small.
+ledger::LaneOptions lane_options() {
+  ledger::LaneOptions options;
+#if defined(GODWIT_SIMULATION)
+  if (crash_plan().window > 0) {
+    options.window = crash_plan().window;
+  }
+#endif
+  return options;
+}
+
 }  // namespace
 
 PeerLanes* Exchange::find_lanes(Peer& peer, std::uint64_t topic_id, Topic** found) {
@@ -225,7 +236,11 @@ void Exchange::accept(Instant now,
     core_.clocks.on_restart(spec.id, peer.site().id);
   }
   const ledger::LaneKey key{ledger::LaneKind::kSite, peer.site().id.value(), theirs};
-  const auto lane = topic.ledger().open_lane(key);
+  const auto lane = topic.ledger().open_lane(key, lane_options());
+  if (!lane && lane.error().code == Code::kFull) {
+    core_.short_of_storage = peer.no_storage = true;
+    return;
+  }
   if (!lane) {
     return refuse(peer, spec.id, control::Refuse::CODE_INCARNATION_MISMATCH, lane.error().message);
   }
@@ -246,13 +261,15 @@ void Exchange::accept(Instant now,
 }
 
 void Exchange::offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes) {
-  const ledger::Ledger& ledger = topic.ledger();
+  ledger::Ledger& ledger = topic.ledger();
   for (std::uint32_t tile = 0; tile < ledger.shape().tile_count(); ++tile) {
     if (!ledger.touched(tile) || !ledger.dirty(*lanes.outgoing, tile)) {
       continue;
     }
     const double energy = ledger.measure_open(*lanes.outgoing, tile).energy;
-    if (energy > 0) {
+    if (energy <= 0) {
+      ledger.settle(*lanes.outgoing, tile);  // its changes cancelled out
+    } else {
       peer.queue.on_merge(now,
                           {lanes.handle, tile},
                           {.energy = energy,
@@ -283,6 +300,10 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
     return {};
   }
   const auto incoming = topic->ledger().open_incoming(peer.site().id, from, own);
+  if (!incoming && incoming.error().code == Code::kFull) {
+    core_.short_of_storage = peer.no_storage = true;
+    return {};
+  }
   if (!incoming) {
     refuse(peer,
            topic->spec().id,

@@ -43,6 +43,12 @@ void Links::on_turn(Instant now) {
   for (const auto& peer : core_.peers) {
     dial(now, *peer);
     poll_events(now, *peer);
+    if (peer->session != nullptr && peer->no_storage) {
+      end_session(now,
+                  *peer,
+                  SessionCode::kNoStorage,
+                  Error{Code::kFull, "no storage for a lane; free space in the state directory"});
+    }
     peer->flush(now);
   }
 }

@@ -79,6 +79,7 @@ void Peer::on_state(Instant now, PeerState next) {
   if (next == PeerState::kDown) {
     outbox_.clear();
     announced.clear();
+    no_storage = false;
   }
   state = next;
   state_since = now;

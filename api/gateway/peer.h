@@ -78,6 +78,7 @@ class Peer {
   PeerState state = PeerState::kDown;
   Instant state_since;
   transport::Session* session = nullptr;
+  bool no_storage = false;       // a lane could not be opened: the session must end and begin again
   transport::Identity identity;  // of the last session that was established
   std::string last_error;        // why the last session ended; empty = none did
   std::string last_reason;       // the same as a stable id

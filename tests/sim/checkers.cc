@@ -167,6 +167,38 @@ Sums safe_sums(Simulator& simulator, std::size_t topic) {
   return sums;
 }
 
+// What an undrained lane of the site waits for.
+std::string undrained(Simulator& simulator, std::size_t site) {
+  for (auto& [id, topic] : simulator.sites()[site]->gateway().core().topics) {
+    for (const auto& [peer, lanes] : topic->peers()) {
+      if (!lanes.outgoing || topic->ledger().drained(*lanes.outgoing)) {
+        continue;
+      }
+      const auto lane = topic->ledger().lane(*lanes.outgoing);
+      double open = 0;
+      for (std::uint32_t tile = 0; tile < topic->ledger().shape().tile_count(); ++tile) {
+        if (topic->ledger().touched(tile)) {
+          open += topic->ledger().measure_open(*lanes.outgoing, tile).energy;
+        }
+      }
+      return fmt::format(
+          "lane of {} to site {:08x}: frontier {} of {}, {} unreceipted, open energy {}, {}, "
+          "resends up "
+          "to {} of {}",
+          topic->spec().name,
+          peer.value(),
+          lane.frontier,
+          lane.next_k - 1,
+          lane.unreceipted,
+          open,
+          topic->ledger().window_full(*lanes.outgoing) ? "window full" : "window free",
+          lanes.resend_after,
+          lanes.resend_until);
+    }
+  }
+  return "";
+}
+
 bool lanes_are_open(Simulator& simulator, const TopicDraw& topic, std::size_t site) {
   gateway::Topic* held = topic_at(simulator, site, topic);
   if (held == nullptr) {
@@ -322,7 +354,7 @@ std::string why_unsettled(Simulator& simulator) {
   }
   for (std::size_t i = 0; i < simulator.sites().size(); ++i) {
     if (!simulator.sites()[i]->gateway().drained()) {
-      return fmt::format("{} is not drained", scenario.sites[i]);
+      return fmt::format("{} is not drained: {}", scenario.sites[i], undrained(simulator, i));
     }
   }
   for (std::size_t t = 0; t < scenario.topics.size(); ++t) {

@@ -142,11 +142,15 @@ Instant ClientActor::next_event() const {
   if (request_) {
     next = std::min(next, wait_until_ + kWaitSlack);
   }
-  return std::max(next, stalled_until_);
+  return std::max(poked_ ? stalled_until_ : next, stalled_until_);
 }
 
 void ClientActor::turn(Instant now) {
-  if (core_ == nullptr || now < stalled_until_) {
+  if (core_ == nullptr) {
+    return;
+  }
+  poked_ = now < stalled_until_;
+  if (poked_) {
     return;
   }
   while (core_->receive(now)) {

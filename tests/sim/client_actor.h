@@ -114,6 +114,7 @@ class ClientActor {
   std::uint32_t life_ = 0;
   bool finishing_ = false;
   Instant stalled_until_;
+  bool poked_ = false;  // its bell rang while it read nothing
   Instant next_publish_;
   std::vector<Published> log_;
   std::vector<std::size_t> to_repeat_;  // indices of the log, the next one last

@@ -118,7 +118,7 @@ RunResult Simulator::run() {
     }
     if (now_ - scenario_.heal > kSettleMax) {
       violation(fmt::format("not settled {} s after everything healed: {}",
-                            kSettleMax.to_seconds(),
+                            kSettleMax.count_ms() / 1000,
                             why_unsettled(*this)));
     }
   }

@@ -341,7 +341,8 @@ void StubNetwork::silence(Instant now, const Message& message, std::vector<bool>
   if (!dial && !message.always && !is_cut) {
     return;
   }
-  if (dial) {
+  if (dial || (session != nullptr && !session->is_closed())) {
+    // Whoever gave up answers no more, so the other end hears nothing either.
     schedule_silence(now + scenario_.silence, message.conversation, message.from, true);
   }
   if (session != nullptr) {
