@@ -70,7 +70,7 @@ Result<void> AdminServer::open() {
   if (listener_ < 0 || epoll_ < 0) {
     return system_failure("no socket", path_);
   }
-  const mode_t before = ::umask(S_IRWXG | S_IRWXO);
+  const mode_t before = ::umask(S_IXUSR | S_IRWXG | S_IRWXO);
   const int bound =
       ::bind(listener_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address));
   ::umask(before);
@@ -144,53 +144,69 @@ void AdminServer::watch(const Connection& connection, bool writable) const {
 
 bool AdminServer::serve(Connection& connection) {
   std::array<char, 4096> chunk{};
-  while (connection.out.empty()) {
+  // What a connection may say in one turn: a request of the largest size.
+  for (std::size_t read = 0; read <= kRequestBytesMax;) {
+    const Sent sent = send_answer(connection);
+    if (sent != Sent::kAll) {
+      return sent == Sent::kLater;
+    }
+    const Request request = take_request(connection);
+    if (request == Request::kBroken) {
+      return false;
+    }
+    if (request == Request::kAnswered) {
+      continue;
+    }
     const auto got = ::recv(connection.fd, chunk.data(), chunk.size(), 0);
-    if (got < 0 && errno == EAGAIN) {
-      break;
-    }
     if (got <= 0) {
-      return false;
+      return got < 0 && errno == EAGAIN;
     }
+    read += static_cast<std::size_t>(got);
     connection.in.append(chunk.data(), static_cast<std::size_t>(got));
-    if (connection.in.size() < sizeof(std::uint32_t)) {
-      continue;
-    }
-    ByteReader reader(as_bytes(connection.in));
-    const std::uint32_t length = reader.u32();
-    if (length == 0 || length > kRequestBytesMax) {
-      return false;
-    }
-    if (connection.in.size() < sizeof(length) + length) {
-      continue;
-    }
-    const std::string body = answer_(reader.bytes(length));
-    connection.in.erase(0, sizeof(length) + length);
-    const auto size = static_cast<std::uint32_t>(body.size());
-    connection.out.resize(sizeof(size));
-    std::memcpy(connection.out.data(), &size, sizeof(size));
-    connection.out += body;
-    connection.sent = 0;
   }
+  return true;
+}
+
+AdminServer::Sent AdminServer::send_answer(Connection& connection) const {
   while (connection.sent < connection.out.size()) {
     const auto put = ::send(connection.fd,
                             connection.out.data() + connection.sent,
                             connection.out.size() - connection.sent,
                             MSG_NOSIGNAL);
-    if (put < 0 && errno == EAGAIN) {
-      watch(connection, true);
-      return true;
-    }
     if (put <= 0) {
-      return false;
+      const bool later = put < 0 && errno == EAGAIN;
+      watch(connection, true);
+      return later ? Sent::kLater : Sent::kBroken;
     }
     connection.sent += static_cast<std::size_t>(put);
   }
   if (!connection.out.empty()) {
     connection.out.clear();
+    connection.sent = 0;
     watch(connection, false);
   }
-  return true;
+  return Sent::kAll;
+}
+
+AdminServer::Request AdminServer::take_request(Connection& connection) const {
+  if (connection.in.size() < sizeof(std::uint32_t)) {
+    return Request::kIncomplete;
+  }
+  ByteReader reader(as_bytes(connection.in));
+  const std::uint32_t length = reader.u32();
+  if (length == 0 || length > kRequestBytesMax) {
+    return Request::kBroken;
+  }
+  if (connection.in.size() < sizeof(length) + length) {
+    return Request::kIncomplete;
+  }
+  const std::string body = answer_(reader.bytes(length));
+  connection.in.erase(0, sizeof(length) + length);
+  const auto size = static_cast<std::uint32_t>(body.size());
+  connection.out.resize(sizeof(size));
+  std::memcpy(connection.out.data(), &size, sizeof(size));
+  connection.out += body;
+  return Request::kAnswered;
 }
 
 }  // namespace godwit::gateway

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -48,8 +49,20 @@ class AdminServer {
       : path_(std::move(path)), answer_(std::move(answer)) {}
   Result<void> open();
   void accept_all();
+  enum class Request : std::uint8_t {
+    kAnswered,    // the answer waits to be sent
+    kIncomplete,  // more bytes are needed
+    kBroken,      // a length that no request has
+  };
   // False: the connection is over.
   bool serve(Connection& connection);
+  enum class Sent : std::uint8_t {
+    kAll,
+    kLater,  // the other end does not read fast enough
+    kBroken,
+  };
+  Sent send_answer(Connection& connection) const;
+  Request take_request(Connection& connection) const;
   void watch(const Connection& connection, bool writable) const;
 
   std::string path_;

@@ -29,7 +29,7 @@ bool ClientSession::on_turn(Instant now) {
   }
   bool more = !finished_ && take_records(now);
   for (const auto& subscription : subscriptions_) {
-    more = subscription->pump(channel_, ring_bytes_) || more;
+    more = subscription->pump(now, channel_, ring_bytes_) || more;
   }
   tell_coverage();
   release_clock_replies();
@@ -54,6 +54,7 @@ bool ClientSession::take_records(Instant now) {
         stalled_.reset();
         break;
       case Taken::kStalled:
+        core_.short_of_storage = true;
         return false;
       case Taken::kBroken:
         stalled_.reset();
@@ -136,9 +137,7 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
   }
   Topic* topic = core_.topics.emplace(spec->id, std::move(*opened)).first->second.get();
   log::info("topic {} is declared: {} elements", spec->name, spec->element_count);
-  if (topic->seed_complete()) {
-    exchange_.announce(now, *topic);
-  }
+  exchange_.announce(now, *topic);  // to peers only when its seed is complete
   return topic;
 }
 
@@ -345,6 +344,14 @@ void ClientSession::on_changed(const Topic& topic, std::uint32_t tile) {
       subscription->on_changed(tile);
     }
   }
+}
+
+Instant ClientSession::deadline() const {
+  Instant first = Instant::never();
+  for (const auto& subscription : subscriptions_) {
+    first = std::min(first, subscription->next_wakeup());
+  }
+  return first;
 }
 
 void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& lanes) const {

@@ -42,6 +42,8 @@ class ClientSession {
   const std::string& name() const { return hello_.client_name; }
   bool finished() const { return finished_; }
   std::size_t subscriptions() const { return subscriptions_.size(); }
+  // When the next turn is due even if nothing happens.
+  Instant deadline() const;
   // Adds the lanes of this client's subscriptions to the topic.
   void list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& lanes) const;
   // A waited-for clock was reached, or its deadline has passed; false: not this client's wait.

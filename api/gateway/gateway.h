@@ -89,7 +89,8 @@ class Gateway {
   std::vector<std::uint64_t> finished_;
   std::vector<ledger::TileActivity> activity_;
   Instant subscribers_expire_;  // when lanes of subscribers that did not come back are closed
-  bool busy_ = false;
+  Instant retry_at_ = Instant::never();     // storage was short; try again
+  Instant audit_at_ = Instant::from_ns(0);  // the scrubber's next step
 };
 
 }  // namespace godwit::gateway

@@ -6,6 +6,15 @@
 #include "dataplane/wire/transfer.h"
 
 namespace godwit::gateway {
+namespace {
+
+// The pause after a sweep is so many times its duration, within these bounds (chosen: unnoticed
+// beside a WAN's round trip, and no subscriber waits for ever for a busy worker).
+constexpr std::int64_t kPauseFactor = 8;
+constexpr Duration kPauseMin = Duration::ms(2);
+constexpr Duration kPauseMax = Duration::ms(1000);
+
+}  // namespace
 
 Subscription::Subscription(Core& core,
                            Topic& topic,
@@ -55,7 +64,7 @@ bool Subscription::delivered(std::uint64_t number) const {
          sent_ + 1 == topic_.ledger().lane(lane_).next_k;
 }
 
-bool Subscription::pump(local::Channel& channel, std::size_t ring_bytes) {
+bool Subscription::pump(Instant now, local::Channel& channel, std::size_t ring_bytes) {
   // Chosen: one more transfer than fits half of the ring never blocks replies.
   constexpr int kTransfersPerTurn = 16;
   for (int i = 0; i < kTransfersPerTurn; ++i) {
@@ -68,28 +77,52 @@ bool Subscription::pump(local::Channel& channel, std::size_t ring_bytes) {
       }
       continue;
     }
-    if (!next_dirty() || !freeze_next(channel)) {
+    if (!next_dirty(now)) {
+      return false;
+    }
+    const Instant began = core_.stopwatch();
+    const bool went = freeze_next(channel);
+    sweep_spent_ += core_.stopwatch() - began;
+    if (!went) {
       return false;
     }
   }
   return true;
 }
 
-bool Subscription::next_dirty() {
-  if (dirty_count_ == 0) {
+bool Subscription::next_dirty(Instant now) {
+  if (!sweeping_) {
+    if (dirty_count_ == 0 || now < sweep_at_) {
+      return false;
+    }
+    sweeping_ = true;
+    sweep_spent_ = Duration::zero();
+    cursor_ = 0;
+  }
+  while (cursor_ < dirty_.size() && !dirty_[cursor_]) {
+    ++cursor_;
+  }
+  if (cursor_ == dirty_.size()) {
+    sweeping_ = false;
+    sweep_at_ = now + std::clamp(sweep_spent_ * kPauseFactor, kPauseMin, kPauseMax);
     return false;
   }
-  while (!dirty_[cursor_]) {
-    cursor_ = (cursor_ + 1) % static_cast<std::uint32_t>(dirty_.size());
-  }
   return true;
+}
+
+Instant Subscription::next_wakeup() const {
+  return !sweeping_ && dirty_count_ > 0 ? sweep_at_ : Instant::never();
 }
 
 bool Subscription::freeze_next(local::Channel& channel) {
   ledger::Ledger& ledger = topic_.ledger();
   Coder& coder = core_.coder;
   const std::uint32_t tile = cursor_;
-  if (ledger.window_full(lane_) || !ledger.begin_transfer(lane_, {})) {
+  if (ledger.window_full(lane_)) {
+    return false;
+  }
+  if (!ledger.begin_transfer(lane_, {})) {
+    core_.short_of_storage = true;
     return false;
   }
   ledger.read_open(lane_, tile, coder.open());
@@ -102,6 +135,7 @@ bool Subscription::freeze_next(local::Channel& channel) {
                        space.first(coded.bytes),
                        coder.removed(),
                        coded.remainder_max)) {
+      core_.short_of_storage = true;
       return false;
     }
     const auto k = ledger.seal(lane_);
@@ -113,7 +147,7 @@ bool Subscription::freeze_next(local::Channel& channel) {
     dirty_[tile] = false;
     --dirty_count_;
   }
-  cursor_ = (cursor_ + 1) % static_cast<std::uint32_t>(dirty_.size());
+  ++cursor_;
   return true;
 }
 

@@ -3,7 +3,10 @@
 //   (P + R) − S, own publishes left out ─▶ codec (≤ 64 KiB, most significant first) ─▶ freeze
 //     ─▶ Transfer record in the client's ring ─▶ Receipt ─▶ freed
 //
-// Nothing is frozen while the ring is more than half full: a slow subscriber only merges.
+// Deliveries go in sweeps over the changed tiles; a sweep begins no sooner than eight times the
+// duration of the last one after its end, so that a subscriber costs at most a ninth of the worker
+// and changes merge meanwhile. Nothing is frozen while the ring is more than half full: a slow
+// subscriber only merges.
 //
 // Thread: the worker. Memory: one bit per tile.
 #pragma once
@@ -34,8 +37,10 @@ class Subscription {
   void on_changed(std::uint32_t tile);
   // Every transfer <= frontier is applied by the client. kCorrupt: it was never sent.
   Result<void> on_receipt(std::uint64_t frontier);
-  // Sends what there is room for; true when it could go on at once.
-  bool pump(local::Channel& channel, std::size_t ring_bytes);
+  // Sends what is due and has room; true when it could go on at once.
+  bool pump(Instant now, local::Channel& channel, std::size_t ring_bytes);
+  // When the next sweep is due; never() when nothing waits for one.
+  Instant next_wakeup() const;
   // Every change <= `number` was put into the ring.
   bool delivered(std::uint64_t number) const;
 
@@ -44,7 +49,8 @@ class Subscription {
   bool freeze_next(local::Channel& channel);
   // Sends the integers in the coder's removed() as transfer k; false when there is no room.
   bool send_removed(local::Channel& channel, std::uint64_t k, std::uint32_t tile);
-  bool next_dirty();
+  // The next changed tile of this sweep, which may begin now; false when there is none.
+  bool next_dirty(Instant now);
 
   Core& core_;
   Topic& topic_;
@@ -53,8 +59,11 @@ class Subscription {
   std::uint64_t sent_ = 0;  // transfers <= it are in the ring
   std::vector<bool> dirty_;
   std::size_t dirty_count_ = 0;
-  std::uint32_t cursor_ = 0;
-  std::vector<std::uint64_t> body_;  // one Transfer record, 8-aligned
+  std::uint32_t cursor_ = 0;  // the sweep has dealt with the tiles before it
+  bool sweeping_ = false;
+  Duration sweep_spent_ = Duration::zero();
+  Instant sweep_at_ = Instant::from_ns(0);  // the next sweep begins no sooner
+  std::vector<std::uint64_t> body_;         // one Transfer record, 8-aligned
 };
 
 }  // namespace godwit::gateway
