@@ -1,0 +1,96 @@
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "api/gateway/config.h"
+
+namespace godwit::gateway {
+namespace {
+
+std::string drawn_text(std::size_t most) {
+  std::string text = *rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127));
+  return text.substr(0, most) + "x";
+}
+
+Config drawn_config() {
+  Config config;
+  const int count = *rc::gen::inRange(2, 6);
+  for (int i = 0; i < count; ++i) {
+    const std::string name = "site-" + std::to_string(i);
+    config.sites.push_back({.name = name,
+                            .id = SiteId::of(name),
+                            .endpoint = "127.0.0.1:" + std::to_string(7000 + i)});
+  }
+  config.site = config.sites.back().name;
+  for (std::string* text : {&config.state_dir,
+                            &config.durable_dir,
+                            &config.client,
+                            &config.admin,
+                            &config.certificate,
+                            &config.key,
+                            &config.authority}) {
+    *text = drawn_text(40);
+  }
+  config.port = *rc::gen::element<std::string>("uring", "epoll");
+  config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
+  config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 45U));
+  LinkConfig link;
+  link.name = drawn_text(10);
+  link.ends[0] = config.sites[0].name;
+  link.ends[1] = config.sites[1].name;
+  if (*rc::gen::arbitrary<bool>()) {
+    link.cap = BitRate::bps(*rc::gen::inRange<std::uint64_t>(64'000, 10'000'000'000'000));
+  }
+  link.rtt = Duration::ns(*rc::gen::inRange<std::int64_t>(0, 10'000'000'000'000));
+  config.links.push_back(link);
+  PolicyConfig policy;
+  policy.match = *rc::gen::element<std::string>("**", "a/*", "b/**/c");
+  if (*rc::gen::arbitrary<bool>()) {
+    policy.allowed = {config.sites[0].name, config.site};
+    policy.deadline = Duration::ns(*rc::gen::inRange<std::int64_t>(0, 10'000'000'000));
+    policy.tolerance = *rc::gen::inRange(0, 1000) / 997.0;
+    policy.significance = *rc::gen::inRange(0, 1000) / 991.0;
+    policy.significance_decays = *rc::gen::arbitrary<bool>();
+  }
+  config.policies.push_back(policy);
+  return config;
+}
+
+RC_GTEST_PROP(ConfigLaw, EffectiveTextReadsBackAsTheSameConfiguration, ()) {
+  const Config config = drawn_config();
+  const std::string text = effective_config(config);
+  const auto again = parse_config(text, "f.toml");
+  RC_ASSERT(again.has_value());
+  RC_ASSERT(effective_config(*again) == text);
+  RC_ASSERT(again->state_dir == config.state_dir);
+  RC_ASSERT(again->memory == config.memory);
+  RC_ASSERT(again->links[0].cap == config.links[0].cap);
+  RC_ASSERT(again->links[0].rtt == config.links[0].rtt);
+  RC_ASSERT(again->policies[0].deadline == config.policies[0].deadline);
+  RC_ASSERT(again->policies[0].tolerance == config.policies[0].tolerance);
+  RC_ASSERT(again->policies[0].significance == config.policies[0].significance);
+}
+
+RC_GTEST_PROP(ConfigLaw, AnyTextIsReadOrRefusedWithItsPlace, (const std::string& text)) {
+  const auto config = parse_config(text, "f.toml");
+  RC_ASSERT(!config.has_value());
+  RC_ASSERT(config.error().message.starts_with("f.toml:"));
+}
+
+// A pattern without wildcards matches itself alone, and ** matches everything.
+RC_GTEST_PROP(ConfigLaw, PatternsMatchThemselves, ()) {
+  const auto parts = *rc::gen::nonEmpty(
+      rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>("a", "b", "cc")));
+  std::string topic;
+  for (const auto& part : parts) {
+    topic += (topic.empty() ? "" : "/") + part;
+  }
+  RC_ASSERT(topic_matches(topic, topic));
+  RC_ASSERT(topic_matches("**", topic));
+  RC_ASSERT(topic_matches(topic + "/**", topic));
+  RC_ASSERT(topic_matches("**/" + parts.back(), topic));
+  RC_ASSERT(!topic_matches(topic, topic + "/a"));
+  RC_ASSERT(!topic_matches(topic + "/*", topic));
+}
+
+}  // namespace
+}  // namespace godwit::gateway

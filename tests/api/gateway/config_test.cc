@@ -1,0 +1,270 @@
+#include "api/gateway/config.h"
+
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/temporary_folder.h"
+
+namespace godwit::gateway {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::string_view kGood = R"(version = 1
+[self]
+site = "a"
+[tls]
+ca = "ca.pem"
+cert = "{site}.pem"
+key = "{site}.key"
+[sites.a]
+endpoint = "192.0.2.1:7001"
+[sites.b]
+endpoint = "[2001:db8::1]:7002"
+[[links]]
+ends = ["a", "b"]
+cap = "20Mbit/s"
+rtt = "80ms"
+[[policies]]
+match = "private/**"
+allowed = ["b", "a"]
+class = "urgent"
+deadline = "250ms"
+tolerance = 0.001
+[policies.significance]
+filter = "relative"
+threshold = 0.02
+decay = "none"
+)";
+
+// The good file with one piece of text replaced.
+std::string with(std::string_view from, std::string_view to) {
+  std::string text(kGood);
+  const auto at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+std::string problem(const std::string& text) {
+  const auto config = parse_config(text, "f.toml");
+  return config ? "none" : config.error().message;
+}
+
+TEST(Config, ReadsEveryKey) {
+  const auto config = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->site, "a");
+  EXPECT_EQ(config->certificate, "a.pem");
+  EXPECT_EQ(config->state_dir, "/dev/shm/godwit/a");
+  EXPECT_EQ(config->admin, "/run/godwit/a/admin.sock");
+  ASSERT_EQ(config->sites.size(), 2U);
+  EXPECT_EQ(config->find_site(SiteId::of("b"))->endpoint, "[2001:db8::1]:7002");
+  const LinkConfig* link = config->find_link("b", "a");
+  ASSERT_NE(link, nullptr);
+  EXPECT_EQ(link->name, "a-b");
+  EXPECT_EQ(link->cap, BitRate::bps(20'000'000));
+  EXPECT_EQ(link->rtt, Duration::ms(80));
+  const PolicyConfig& policy = config->policy_for("private/x/y");
+  EXPECT_EQ(policy.traffic_class, "urgent");
+  EXPECT_EQ(policy.deadline, Duration::ms(250));
+  EXPECT_EQ(policy.tolerance, 0.001);
+  EXPECT_EQ(policy.significance, 0.02);
+  EXPECT_FALSE(policy.significance_decays);
+}
+
+TEST(Config, TellsWhichSitesMayHoldATopic) {
+  const auto config = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_TRUE(config->may_hold("private/x", "a"));
+  EXPECT_FALSE(config->may_hold("private/x", "c"));
+  EXPECT_TRUE(config->may_hold("public/x", "c"));
+}
+
+TEST(Config, IsTheSameFileForAnotherSite) {
+  const auto config = parse_config(kGood, "f.toml", "b");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->site, "b");
+  EXPECT_EQ(config->certificate, "b.pem");
+}
+
+TEST(Config, TakesTheFirstPolicyThatMatches) {
+  const std::string text = std::string(kGood) +
+                           "[[policies]]\nmatch = \"**\"\nclass = \"bulk\"\n"
+                           "[[policies]]\nmatch = \"x\"\n";
+  const auto config = parse_config(text, "f.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->policy_for("private/t").traffic_class, "urgent");
+  EXPECT_EQ(config->policy_for("x").traffic_class, "bulk");
+}
+
+struct Bad {
+  std::string_view from;
+  std::string_view to;
+  std::string_view said;
+};
+
+class ConfigRefuses : public ::testing::TestWithParam<Bad> {};
+
+TEST_P(ConfigRefuses, WithThePlaceAndWhatIsAllowed) {
+  EXPECT_THAT(problem(with(GetParam().from, GetParam().to)),
+              HasSubstr(std::string(GetParam().said)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Wrong,
+    ConfigRefuses,
+    ::testing::Values(
+        Bad{"version = 1", "version = 2", "f.toml:1:11: the file version: must be `version = 1`"},
+        Bad{"version = 1", "", "must be `version = 1`"},
+        Bad{"site = \"a\"",
+            "state_dri = \"x\"\nsite = \"a\"",
+            "f.toml:3:1: [self]: unknown key `state_dri`; did you mean `state_dir`?"},
+        Bad{"site = \"a\"",
+            "colour = 1\nsite = \"a\"",
+            "unknown key `colour`; allowed here: site, "},
+        Bad{"site = \"a\"", "site = 5", "[self] site: must be a string"},
+        Bad{"site = \"a\"",
+            "site = \"z\"",
+            "f.toml:3:8: [self] site: \"z\" is no site of this file"},
+        Bad{"site = \"a\"", "", "[self] site: is missing"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nmemory = \"much\"",
+            "[self] memory: \"much\" is not a quantity such as \"64MiB\""},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nmetrics_port = 70000",
+            "must be a number from 0 to 65535"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nport = \"dpdk\"",
+            "\"dpdk\" is not one of: uring, epoll"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nstate_dir = \"\"",
+            "[self] state_dir: must not be empty"},
+        Bad{"ca = \"ca.pem\"", "", "[tls] needs the key `ca`"},
+        Bad{"[tls]", "[tsl]", "unknown key `tsl`; did you mean `tls`?"},
+        Bad{"[sites.b]", "[sites.B]", "site \"B\": a name has 1 to 32 of a-z, 0-9 and '-'"},
+        Bad{"\"192.0.2.1:7001\"", "\"host.example:7001\"", "f.toml:9:12: [sites.a] endpoint: "},
+        Bad{"\"192.0.2.1:7001\"", "\"192.0.2.1\"", "expected host:port"},
+        Bad{"ends = [\"a\", \"b\"]",
+            "ends = [\"a\", \"a\"]",
+            "[[links]] ends: must name two different sites"},
+        Bad{"ends = [\"a\", \"b\"]", "ends = [\"a\", \"sin\"]", "\"sin\" is no site of this file"},
+        Bad{"[[policies]]",
+            "[[links]]\nends = [\"b\", \"a\"]\nname = \"other\"\n[[policies]]",
+            "this pair has a link already"},
+        Bad{"\"20Mbit/s\"",
+            "\"20Mbps\"",
+            "f.toml:14:7: [[links]] cap: \"20Mbps\" is not a quantity such as \"20Mbit/s\""},
+        Bad{"\"20Mbit/s\"", "20", "[[links]] cap: must be a string"},
+        Bad{"\"20Mbit/s\"", "\"1kbit/s\"", "must be at least 64kbit/s"},
+        Bad{"\"80ms\"", "\"80\"", "\"80\" is not a quantity such as \"250ms\""},
+        Bad{"\"80ms\"", "\"-80ms\"", "is not a quantity"},
+        Bad{"\"80ms\"", "\"nanms\"", "is not a quantity"},
+        Bad{"match = \"private/**\"", "", "[[policies]] needs the key `match`"},
+        Bad{"\"private/**\"", "\"private//x\"", "must be parts separated by single '/'"},
+        Bad{"allowed = [\"b\", \"a\"]",
+            "allowed = [\"b\", \"q\"]",
+            "[[policies]] allowed: \"q\" is no site of this file"},
+        Bad{"allowed = [\"b\", \"a\"]", "allowed = \"b\"", "must be an array of strings"},
+        Bad{"allowed = [\"b\", \"a\"]",
+            "quota = \"3GB\"",
+            "[[policies]]: unknown key `quota`; allowed here: match, allowed"},
+        Bad{"allowed = [\"b\", \"a\"]", "transit = true", "unknown key `transit`"},
+        Bad{"class = \"urgent\"",
+            "class = \"fast\"",
+            "\"fast\" is not one of: urgent, normal, bulk"},
+        Bad{"tolerance = 0.001", "tolerance = -1", "must be a number from 0 to 1000000"},
+        Bad{"tolerance = 0.001", "tolerance = nan", "must be a number from 0 to 1000000"},
+        Bad{"threshold = 0.02", "treshold = 0.02", "did you mean `threshold`?"},
+        Bad{"decay = \"none\"", "decay = \"fast\"", "is not one of: 1/sqrt(t), none"},
+        Bad{"[tls]", "[tls", "f.toml:4:"}));
+
+TEST(Config, NamesEveryProblemAtOnce) {
+  std::string text = with("\"20Mbit/s\"", "\"x\"");
+  text.replace(text.find("\"80ms\""), 6, "\"y\"");
+  const std::string said = problem(text);
+  EXPECT_THAT(said, HasSubstr("f.toml:14:7"));
+  EXPECT_THAT(said, HasSubstr("f.toml:15:7"));
+}
+
+TEST(Config, EndsForASiteThatIsNamedLikeThePlaceholder) {
+  EXPECT_THAT(problem(with("site = \"a\"", "site = \"x{site}\"")),
+              HasSubstr("\"x{site}\" is no site of this file"));
+}
+
+TEST(Config, NeedsTwoSites) {
+  EXPECT_THAT(problem("version = 1\n[self]\nsite=\"a\"\n[sites.a]\nendpoint=\"127.0.0.1:1\"\n"),
+              HasSubstr("needs 2 to 64 tables"));
+}
+
+TEST(Config, WritesItselfInFullAndReadsThatBack) {
+  const auto config = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(config.has_value());
+  const std::string once = effective_config(*config);
+  const auto again = parse_config(once, "f.toml");
+  ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << once;
+  EXPECT_EQ(effective_config(*again), once);
+  EXPECT_EQ(again->congestion, config->congestion);
+  EXPECT_EQ(again->memory, config->memory);
+  EXPECT_EQ(again->find_link("a", "b")->rtt, Duration::ms(80));
+  EXPECT_EQ(again->policies.front().significance, 0.02);
+}
+
+TEST(Config, WritesTextsThatNeedQuotingSoThatTheyReadBack) {
+  auto config = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(config.has_value());
+  config->state_dir = "/a \"quoted\" \\ path\t";
+  const auto again = parse_config(effective_config(*config), "f.toml");
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->state_dir, config->state_dir);
+}
+
+TEST(Config, IsReadFromAFileOfAtMostAMebibyte) {
+  const testing_support::TemporaryFolder folder;
+  const std::string path = (folder / "godwit.toml").string();
+  EXPECT_THAT(load_config(path).error().message, HasSubstr("cannot be read"));
+  std::ofstream(path) << kGood;
+  EXPECT_TRUE(load_config(path).has_value());
+  std::ofstream(path) << std::string(1'100'000, '#');
+  EXPECT_THAT(load_config(path).error().message, HasSubstr("is over 1048576 bytes"));
+}
+
+TEST(Config, MatchesPatternsByParts) {
+  struct Row {
+    std::string_view pattern;
+    std::string_view topic;
+    bool matches;
+  };
+  for (const Row& row :
+       {Row{"a", "a", true},         Row{"a", "b", false},       Row{"a", "a/b", false},
+        Row{"*", "a", true},         Row{"*", "a/b", false},     Row{"a/*", "a/b", true},
+        Row{"a/*", "a", false},      Row{"a/*", "a/b/c", false}, Row{"**", "a", true},
+        Row{"**", "a/b/c", true},    Row{"a/**", "a", true},     Row{"a/**", "a/b/c", true},
+        Row{"a/**", "b/a", false},   Row{"**/c", "c", true},     Row{"**/c", "a/b/c", true},
+        Row{"**/c", "a/b", false},   Row{"a/**/c", "a/c", true}, Row{"a/**/c", "a/x/y/c", true},
+        Row{"a/**/c", "a/x", false}, Row{"*/b", "a/b", true},    Row{"*/b", "b", false},
+        Row{"a*", "ab", false}}) {
+    EXPECT_EQ(topic_matches(row.pattern, row.topic), row.matches)
+        << row.pattern << " and " << row.topic;
+  }
+}
+
+TEST(Config, ReadsQuantitiesWithTheirUnits) {
+  EXPECT_EQ(*parse_rate("1.5Gbit/s"), BitRate::bps(1'500'000'000));
+  EXPECT_EQ(*parse_rate("800kbit/s"), BitRate::bps(800'000));
+  EXPECT_EQ(*parse_rate("9bit/s"), BitRate::bps(9));
+  EXPECT_EQ(*parse_duration("2m"), Duration::seconds(120));
+  EXPECT_EQ(*parse_duration("1.5us"), Duration::ns(1500));
+  EXPECT_EQ(*parse_duration("1h"), Duration::seconds(3600));
+  EXPECT_EQ(*parse_bytes("64KiB"), Bytes(65536));
+  EXPECT_EQ(*parse_bytes("2GB"), Bytes(2'000'000'000));
+  EXPECT_EQ(*parse_bytes("7B"), Bytes(7));
+  for (const std::string_view text : {"", "Mbit/s", "20", "20 Mbit/s", "1e99Gbit/s", "infMbit/s"}) {
+    EXPECT_FALSE(parse_rate(text).has_value()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace godwit::gateway

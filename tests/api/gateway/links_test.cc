@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+
+#include "tests/api/gateway/one_gateway.h"
+
+namespace godwit::gateway {
+namespace {
+
+using control::ControlMessage;
+
+std::uint64_t code(SessionCode session_code) {
+  return static_cast<std::uint64_t>(session_code);
+}
+
+TEST(Links, DialTheSitesWithLaterNamesOnly) {
+  OneGateway b("b");
+  b.turn();
+  EXPECT_NE(b.endpoint.dialled("c"), nullptr);
+  EXPECT_EQ(b.endpoint.dialled("a"), nullptr);
+}
+
+TEST(Links, GreetFirstAndAreUpWhenTheOtherHasGreeted) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  const ControlMessage said = a.take(ControlMessage::kHello);
+  EXPECT_EQ(said.hello().site(), "b");
+  EXPECT_EQ(said.hello().version_min(), 1U);
+  EXPECT_EQ(said.hello().incarnation(), b.incarnation.packed());
+  EXPECT_EQ(b.peer("a").state, PeerState::kGreeting);
+  a.control(OneGateway::hello("a"));
+  b.turn(1);
+  EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+}
+
+TEST(Links, EndASessionThatSpeaksBeforeItsHello) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  a.control(OneGateway::announcement("t", 10));
+  b.turn(1);
+  EXPECT_TRUE(a.closed);
+  EXPECT_EQ(a.close_code, code(SessionCode::kProtocolViolation));
+  EXPECT_EQ(b.peer("a").counters.control_malformed, 1U);
+}
+
+TEST(Links, EndASessionWhoseBytesAreNoMessage) {
+  OneGateway b("b");
+  ScriptedSession& a = b.greeted("a");
+  a.control("\x0a\xff\xff\xff\xff\xff");
+  b.turn(1);
+  EXPECT_TRUE(a.closed);
+  EXPECT_TRUE(a.retired);
+  EXPECT_EQ(b.peer("a").state, PeerState::kDown);
+  EXPECT_EQ(b.peer("a").closed_by_reason.at("local"), 1U);
+}
+
+TEST(Links, EndASessionWhoseHelloNamesAnotherSiteThanItsCertificate) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  a.control(OneGateway::hello("c"));
+  b.turn(1);
+  EXPECT_TRUE(a.closed);
+  EXPECT_NE(a.close_reason.find("the certificate names \"a\""), std::string::npos);
+}
+
+TEST(Links, SayThatThereIsNoCommonVersion) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  ControlMessage later = OneGateway::hello("a");
+  later.mutable_hello()->set_version_min(2);
+  later.mutable_hello()->set_version_max(9);
+  a.control(later);
+  b.turn(1);
+  EXPECT_EQ(a.close_code, code(SessionCode::kNoCommonVersion));
+  const ControlMessage said = a.take(ControlMessage::kGoodbye);
+  EXPECT_EQ(said.goodbye().reason(), control::Goodbye::REASON_NO_COMMON_VERSION);
+  EXPECT_NE(said.goodbye().text().find("2 to 9"), std::string::npos);
+}
+
+TEST(Links, TakeTheCommonVersionOfANewerPeer) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  ControlMessage newer = OneGateway::hello("a");
+  newer.mutable_hello()->set_version_max(9);
+  newer.mutable_hello()->add_capabilities("telepathy");
+  a.control(newer);
+  b.turn(1);
+  EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+}
+
+TEST(Links, EndASessionThatGreetsTwice) {
+  OneGateway b("b");
+  ScriptedSession& a = b.greeted("a");
+  a.control(OneGateway::hello("a"));
+  b.turn(1);
+  EXPECT_TRUE(a.closed);
+}
+
+TEST(Links, IgnoreKindsOfMessagesThatANewerVersionKnows) {
+  OneGateway b("b");
+  ScriptedSession& a = b.greeted("a");
+  a.control("\xfa\x01\x02\x08\x01");  // field 31
+  b.turn(1);
+  EXPECT_FALSE(a.closed);
+  EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+}
+
+TEST(Links, ReplaceASessionByANewerOneOfTheSameSite) {
+  OneGateway b("b");
+  ScriptedSession& first = b.greeted("a");
+  ScriptedSession& second = b.greeted("a");
+  EXPECT_EQ(first.close_code, code(SessionCode::kReplaced));
+  EXPECT_TRUE(first.retired);
+  EXPECT_FALSE(second.closed);
+  EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+}
+
+TEST(Links, RefuseASiteThatIsNoPeer) {
+  OneGateway b("b");
+  b.endpoint.accept().establish("mallory");
+  b.turn(1);
+  EXPECT_EQ(b.gateway->links().strangers_refused(), 1U);
+  EXPECT_EQ(b.gateway->links().last_stranger(), "\"mallory\" is no peer of this site");
+  EXPECT_EQ(b.gateway->links().refusals().at(transport::CloseReason::kUnknownSite), 1U);
+}
+
+TEST(Links, CountCertificatesThatWereRefusedByReason) {
+  OneGateway b("b");
+  b.turn();
+  b.endpoint.dialled("c")->end(transport::CloseReason::kCertificateExpired,
+                               "expired certificate of site c");
+  b.endpoint.accept().end(transport::CloseReason::kCertificateUntrusted, "untrusted issuer");
+  b.turn(1);
+  EXPECT_EQ(b.gateway->links().refusals().at(transport::CloseReason::kCertificateExpired), 1U);
+  EXPECT_EQ(b.gateway->links().refusals().at(transport::CloseReason::kCertificateUntrusted), 1U);
+  EXPECT_EQ(b.peer("c").closed_by_reason.at("certificate_expired"), 1U);
+  EXPECT_EQ(b.peer("c").last_error, "expired certificate of site c");
+}
+
+TEST(Links, DialAgainForEverWithinASecond) {
+  OneGateway b("b");
+  for (std::size_t i = 1; i <= 20; ++i) {
+    const Instant before = b.now;
+    while (b.endpoint.dials() < i) {
+      b.turn(1);
+      ASSERT_LT(b.now - before, Duration::ms(1100));
+    }
+    b.endpoint.dialled("c")->end(transport::CloseReason::kHandshakeTimeout, "nothing was heard");
+    b.turn(1);
+  }
+}
+
+TEST(Links, SayGoodbyeWhenTheGatewayStops) {
+  OneGateway b("b");
+  ScriptedSession& a = b.greeted("a");
+  b.gateway->stop(b.now);
+  EXPECT_EQ(a.close_code, code(SessionCode::kStopping));
+  EXPECT_EQ(a.take(ControlMessage::kGoodbye).goodbye().reason(), control::Goodbye::REASON_STOPPING);
+}
+
+}  // namespace
+}  // namespace godwit::gateway
