@@ -54,7 +54,8 @@ bool site_name_is_valid(std::string_view name) {
 
 std::string substitute_site(std::string path, std::string_view site) {
   constexpr std::string_view kPlaceholder = "{site}";
-  for (auto at = path.find(kPlaceholder); at != std::string::npos; at = path.find(kPlaceholder)) {
+  for (auto at = path.find(kPlaceholder); at != std::string::npos;
+       at = path.find(kPlaceholder, at + site.size())) {
     path.replace(at, kPlaceholder.size(), site);
   }
   return path;
