@@ -14,6 +14,6 @@ namespace godwit {
 }  // namespace godwit
 
 // GODWIT_ASSERT(condition) or GODWIT_ASSERT(condition, "what it means").
-#define GODWIT_ASSERT(condition, ...)                                                    \
-  ((condition) ? static_cast<void>(0)                                                    \
+#define GODWIT_ASSERT(condition, ...) \
+  ((condition) ? static_cast<void>(0) \
                : ::godwit::assertion_failed(#condition, __FILE__, __LINE__, "" __VA_ARGS__))

@@ -12,23 +12,23 @@ namespace godwit {
 // One enumerator per rule that a test bed must be able to break.
 enum class Mutant : std::uint8_t {
   kNone = 0,
-  kReceiptBeforeApply,           // receipt a transfer before it is durably applied
-  kSendBeforeFreeze,             // hand bytes to the link before the freeze is durable
-  kAddToFrozen,                  // append to a transfer that was already sent
-  kFrontierApartFromSums,        // frontier and sums change in different steps
-  kDedupeWithoutIncarnation,     // ignore incarnations when looking up a lane
-  kSubtractOriginal,             // book what was open instead of the decoded integers
-  kSkipCumulativeCheck,          // do not compare the checksum when the frontier passes
-  kKeepIncarnation,              // keep the incarnation though the state was lost
-  kEchoOwnPublish,               // a subscriber receives what it published itself
-  kRepeatedPublishMergesTwice,   // a repeated publish number is merged again
-  kDetachedNotBooked,            // a lost sender's mass is forgotten
-  kRedoSkipped,                  // change sums in place, without the redo slot
-  kApplyTwice,                   // do not look at frontier and window before applying
-  kDropOnSessionLoss,            // forget unreceipted transfers when a session ends
-  kClockOvertakesData,           // release clocks without waiting for coverage
-  kSafeBeforeCommit,             // tell a publisher `safe` before its publish is committed
-  kForwardApplied,               // send what came from a peer on to other peers
+  kReceiptBeforeApply,          // receipt a transfer before it is durably applied
+  kSendBeforeFreeze,            // hand bytes to the link before the freeze is durable
+  kAddToFrozen,                 // append to a transfer that was already sent
+  kFrontierApartFromSums,       // frontier and sums change in different steps
+  kDedupeWithoutIncarnation,    // ignore incarnations when looking up a lane
+  kSubtractOriginal,            // book what was open instead of the decoded integers
+  kSkipCumulativeCheck,         // do not compare the checksum when the frontier passes
+  kKeepIncarnation,             // keep the incarnation though the state was lost
+  kEchoOwnPublish,              // a subscriber receives what it published itself
+  kRepeatedPublishMergesTwice,  // a repeated publish number is merged again
+  kDetachedNotBooked,           // a lost sender's mass is forgotten
+  kRedoSkipped,                 // change sums in place, without the redo slot
+  kApplyTwice,                  // do not look at frontier and window before applying
+  kDropOnSessionLoss,           // forget unreceipted transfers when a session ends
+  kClockOvertakesData,          // release clocks without waiting for coverage
+  kSafeBeforeCommit,            // tell a publisher `safe` before its publish is committed
+  kForwardApplied,              // send what came from a peer on to other peers
   kCount,
 };
 

@@ -33,15 +33,21 @@ spdlog::level::level_enum to_spdlog(Level level) {
 
 }  // namespace
 
-void set_level(Level level) { logger().set_level(to_spdlog(level)); }
+void set_level(Level level) {
+  logger().set_level(to_spdlog(level));
+}
 
 void set_name(std::string_view name) {
   logger().set_pattern(fmt::format("%Y-%m-%dT%H:%M:%S.%eZ %L {}: %v", name),
                        spdlog::pattern_time_type::utc);
 }
 
-void write(Level level, std::string_view text) { logger().log(to_spdlog(level), text); }
+void write(Level level, std::string_view text) {
+  logger().log(to_spdlog(level), text);
+}
 
-bool enabled(Level level) { return logger().should_log(to_spdlog(level)); }
+bool enabled(Level level) {
+  return logger().should_log(to_spdlog(level));
+}
 
 }  // namespace godwit::log

@@ -1,7 +1,7 @@
 // The outcome of an operation that can fail for reasons outside this program.
 //
-// `Result<T>` holds a T or an Error; `fail(code, "…{}", x)` makes the failing one. A planned outcome
-// is an enum instead, and our own mistake is an assertion.
+// `Result<T>` holds a T or an Error; `fail(code, "…{}", x)` makes the failing one. A planned
+// outcome is an enum instead, and our own mistake is an assertion.
 #pragma once
 
 #include <cstdint>

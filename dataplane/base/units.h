@@ -20,7 +20,9 @@ class Duration {
   static constexpr Duration ns(std::int64_t n) { return Duration(n); }
   static constexpr Duration us(std::int64_t n) { return Duration(n * 1'000); }
   static constexpr Duration ms(std::int64_t n) { return Duration(n * 1'000'000); }
-  static constexpr Duration seconds(double s) { return Duration(static_cast<std::int64_t>(s * 1e9)); }
+  static constexpr Duration seconds(double s) {
+    return Duration(static_cast<std::int64_t>(s * 1e9));
+  }
   static constexpr Duration zero() { return Duration(0); }
   static constexpr Duration max() { return Duration(std::numeric_limits<std::int64_t>::max()); }
 
@@ -101,7 +103,9 @@ class BitRate {
 
   static constexpr BitRate bps(std::uint64_t n) { return BitRate(n); }
   static constexpr BitRate mbps(double n) { return BitRate(static_cast<std::uint64_t>(n * 1e6)); }
-  static constexpr BitRate unlimited() { return BitRate(std::numeric_limits<std::uint64_t>::max()); }
+  static constexpr BitRate unlimited() {
+    return BitRate(std::numeric_limits<std::uint64_t>::max());
+  }
 
   constexpr std::uint64_t bits_per_second() const { return bps_; }
   constexpr double bytes_per_second() const { return static_cast<double>(bps_) / 8.0; }
