@@ -1,30 +1,49 @@
 #include "tests/sim/quic_network.h"
 
-#include <algorithm>
+#include <map>
 #include <string>
+#include <thread>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/port/loop/network.h"
 #include "dataplane/transport/certificate.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/tls_context.h"
+#include "tests/sim/entropy.h"
 
 namespace godwit::sim {
 namespace {
 
-// The simulated day: 2026-01-01. Certificates are made once and serve all seeds.
-constexpr std::int64_t kToday = 1'767'225'600;
 std::int64_t today() {
   return kToday;
 }
 
-const transport::PemPair& authority() {
-  static const transport::PemPair pair =
-      transport::make_authority("simulated authority", {.valid_from = kToday}).value();
-  return pair;
+// The certificates of all sites that a scenario can have, made once for all seeds and equal in
+// every process: on a thread whose chance is fixed.
+struct Certificates {
+  transport::PemPair authority;
+  std::map<std::string, transport::PemPair> sites;
+};
+
+const Certificates& certificates() {
+  static const Certificates all = [] {
+    Certificates made;
+    std::thread maker([&made] {
+      const Entropy entropy(0);
+      made.authority =
+          transport::make_authority("simulated authority", {.valid_from = kToday}).value();
+      for (const std::string_view site : kSiteNames) {
+        made.sites.emplace(
+            site,
+            transport::issue_site(made.authority, site, {.valid_days = 365, .valid_from = kToday})
+                .value());
+      }
+    });
+    maker.join();
+    return made;
+  }();
+  return all;
 }
 
 // Endpoint and port of one process: the port dies after the endpoint.
@@ -59,10 +78,15 @@ class PortedEndpoint final : public transport::Endpoint {
 class QuicNetwork final : public WideArea {
  public:
   QuicNetwork(const Scenario& scenario, std::uint64_t seed, Trace& trace)
-      : scenario_(scenario), random_(seed), trace_(trace), network_(random_) {
+      : entropy_((static_cast<void>(certificates()), seed)),
+        scenario_(scenario),
+        random_(seed),
+        trace_(trace),
+        network_(random_) {
     for (std::size_t from = 0; from < scenario.site_count(); ++from) {
-      auto tls = transport::TlsContext::from_pem(
-          authority().certificate, certificate(scenario.sites[from]), {.unix_seconds = today});
+      auto tls = transport::TlsContext::from_pem(certificates().authority.certificate,
+                                                 certificates().sites.at(scenario.sites[from]),
+                                                 {.unix_seconds = today});
       GODWIT_ASSERT(tls.has_value(), "the simulated certificates are good");
       tls_.push_back(std::move(*tls));
       for (std::size_t to = 0; to < scenario.site_count(); ++to) {
@@ -92,6 +116,7 @@ class QuicNetwork final : public WideArea {
 
   Instant next_event() const override { return network_.next_event(); }
   void advance(Instant now, std::vector<bool>& woken) override {
+    entropy_.set_now(now);
     if (network_.next_event() > now) {
       return;
     }
@@ -142,15 +167,6 @@ class QuicNetwork final : public WideArea {
   static port::Peer address(std::size_t site) {
     return port::Peer::v4({10, 0, 0, static_cast<std::uint8_t>(site + 1)}, 4433);
   }
-  static const transport::PemPair& certificate(const std::string& site) {
-    static std::map<std::string, transport::PemPair> made;
-    const auto at = made.find(site);
-    if (at != made.end()) {
-      return at->second;
-    }
-    auto pair = transport::issue_site(authority(), site, {.valid_days = 365, .valid_from = kToday});
-    return made.emplace(site, std::move(pair).value()).first->second;
-  }
   port::LinkConditions& conditions(std::size_t from, std::size_t to) {
     return conditions_[from * scenario_.site_count() + to];
   }
@@ -158,6 +174,7 @@ class QuicNetwork final : public WideArea {
     network_.set_link(address(from), address(to), conditions(from, to));
   }
 
+  Entropy entropy_;
   const Scenario& scenario_;
   Random random_;
   Trace& trace_;

@@ -14,9 +14,6 @@
 namespace godwit::sim {
 namespace {
 
-constexpr std::array<std::string_view, 8> kSiteNames = {
-    "ams", "bom", "cdg", "dub", "ewr", "fra", "gru", "hnd"};
-
 std::uint64_t between(Random& random, std::uint64_t least, std::uint64_t most) {
   return least + random.below(most - least + 1);
 }
@@ -48,14 +45,14 @@ LinkDraw draw_link(Random& random, Level level) {
 }
 
 std::uint64_t draw_elements(Random& random, Level level) {
-  const std::uint64_t kind = random.below(level == Level::kQuic ? 7 : 10);
-  if (kind < 3) {
+  const std::uint64_t kind = random.below(level == Level::kQuic ? 14 : 16);
+  if (kind < 6) {
     return between(random, 1, 200);
   }
-  if (kind < 7) {
+  if (kind < 14) {
     return between(random, 200, 9'000);
   }
-  if (kind < 9) {
+  if (kind < 15) {
     return between(random, 20'000, 40'000);  // around one tile
   }
   return between(random, 60'000, 70'000);  // up to a third tile
@@ -98,7 +95,7 @@ ClientDraw draw_client(Random& random, const Scenario& scenario, std::size_t top
   client.restarted = client.steps && random.chance(0.7) ? Restarted::kRepeats : Restarted::kGoesOn;
   client.repeats_safe = random.chance(0.5) ? random.below(3) : 0;
   client.fixed = random.chance(0.7);
-  client.publishes_max = between(random, 3, quic ? 8 : 14);
+  client.publishes_max = between(random, 2, quic ? 6 : 9);
   client.unsafe_max = between(random, 1, 4);
   client.period = between(random, Duration::ms(2), Duration::ms(random.chance(0.5) ? 20 : 200));
   client.dense = one_of<double>(random, {0.0, 0.2, 1.0});
@@ -133,7 +130,7 @@ void draw_clients(Random& random, Scenario& scenario) {
         client.non_negative = clocked && topic == 0;
         scenario.clients.push_back(client);
       }
-      if (random.chance(0.7)) {
+      if (random.chance(0.5)) {
         ClientDraw watcher = draw_client(random, scenario, topic);
         watcher.site = site;
         watcher.publishes = false;
@@ -240,7 +237,7 @@ Scenario draw_scenario(const RunOptions& options) {
     }
   }
   scenario.topics.push_back(draw_topic(random, options, "model/weights"));
-  if (options.sites > 2 && random.chance(0.3)) {
+  if (options.sites > 2 && random.chance(0.2)) {
     TopicDraw secret = draw_topic(random, options, "private/embedding");
     secret.element_count = std::min<std::uint64_t>(secret.element_count, 5'000);
     const std::size_t kept_out = random.below(options.sites);
@@ -264,6 +261,11 @@ Scenario draw_scenario(const RunOptions& options) {
       scenario.faults.push_back(draw_fault(random, scenario, swarm.kind));
     }
   }
+  scenario.forges = options.level == Level::kStub && random.chance(0.04);
+  if (scenario.forges) {
+    scenario.faults.clear();
+    scenario.replay = 0;
+  }
   std::stable_sort(scenario.faults.begin(),
                    scenario.faults.end(),
                    [](const Fault& x, const Fault& y) { return x.at < y.at; });
@@ -272,10 +274,12 @@ Scenario draw_scenario(const RunOptions& options) {
 
 std::string describe(const Scenario& scenario) {
   std::string text = fmt::format(
-      "seed {} level {}: heals at {:.3f} s, silence {} ms, window {}, "
+      "seed {} level {}{}: heals at {:.3f} s, silence {} ms, window {}, "
       "replay {:.2f}\n",
       scenario.options.seed,
       static_cast<int>(scenario.options.level),
+      scenario.forges ? " with a forged transfer" : "",
+
       static_cast<double>(scenario.heal.ns()) * 1e-9,
       scenario.silence.count_ms(),
       scenario.window,

@@ -6,8 +6,10 @@
 // Thread: any; a Scenario is a value.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/gateway/config.h"
@@ -21,6 +23,10 @@ enum class Level : std::uint8_t {
   kStub = 1,
   kQuic = 2,
 };
+
+// The first ones take part.
+inline constexpr std::array<std::string_view, 8> kSiteNames = {
+    "ams", "bom", "cdg", "dub", "ewr", "fra", "gru", "hnd"};
 
 struct RunOptions {
   std::uint64_t seed = 1;
@@ -109,6 +115,9 @@ struct Scenario {
   double replay = 0;          // probability that a transfer comes again, in whatever session is up
   Duration silence;           // after which a cut session ends, at least
   std::uint32_t window = 0;   // unreceipted transfers of a lane; 0: the product's
+  // One transfer after `begin` contradicts its lane's sum, as a sender with broken memory would
+  // send it. Such a run has no other faults and ends when the receiver has noticed.
+  bool forges = false;
   Instant begin;
   Instant heal;  // all faults end, nobody publishes any more
 

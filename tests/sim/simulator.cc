@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "dataplane/base/bytes.h"
+#include "dataplane/base/checksum.h"
+#include "dataplane/ledger/field_checksum.h"
 #include "dataplane/wire/transfer.h"
 #include "tests/sim/checkers.h"
 #include "tests/sim/quic_network.h"
@@ -23,6 +26,11 @@ constexpr Duration kStayEqual = Duration::ms(1200);
 constexpr std::uint64_t kTurnsMax = 400'000;
 constexpr std::uint64_t kTurnsBetweenChecks = 8;
 constexpr std::size_t kViolationsMax = 8;
+// Where a transfer's header holds its cumulative checksum and, behind the origins, its CRC
+// (wire/SPEC.md).
+constexpr std::size_t kCumulativeOffset = 76;
+constexpr std::size_t kHeaderCrcOffset = 90;
+constexpr Duration kNoticeMax = Duration::ms(200);
 
 }  // namespace
 
@@ -33,7 +41,7 @@ Simulator::Simulator(const RunOptions& options)
       woken_(scenario_.site_count(), false),
       now_(scenario_.begin) {
   crash_plan() = {.points_left = -1, .mutant = options.mutant, .window = scenario_.window};
-  auto watch = [this](std::size_t from, std::size_t to, std::span<const std::byte> bytes) {
+  auto watch = [this](std::size_t from, std::size_t to, std::span<std::byte> bytes) {
     watch_transfer(from, to, bytes);
   };
   if (options.level == Level::kStub) {
@@ -102,6 +110,9 @@ RunResult Simulator::run() {
   while (result_.violations.empty()) {
     now_ = std::max(now_, std::min(next_instant(), healed_ ? next_poll : Instant::never()));
     run_instant();
+    if (scenario_.forges && forgery_is_over()) {
+      break;
+    }
     if (result_.turns > kTurnsMax) {
       violation("a gateway does not sleep: too many turns");
     }
@@ -122,7 +133,7 @@ RunResult Simulator::run() {
                             why_unsettled(*this)));
     }
   }
-  if (result_.violations.empty()) {
+  if (result_.violations.empty() && !forged_at_) {
     check_end(*this);
   }
   result_.virtual_time = now_ - scenario_.begin;
@@ -216,16 +227,50 @@ void Simulator::turn_site(std::size_t index) {
     default:
       break;
   }
-  if (site.turns() % kTurnsBetweenChecks == 0) {
-    check_site(index);
+  if (site.turns() % kTurnsBetweenChecks == 0 && !forged_at_) {
+    check_ledgers(*this, index);
   }
 }
 
-void Simulator::check_site(std::size_t site) {
-  check_ledgers(*this, site);
+// A sender whose memory is broken: the transfer itself is sound, but not the next of its lane.
+void Simulator::forge(std::size_t from, std::size_t to, std::span<std::byte> bytes) {
+  const auto header = wire::parse_header(bytes);
+  gateway::Topic* topic = sites_[to]->gateway().core().find_topic(header->topic);
+  if (topic == nullptr) {
+    return;
+  }
+  const auto at = topic->peers().find(SiteId::of(scenario_.sites[from]));
+  if (at == topic->peers().end() || !at->second.incoming ||
+      topic->ledger().incoming(*at->second.incoming).frontier + 1 != header->k) {
+    return;
+  }
+  const auto put_crc = [bytes](std::size_t where) {
+    ByteWriter(bytes.subspan(where)).u32(crc32c(bytes.first(where)));
+  };
+  ByteWriter(bytes.subspan(kCumulativeOffset)).u64((header->cumulative + 1) % ledger::kFieldPrime);
+  put_crc(kHeaderCrcOffset + header->origin_count * sizeof(std::uint32_t));
+  put_crc(bytes.size() - sizeof(std::uint32_t));
+  forged_at_ = now_;
+  forged_to_ = to;
 }
 
-void Simulator::watch_transfer(std::size_t from, std::size_t to, std::span<const std::byte> bytes) {
+bool Simulator::forgery_is_over() {
+  if (!forged_at_) {
+    return false;
+  }
+  for (auto& [id, topic] : sites_[forged_to_]->gateway().core().topics) {
+    if (topic->ledger().conservation().defects != 0) {
+      return true;
+    }
+  }
+  if (now_ - *forged_at_ > kNoticeMax) {
+    violation("a transfer that contradicts its lane's sum went unnoticed");
+    return true;
+  }
+  return false;
+}
+
+void Simulator::watch_transfer(std::size_t from, std::size_t to, std::span<std::byte> bytes) {
   const auto header = wire::parse_header(bytes);
   if (!header) {
     violation("a transfer on the wire has no header");
@@ -239,6 +284,9 @@ void Simulator::watch_transfer(std::size_t from, std::size_t to, std::span<const
                             scenario_.sites[from],
                             scenario_.sites[to]));
     }
+  }
+  if (scenario_.forges && !forged_at_) {
+    forge(from, to, bytes);
   }
 }
 

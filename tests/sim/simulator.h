@@ -74,9 +74,9 @@ class Simulator {
   void turn_clients();
   bool turn_sites();
   void turn_site(std::size_t site);
-  bool try_to_settle();
-  void watch_transfer(std::size_t from, std::size_t to, std::span<const std::byte> bytes);
-  void check_site(std::size_t site);
+  void watch_transfer(std::size_t from, std::size_t to, std::span<std::byte> bytes);
+  void forge(std::size_t from, std::size_t to, std::span<std::byte> bytes);
+  bool forgery_is_over();
 
   Scenario scenario_;
   Trace trace_;
@@ -90,6 +90,8 @@ class Simulator {
   std::vector<bool> woken_;
   Instant now_;
   bool healed_ = false;
+  std::optional<Instant> forged_at_;
+  std::size_t forged_to_ = 0;
   std::uint64_t next_connection_ = 1;
 };
 

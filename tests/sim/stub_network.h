@@ -50,8 +50,8 @@ struct Message {
 
 class StubNetwork final : public WideArea {
  public:
-  // Sees every transfer that is delivered: from, to, bytes.
-  using Watcher = std::function<void(std::size_t, std::size_t, std::span<const std::byte>)>;
+  // Sees every transfer that is delivered, and may change it: from, to, bytes.
+  using Watcher = std::function<void(std::size_t, std::size_t, std::span<std::byte>)>;
 
   StubNetwork(const Scenario& scenario, std::uint64_t seed, Trace& trace, Watcher watcher);
   ~StubNetwork() override;
