@@ -210,33 +210,31 @@ std::string to_text(const admin::LinksReport& report) {
 }
 
 std::string to_text(const admin::LedgerReport& report) {
-  std::string out = fmt::format("conservation defect {}{}; {} blocks scrubbed, {} of them wrong\n",
+  std::string out = fmt::format("conservation defect {}{}\n",
                                 report.defect(),
-                                report.defect() == 0 ? "" : "  (MUST BE 0)",
-                                human_count(report.scrubbed_blocks()),
-                                human_count(report.scrub_failures()));
+                                report.defect() == 0 ? "" : "  (MUST BE 0)");
   for (const auto& topic : report.topics()) {
     out += fmt::format(
-        "\n{}  defect {}\n"
+        "\n{}  defect {}, recomputed from memory {} times\n"
         "  published {:.6g} quanta, checksum {:016x}\n"
-        "  received  {:.6g} quanta, checksum {:016x}\n",
+        "  received  {:.6g} quanta, checksum {:016x}\n"
+        "  sent {:.6g}, open {:.6g}, in flight {:.6g}, detached {:.6g} quanta\n",
         plain(topic.topic()),
         topic.defect(),
+        human_count(topic.scrub_passes()),
         topic.published_mass(),
         topic.published_checksum(),
         topic.received_mass(),
-        topic.received_checksum());
-    Table table(
-        {"  TO", "SENT", "OPEN", "FROZEN", "DETACHED", "SENT CHECKSUM", "RECEIPTED", "EQUATIONS"});
+        topic.received_checksum(),
+        topic.sent_mass(),
+        topic.open_mass(),
+        topic.in_flight_mass(),
+        topic.detached_mass());
+    Table table({"  TO", "SENT CHECKSUM", "RECEIPTS"});
     for (const auto& lane : topic.lanes()) {
       table.add({"  " + lane.to(),
-                 fmt::format("{:.6g}", lane.sent_mass()),
-                 fmt::format("{:.6g}", lane.open_mass()),
-                 fmt::format("{:.6g}", lane.frozen_mass()),
-                 fmt::format("{:.6g}", lane.detached_mass()),
                  fmt::format("{:016x}", lane.sent_checksum()),
-                 fmt::format("{:016x}", lane.receipted_checksum()),
-                 lane.balanced() ? "hold" : "BROKEN"});
+                 lane.balanced() ? "agree" : "CONTRADICT"});
     }
     out += table.text();
   }
@@ -309,7 +307,12 @@ ExitCode verdict(const admin::AdminResponse& response) {
       break;
     }
     case admin::AdminResponse::kLedger:
-      healthy = response.ledger().defect() == 0 && response.ledger().scrub_failures() == 0;
+      healthy = response.ledger().defect() == 0;
+      for (const auto& topic : response.ledger().topics()) {
+        for (const auto& lane : topic.lanes()) {
+          healthy = healthy && lane.balanced();
+        }
+      }
       break;
     case admin::AdminResponse::kError:
       switch (response.error().code()) {

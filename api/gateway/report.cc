@@ -352,6 +352,11 @@ void Reporter::ledger(Topic& topic, admin::TopicLedger& out) {
   out.set_received_checksum(sums.checksum_applied);
   out.set_published_mass(sums.published);
   out.set_received_mass(sums.applied);
+  out.set_sent_mass(sums.sent);
+  out.set_open_mass(sums.open);
+  out.set_in_flight_mass(sums.in_flight);
+  out.set_detached_mass(sums.detached);
+  out.set_scrub_passes(sums.scrub_passes);
   for (const auto index : topic.ledger().lanes()) {
     const ledger::LaneInfo info = topic.ledger().lane(index);
     auto* lane = out.add_lanes();
@@ -359,7 +364,6 @@ void Reporter::ledger(Topic& topic, admin::TopicLedger& out) {
     lane->set_from_incarnation(topic.ledger().incarnation().packed());
     lane->set_to_incarnation(info.key.to_incarnation.packed());
     lane->set_sent_checksum(info.checksum_frozen);
-    lane->set_detached_mass(0);
     lane->set_balanced(!info.quarantined);
   }
 }

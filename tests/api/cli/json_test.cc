@@ -42,12 +42,12 @@ TEST(Json, EnumeratorsLoseTheirPrefix) {
 }
 
 TEST(Json, WhatIsNoNumberIsNull) {
-  admin::LaneLedger lane;
-  lane.set_open_mass(std::numeric_limits<double>::quiet_NaN());
-  lane.set_sent_mass(1.5);
+  admin::TopicLedger topic;
+  topic.set_open_mass(std::numeric_limits<double>::quiet_NaN());
+  topic.set_sent_mass(1.5);
 
-  EXPECT_TRUE(to_json(lane)["open_mass"].is_null());
-  EXPECT_EQ(to_json(lane)["sent_mass"], 1.5);
+  EXPECT_TRUE(to_json(topic)["open_mass"].is_null());
+  EXPECT_EQ(to_json(topic)["sent_mass"], 1.5);
 }
 
 TEST(Json, AOneofShowsOnlyItsKind) {
