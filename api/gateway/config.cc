@@ -286,7 +286,7 @@ Result<Duration> parse_duration(std::string_view text) {
   if (*value > 1e18) {
     return fail(Code::kInvalid, "\"{}\" is over 30 years", text);
   }
-  return Duration::ns(static_cast<std::int64_t>(*value));
+  return Duration::ns(std::llround(*value));
 }
 
 Result<Bytes> parse_bytes(std::string_view text) {
