@@ -1,4 +1,4 @@
-// Sessions without packets: messages under way between stub endpoints, with all that may befall
+// Sessions without packets: messages under way between endpoints, with all that may befall
 // them.
 //
 //   StubSession ──send──▶ queue by (arrival, number) ──advance──▶ StubSession of the peer
