@@ -19,7 +19,9 @@ std::vector<LoggedPublish> read_log(const std::string& path, std::uint64_t* byte
   std::ifstream in(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   std::vector<std::int64_t> words(text.size() / sizeof(std::int64_t));
-  std::memcpy(words.data(), text.data(), words.size() * sizeof(std::int64_t));
+  if (!words.empty()) {
+    std::memcpy(words.data(), text.data(), words.size() * sizeof(std::int64_t));
+  }
   std::vector<LoggedPublish> entries;
   std::size_t at = 0;
   while (words.size() - at >= kHeadWords) {
