@@ -250,6 +250,9 @@ void Exchange::accept(Instant now,
   lanes.open = false;
   peer.queue.set_blocked(now, lanes.handle, true);
   offer_all(now, topic, peer, lanes);
+  // What lies within the tolerance is not dirty; draining comes round to the new lane, too.
+  topic.changed_at = now;
+  topic.drain_cursor.reset();
   announce_to(topic, peer);
   control::ControlMessage message;
   auto* open = message.mutable_lane_open();
