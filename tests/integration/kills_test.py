@@ -16,6 +16,7 @@ class Kills(unittest.TestCase):
             publishers = {f"publisher-{site}{i}": site for site in lab.sites for i in range(2)}
             running = {name: lab.publisher(site, name) for name, site in publishers.items()}
             auditors = {site: lab.auditor(site) for site in lab.sites}
+            begun = time.monotonic()
             killed = {"gateway": 0, "publisher": 0, "auditor": 0}
             for _ in range(KILLS):
                 time.sleep(draw.uniform(0.05, 0.5))
@@ -35,13 +36,14 @@ class Kills(unittest.TestCase):
                     site = draw.choice(lab.sites)
                     auditors[site].kill()
                     auditors[site] = lab.auditor(site)
+            print(f"{KILLS} kills took {time.monotonic() - begun:.0f} s", flush=True)
             for name, child in running.items():
                 self.assertEqual(child.end(SETTLE_SECONDS), 0, f"{name}: {child.text()}")
             logs = " ".join(str(lab.log_of(name)) for name in publishers)
             answers = {site: auditor.ask(f"check {SETTLE_SECONDS} {logs}", SETTLE_SECONDS + 30)
                        for site, auditor in auditors.items()}
             for site, answer in answers.items():
-                self.assertRegex(answer, "^equal ", f"site {site}")
+                self.assertRegex(answer, "^equal ", f"site {site}\n{lab.report()}")
             self.assertEqual(len(set(answers.values())), 1, answers)
             lab.wait_healthy()
             for site in lab.sites:

@@ -182,6 +182,17 @@ class Lab:
             self.cli("--admin", self.folder / site / "admin", "status", "--wait", seconds,
                      timeout=seconds + 30)
 
+    def report(self):
+        """What every gateway says of itself, for a test that has failed."""
+        text = ""
+        for site in self.sites:
+            admin = ("--admin", self.folder / site / "admin")
+            for words in (("status",), ("ledger",), ("explain", TOPIC), ("topic", TOPIC)):
+                done = run(GODWIT, *admin, *words)
+                text += f"\n--- {site}: {' '.join(words)}\n{done.stdout}{done.stderr}"
+            text += "\n".join(self.gateways[site].text().splitlines()[-40:])
+        return text
+
     def metric(self, site, name):
         """All series of a family: {values of its labels in their order, but `site`: value}."""
         def labels_of(line):

@@ -21,8 +21,10 @@
 namespace godwit::integration {
 namespace {
 
-// Publishes on the way at once; so many are repeated after a restart.
+// Publishes on the way at once.
 constexpr std::size_t kDepth = 4;
+// Repeated after a restart: those on the way, and one that was logged and waited for its turn.
+constexpr std::size_t kRepeated = kDepth + 1;
 constexpr std::uint32_t kFractionBits = 40;
 constexpr int kExitRefused = 3;
 constexpr Duration kPatience = Duration::seconds(120);
@@ -41,7 +43,8 @@ class Publisher {
   int run() {
     const auto& before = log_.before();
     std::uint64_t step = before.empty() ? 0 : before.back().step;
-    for (std::size_t i = before.size() - std::min(kDepth, before.size()); i < before.size(); ++i) {
+    for (std::size_t i = before.size() - std::min(kRepeated, before.size()); i < before.size();
+         ++i) {
       publish(before[i]);
     }
     for (std::uint64_t i = 0; i < step; ++i) {
