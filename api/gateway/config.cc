@@ -273,7 +273,7 @@ Result<BitRate> parse_rate(std::string_view text) {
   if (*value > 1e13) {
     return fail(Code::kInvalid, "\"{}\" is over 10000Gbit/s", text);
   }
-  return BitRate::bps(static_cast<std::uint64_t>(*value));
+  return BitRate::bps(static_cast<std::uint64_t>(std::llround(*value)));
 }
 
 Result<Duration> parse_duration(std::string_view text) {
@@ -304,7 +304,7 @@ Result<Bytes> parse_bytes(std::string_view text) {
   if (*value > 1e15) {
     return fail(Code::kInvalid, "\"{}\" is over 1000000GB", text);
   }
-  return Bytes(static_cast<std::uint64_t>(*value));
+  return Bytes(static_cast<std::uint64_t>(std::llround(*value)));
 }
 
 bool topic_matches(std::string_view pattern, std::string_view topic) {
