@@ -210,9 +210,8 @@ std::string to_text(const admin::LinksReport& report) {
 }
 
 std::string to_text(const admin::LedgerReport& report) {
-  std::string out = fmt::format("conservation defect {}{}\n",
-                                report.defect(),
-                                report.defect() == 0 ? "" : "  (MUST BE 0)");
+  std::string out = fmt::format(
+      "conservation defect {}{}\n", report.defect(), report.defect() == 0 ? "" : "  (MUST BE 0)");
   for (const auto& topic : report.topics()) {
     out += fmt::format(
         "\n{}  defect {}, recomputed from memory {} times\n"
