@@ -17,19 +17,18 @@ std::uint64_t since(Instant now, Instant then) {
   return static_cast<std::uint64_t>(std::max(now - then, Duration::zero()).count_ns());
 }
 
+// A peer that was refused stays so while it is dialled again: the next attempt is no better yet.
 admin::LinkReport::State link_state(const Peer& peer) {
-  switch (peer.state) {
-    case PeerState::kUp:
-      return admin::LinkReport::STATE_UP;
-    case PeerState::kConnecting:
-    case PeerState::kGreeting:
-      return admin::LinkReport::STATE_CONNECTING;
-    case PeerState::kDown:
-      break;
+  if (peer.state == PeerState::kUp) {
+    return admin::LinkReport::STATE_UP;
   }
   const bool refused = peer.last_reason.starts_with("certificate") ||
                        peer.last_reason.ends_with("site") || peer.last_reason == "refused_by_peer";
-  return refused ? admin::LinkReport::STATE_REFUSED : admin::LinkReport::STATE_DOWN;
+  if (refused) {
+    return admin::LinkReport::STATE_REFUSED;
+  }
+  return peer.state == PeerState::kDown ? admin::LinkReport::STATE_DOWN
+                                        : admin::LinkReport::STATE_CONNECTING;
 }
 
 // A first guess of the coded size of what is open: one bit per element of a dirty tile.
