@@ -149,7 +149,6 @@ bool Links::on_event(Instant now, Peer& peer, transport::Event& event) {
 void Links::established(Instant now, Peer& peer, const transport::Identity& identity) {
   peer.identity = identity;
   peer.redial.on_success();
-  peer.policer.set_link_rate(now, peer.rate());
   peer.on_state(now, PeerState::kGreeting);
   control::ControlMessage message;
   auto* hello = message.mutable_hello();

@@ -29,12 +29,9 @@ Peer::Peer(const Config& config, const SiteConfig& site, Random& random, Instant
     : state_since(now),
       redial(random),
       queue(queue_options(config)),
-      policer(now, BitRate::unlimited()),
       site_(site),
       link_(config.find_link(config.site, site.name)),
-      dials_(config.site < site.name) {
-  policer.set_link_rate(now, rate());
-}
+      dials_(config.site < site.name) {}
 
 transport::PeerConfig Peer::transport_config() const {
   transport::PeerConfig peer;

@@ -21,7 +21,6 @@
 #include "dataplane/transport/endpoint.h"
 #include "dataplane/transport/redial.h"
 #include "dataplane/transport/session.h"
-#include "scheduler/budget/control_policer.h"
 #include "scheduler/queue/link_queue.h"
 
 namespace godwit::gateway {
@@ -89,13 +88,11 @@ class Peer {
   std::map<TopicId, control::TopicAnnounce> announced;  // by the peer, on the present session
   transport::Redial redial;
   scheduler::LinkQueue queue;
-  scheduler::ControlPolicer policer;
   PeerCounters counters;
   std::map<std::string, std::uint64_t> closed_by_reason;  // ends of sessions, by stable id
   // Sums over ended sessions, so that the figures of the present one can be added.
   std::uint64_t bytes_sent_before = 0;
   std::uint64_t bytes_received_before = 0;
-  Duration limited_by_cap = Duration::zero();
 
  private:
   const SiteConfig& site_;
