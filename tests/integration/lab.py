@@ -71,9 +71,18 @@ class Child:
                     pass
 
     def end(self, timeout=60):
-        """SIGTERM; its exit status."""
+        """SIGTERM, once it listens to it: a process just started would only die. Its exit status."""
+        Lab.wait_for(lambda: not self.running or self.listens_to(signal.SIGTERM),
+                     f"{self.process.args[0]} listens to SIGTERM")
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
+
+    def listens_to(self, number):
+        """Whether it catches the signal, or blocks it in order to read it from a descriptor."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        masks = (int(line.split()[1], 16) for line in status.splitlines()
+                 if line.startswith(("SigCgt:", "SigBlk:")))
+        return any(mask >> (number - 1) & 1 for mask in masks)
 
     def line(self, timeout):
         ready, _, _ = select.select([self.process.stdout], [], [], timeout)
