@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "api/local/poll_timeout.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
 
@@ -188,7 +189,6 @@ void Runtime::call_back(Lock& lock, const Event& event) {
 // Waits for the doorbell, for close(), or for the next thing that time brings.
 void Runtime::sleep(Lock& lock) {
   const Instant until = channel_ ? core_.next_wakeup() : core_.next_dial();
-  const std::int64_t left = until == Instant::never() ? -1 : (until - system_now()).count_ms() + 1;
   std::array<pollfd, 2> wait{{{wake_.get(), POLLIN, 0}, {-1, POLLIN, 0}}};
   if (channel_ != nullptr) {
     wait[1].fd = channel_->fd();
@@ -197,8 +197,7 @@ void Runtime::sleep(Lock& lock) {
     return;
   }
   lock.unlock();
-  const int timeout = left < 0 ? -1 : static_cast<int>(std::min<std::int64_t>(left, 60'000));
-  ::poll(wait.data(), wait.size(), timeout);
+  ::poll(wait.data(), wait.size(), local::poll_timeout(system_now(), until));
   lock.lock();
 }
 

@@ -1,6 +1,6 @@
 #include "api/local/connect.h"
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "api/local/greeting.h"
+#include "api/local/poll_timeout.h"
 #include "dataplane/base/system_time.h"
 
 namespace godwit::local {
@@ -35,11 +36,6 @@ class ClientEnd final : public SocketChannel {
   Descriptor socket_;
   SharedMemory memory_;
 };
-
-int milliseconds_until(Instant deadline) {
-  const std::int64_t left = (deadline - system_now()).count_ms() + 1;
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
-}
 
 Result<Descriptor> dial(const std::string& path, Instant deadline) {
   sockaddr_un address{};
@@ -112,7 +108,7 @@ Result<std::unique_ptr<SocketChannel>> connect(const std::string& socket_path, D
       return fail(Code::kClosed, "the gateway on {} closed during the greeting", socket_path);
     }
     pollfd wait{socket->get(), POLLIN, 0};
-    if (::poll(&wait, 1, milliseconds_until(until)) == 0 && system_now() >= until) {
+    if (::poll(&wait, 1, poll_timeout(system_now(), until)) == 0 && system_now() >= until) {
       return fail(Code::kTimeout, "the gateway on {} did not greet in time", socket_path);
     }
   }
