@@ -169,7 +169,7 @@ void Exchange::tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
 
 void Exchange::flush(Instant now) {
   for (const auto& peer : core_.peers) {
-    if (peer->state != PeerState::kUp || peer->control_backlog()) {
+    if (peer->state != PeerState::kUp) {
       continue;
     }
     for (auto& [id, topic] : core_.topics) {

@@ -209,6 +209,7 @@ Instant Gateway::deadline() const {
                             subscribers_expire_,
                             retry_at_});
   for (const auto& peer : core_.peers) {
+    first = std::min(first, peer->control_ready_at());
     if (peer->state == PeerState::kUp) {
       first = std::min(first, peer->queue.next_wakeup());
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "dataplane/base/bytes.h"
 #include "dataplane/base/log.h"
 #include "dataplane/transport/shaper.h"
 
@@ -31,7 +30,8 @@ Peer::Peer(const Config& config, const SiteConfig& site, Random& random, Instant
       queue(queue_options(config)),
       site_(site),
       link_(config.find_link(config.site, site.name)),
-      dials_(config.site < site.name) {}
+      dials_(config.site < site.name),
+      outbox_(now, rate()) {}
 
 transport::PeerConfig Peer::transport_config() const {
   transport::PeerConfig peer;
@@ -54,14 +54,9 @@ BitRate Peer::rate() const {
   return std::max(measured, kRateUnknown);
 }
 
-void Peer::send(const control::ControlMessage& message) {
-  outbox_.push_back(message.SerializeAsString());
-}
-
 void Peer::flush(Instant now) {
-  while (!outbox_.empty() && session != nullptr &&
-         session->send_control(now, as_bytes(outbox_.front()))) {
-    outbox_.pop_front();
+  if (session != nullptr && outbox_.waiting() > 0) {
+    outbox_.flush(now, rate(), *session);
   }
 }
 

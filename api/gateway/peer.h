@@ -8,13 +8,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/gateway/config.h"
+#include "api/gateway/control_outbox.h"
 #include "api/gateway/topic.h"
 #include "api/proto/control.pb.h"
 #include "dataplane/base/units.h"
@@ -62,11 +62,12 @@ class Peer {
   // What the link can take: the cap's usable share, or what the transport measured.
   BitRate rate() const;
 
-  // Queues a control message; it leaves in order, ahead of all transfers.
-  void send(const control::ControlMessage& message);
+  // Queues a control message; it leaves ahead of all transfers, within control's share.
+  void send(const control::ControlMessage& message) { outbox_.push(message); }
   // Hands queued control messages to the session.
   void flush(Instant now);
-  bool control_backlog() const { return !outbox_.empty(); }
+  // When a queued control message may leave without a new event.
+  Instant control_ready_at() const { return outbox_.ready_at(); }
 
   // The queue's handle for an outgoing lane; made at the first call.
   std::uint32_t handle_for(Topic& topic, ledger::LaneIndex lane);
@@ -98,7 +99,7 @@ class Peer {
   const SiteConfig& site_;
   const LinkConfig* link_;
   bool dials_;
-  std::deque<std::string> outbox_;
+  ControlOutbox outbox_;
   std::vector<QueuedLane> queued_;
 };
 

@@ -1,0 +1,81 @@
+#include "api/gateway/control_outbox.h"
+
+#include <optional>
+
+#include "dataplane/base/bytes.h"
+
+namespace godwit::gateway {
+namespace {
+
+using control::ControlMessage;
+
+// The topic of a message that says all that former ones of its kind and topic said. A waiting
+// clock that is replaced is released later than it could have been, never earlier.
+std::optional<std::uint64_t> cumulative_topic(const ControlMessage& message) {
+  switch (message.kind_case()) {
+    case ControlMessage::kReceipt:
+      return message.receipt().topic();
+    case ControlMessage::kClock:
+      return message.clock().topic();
+    case ControlMessage::kCoverage:
+      return message.coverage().topic();
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void ControlOutbox::push(const ControlMessage& message) {
+  const auto topic = cumulative_topic(message);
+  if (!topic) {
+    opening_.push_back(message.SerializeAsString());
+    return;
+  }
+  const Subject subject{message.kind_case(), *topic};
+  const auto [at, is_new] = places_.try_emplace(subject, gone_ + cumulative_.size());
+  if (is_new) {
+    cumulative_.push_back({subject, {}});
+  }
+  cumulative_[at->second - gone_].bytes = message.SerializeAsString();
+}
+
+void ControlOutbox::flush(Instant now, BitRate link_rate, transport::Session& session) {
+  ready_at_ = Instant::never();
+  while (!opening_.empty()) {
+    if (!session.send_control(now, as_bytes(opening_.front()))) {
+      return;
+    }
+    opening_.pop_front();
+  }
+  if (cumulative_.empty()) {
+    return;
+  }
+  policer_.set_link_rate(now, link_rate);
+  while (!cumulative_.empty()) {
+    const Cumulative& first = cumulative_.front();
+    const Bytes cost(first.bytes.size() + kLengthBytes);
+    const Instant ready = policer_.ready_at(now, cost);
+    if (ready > now) {
+      ready_at_ = ready;
+      return;
+    }
+    if (!session.send_control(now, as_bytes(first.bytes))) {
+      return;
+    }
+    policer_.try_take(now, cost);
+    places_.erase(first.subject);
+    cumulative_.pop_front();
+    ++gone_;
+  }
+}
+
+void ControlOutbox::clear() {
+  opening_.clear();
+  gone_ += cumulative_.size();
+  cumulative_.clear();
+  places_.clear();
+  ready_at_ = Instant::never();
+}
+
+}  // namespace godwit::gateway

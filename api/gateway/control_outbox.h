@@ -1,0 +1,62 @@
+// Control messages on their way to a peer: ahead of all data, and policed to their share of the
+// link.
+//
+//   opening     Hello, announcements, lanes, refusals, Goodbye ──▶ at once, in order ───────▶
+//   session cumulative  receipts, clocks, coverage ──▶ the newest of a topic ──▶ ControlPolicer ─▶
+//
+// What opens is bounded by itself, a few messages a topic and session, and a slow link has nothing
+// better to do before. What is cumulative comes for ever; a newer message says all that an older
+// one of its topic said, so it takes the older one's place in the line: nothing starves, and at
+// most three messages a topic wait.
+//
+// Thread: the worker. Time: passed in.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "api/proto/control.pb.h"
+#include "dataplane/base/units.h"
+#include "dataplane/transport/session.h"
+#include "scheduler/budget/control_policer.h"
+
+namespace godwit::gateway {
+
+class ControlOutbox {
+ public:
+  // What a message costs beside its own bytes: its length on the control stream.
+  static constexpr std::size_t kLengthBytes = 4;
+
+  ControlOutbox(Instant now, BitRate link_rate) : policer_(now, link_rate) {}
+
+  void push(const control::ControlMessage& message);
+  // Hands over what may go now. A session that takes no more keeps the rest waiting.
+  void flush(Instant now, BitRate link_rate, transport::Session& session);
+  // The session is over, and what was meant for it.
+  void clear();
+
+  // When the policer lets the next message pass, as of the last flush; never() when none waits for
+  // it.
+  Instant ready_at() const { return ready_at_; }
+  std::size_t waiting() const { return opening_.size() + cumulative_.size(); }
+
+ private:
+  using Subject = std::pair<control::ControlMessage::KindCase, std::uint64_t>;  // and the topic
+  struct Cumulative {
+    Subject subject;
+    std::string bytes;
+  };
+
+  scheduler::ControlPolicer policer_;
+  std::deque<std::string> opening_;
+  std::deque<Cumulative> cumulative_;
+  std::map<Subject, std::uint64_t> places_;  // of those that wait, counted from the first ever
+  std::uint64_t gone_ = 0;                   // cumulative messages that left the line
+  Instant ready_at_ = Instant::never();
+};
+
+}  // namespace godwit::gateway
