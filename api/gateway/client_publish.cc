@@ -31,6 +31,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegi
       return break_with(inbox.error().code, inbox.error().message);
     }
     declared->inbox = *inbox;
+    topic.closed_inboxes.erase(*inbox);
   }
   if (!owns_inbox(*declared)) {
     return break_with(Code::kRefused, "another process publishes under this client's name");

@@ -130,7 +130,7 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
                             core_.config,
                             core_.store,
                             core_.incarnation,
-                            core_.config.memory - Bytes(core_.memory_used()),
+                            core_.config.memory - Bytes(core_.memory_bound()),
                             core_.coder);
   if (!opened) {
     return Failure(opened.error());
@@ -152,7 +152,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
   if (topic) {
     declared_[record.handle].topic = *topic;
     answer.seed_wanted = !(*topic)->seed_complete();
-    answer.memory_bound = (*topic)->ledger().bytes_bound();
+    answer.memory_bound = (*topic)->memory_bound();
   } else {
     answer.code = topic.error().code;
     answer.error = topic.error().message;
@@ -380,6 +380,7 @@ bool ClientSession::drain(Instant now) {
       declared.topic->ledger().abandon_publish(*declared.inbox);
       if (hello_.client_name.empty() || said_goodbye_) {
         declared.topic->ledger().close_inbox(*declared.inbox);
+        declared.topic->closed_inboxes.insert(*declared.inbox);
       }
     }
   }

@@ -71,6 +71,14 @@ struct Core {
     }
     return sum;
   }
+  // What the open topics may come to use; what the budget has beyond it is free for new ones.
+  std::uint64_t memory_bound() const {
+    std::uint64_t sum = 0;
+    for (const auto& [id, topic] : topics) {
+      sum += topic->memory_bound();
+    }
+    return sum;
+  }
 
   const Config& config;
   Store& store;

@@ -99,7 +99,7 @@ void MetricsFeed::topics() {
     cells_.gauge(Metric::kTopicMemoryBytes, {name})
         .set(static_cast<double>(topic->ledger().bytes_used()));
     cells_.gauge(Metric::kTopicMemoryBoundBytes, {name})
-        .set(static_cast<double>(topic->ledger().bytes_bound()));
+        .set(static_cast<double>(topic->memory_bound()));
     cells_.gauge(Metric::kConservationDefect, {name}).set(static_cast<double>(sums.defects));
     cells_.gauge(Metric::kLedgerMass, {name, "published"}).set(sums.published);
     cells_.gauge(Metric::kLedgerMass, {name, "open"}).set(sums.open);

@@ -274,7 +274,7 @@ void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
   out.set_publishes(topic.publishes);
   out.set_refused(topic.refused);
   out.set_memory_used_bytes(topic.ledger().bytes_used());
-  out.set_memory_bound_bytes(topic.ledger().bytes_bound());
+  out.set_memory_bound_bytes(topic.memory_bound());
   for (const auto index : topic.ledger().lanes()) {
     out.set_open_bytes_estimate(out.open_bytes_estimate() + open_estimate(topic, index));
     out.set_unreceipted_transfers(out.unreceipted_transfers() +

@@ -49,6 +49,11 @@ ledger::Shape make_shape(const TopicSpec& spec, const Config& config) {
   return shape;
 }
 
+// With a lane to every peer, one subscriber and one publisher.
+std::uint64_t bound_at_least(const ledger::Shape& shape) {
+  return ledger::storage_bound(shape, shape.lanes_in + 1, 1);
+}
+
 }  // namespace
 
 bool TopicSpec::may_hold(std::string_view site) const {
@@ -121,11 +126,11 @@ Result<std::unique_ptr<Topic>> Topic::open(const TopicSpec& spec,
   if (auto sound = ledger::check_shape(shape); !sound) {
     return Failure(sound.error());
   }
-  const std::uint64_t bound = ledger::storage_bound(shape, shape.lanes_in + 1, 1);
+  const std::uint64_t bound = bound_at_least(shape);
   if (bound > memory_left.count()) {
     return fail(Code::kFull,
-                "topic {}: may need {} MiB and {} MiB of the gateway's memory are left; raise "
-                "[self] memory",
+                "topic {}: may need {} MiB and {} MiB of the gateway's memory are not promised to "
+                "other topics; raise [self] memory",
                 spec.name,
                 bound >> 20U,
                 memory_left.count() >> 20U);
@@ -209,6 +214,13 @@ Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDe
 
 std::uint64_t Topic::covered_at(const PeerLanes& lanes) const {
   return lanes.outgoing ? ledger_->lane(*lanes.outgoing).coverage_receipted.value() : 0;
+}
+
+std::uint64_t Topic::memory_bound() const {
+  // The ledger counts every inbox that was ever taken; those that were closed gave theirs back.
+  const std::uint64_t inbox =
+      ledger::storage_bound(shape_, 0, 1) - ledger::storage_bound(shape_, 0, 0);
+  return std::max(bound_at_least(shape_), ledger_->bytes_bound() - (closed_inboxes.size() * inbox));
 }
 
 double Topic::quanta_per_unit() const {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -93,6 +94,10 @@ class Topic {
   // The publish number up to which a peer has everything for certain; 0 without a lane.
   std::uint64_t covered_at(const PeerLanes& lanes) const;
 
+  // The memory that the topic may come to use: with a lane to every peer, and with its subscribers
+  // and publishers, at least one of each.
+  std::uint64_t memory_bound() const;
+
   // Whether a second declaration means the same topic; the message names the difference.
   Result<void> check_same(const TopicSpec& other) const;
 
@@ -106,6 +111,7 @@ class Topic {
   std::uint64_t duplicates = 0;      // publishes answered `duplicate`, a count
   std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
   std::map<ledger::LaneIndex, const void*> subscribers;  // connected ones: lane and session
+  std::set<ledger::InboxIndex> closed_inboxes;   // of publishers that went in this gateway's life
   std::map<const void*, std::uint64_t> tickers;  // clocks of the clients that tick, by session
   std::uint64_t clock = 0;         // of this site: the least of its tickers' clocks, never back
   std::uint64_t clock_number = 0;  // publish number that belongs to it
