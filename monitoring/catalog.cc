@@ -44,14 +44,7 @@ constexpr Names kQueueDecisionsReason[] = {"deadline", "age", "significance", "d
 constexpr Names kQueueDeadlinesOutcome[] = {"met", "expired"};
 constexpr Names kCodecTilesOperation[] = {"encode", "decode"};
 constexpr Names kCodecTilesCodec[] = {"raw", "bpc"};
-constexpr Names kTopicRefusedReason[] = {"not_finite",
-                                         "out_of_range",
-                                         "shape",
-                                         "memory",
-                                         "not_declared",
-                                         "residency",
-                                         "policy",
-                                         "other"};
+constexpr Names kTopicRefusedReason[] = {"not_finite", "out_of_range", "shape", "other"};
 constexpr Names kLedgerMassState[] = {
     "published", "open", "frozen", "receipted", "applied", "detached"};
 constexpr Names kLedgerChecksCheck[] = {"transfer", "frontier", "scrub"};
@@ -164,7 +157,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kTopicElements, "godwit_topic_elements_total", kCounter, kNone, kSum, kTopicLabels, {},
      "Elements merged from this site's publishes."},
     {kTopicRefused, "godwit_topic_refused_total", kCounter, kNone, kSum, kTopicRefusedLabels, {},
-     "Publishes refused before merging, by reason. The client got the index and the value."},
+     "Publishes refused before merging: a value is not finite, or would take the sum out of range; "
+     "the elements do not fit the topic's shape. The client got the index and the value."},
     {kTopicDuplicates, "godwit_topic_duplicates_total", kCounter, kNone, kSum, kTopicLabels, {},
      "Publishes answered `duplicate`: a repeat after a restart that was merged before."},
     {kTopicClock, "godwit_topic_clock", kGauge, kNone, kMax, kTopicOriginLabels, {},

@@ -1,5 +1,7 @@
 // What a client publishes: its range, its values and its commit, on their way to the ledger's door.
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "api/gateway/client_session.h"
@@ -41,8 +43,8 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegi
       record.count > topic.spec().element_count - record.first) {
     return refuse_publish(*declared,
                           record.topic,
-                          {Code::kInvalid, "the range is not within the topic"},
-                          local::kNoElement);
+                          PublishRefusal::kShape,
+                          {Code::kInvalid, "the range is not within the topic"});
   }
   const auto begun = ledger.begin_publish(*declared->inbox,
                                           {.number = record.number,
@@ -52,7 +54,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegi
   if (!begun) {
     return begun.error().code == Code::kFull
                ? Taken::kStalled
-               : refuse_publish(*declared, record.topic, begun.error(), local::kNoElement);
+               : refuse_publish(*declared, record.topic, PublishRefusal::kOther, begun.error());
   }
   switch (*begun) {
     case ledger::Begin::kFresh:
@@ -80,10 +82,11 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegi
 
 ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
                                                    local::TopicHandle handle,
+                                                   PublishRefusal reason,
                                                    const Error& error,
                                                    std::uint64_t element) {
   declared.publishing.skipping = true;
-  ++declared.topic->refused;
+  ++declared.topic->refused.at(static_cast<std::size_t>(reason));
   local::Refused refused;
   refused.topic = handle;
   refused.number = declared.publishing.number;
@@ -122,6 +125,8 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
       return refuse_publish(
           *declared,
           record.topic,
+          std::isfinite(converted.rejected->value) ? PublishRefusal::kOutOfRange
+                                                   : PublishRefusal::kNotFinite,
           {Code::kInvalid,
            fmt::format("element {} is {}: not finite, or beyond the range of the topic",
                        element,
@@ -136,7 +141,8 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
       return Taken::kStalled;
     }
     ledger.abandon_publish(*declared->inbox);
-    return refuse_publish(*declared, record.topic, staged.error(), record.first);
+    return refuse_publish(
+        *declared, record.topic, PublishRefusal::kShape, staged.error(), record.first);
   }
   return Taken::kDone;
 }
@@ -152,9 +158,13 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishComm
   }
   const auto number = declared->topic->ledger().commit_publish(*declared->inbox);
   if (!number) {
-    return number.error().code == Code::kFull
-               ? Taken::kStalled
-               : refuse_publish(*declared, record.topic, number.error(), local::kNoElement);
+    if (number.error().code == Code::kFull) {
+      return Taken::kStalled;
+    }
+    const PublishRefusal reason = number.error().code == Code::kRefused
+                                      ? PublishRefusal::kOutOfRange  // the sum, with its element
+                                      : PublishRefusal::kShape;      // values are missing
+    return refuse_publish(*declared, record.topic, reason, number.error());
   }
   ++declared->topic->publishes;
   declared->publishing.skipping = true;

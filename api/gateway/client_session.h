@@ -89,8 +89,9 @@ class ClientSession {
 
   Taken refuse_publish(Declared& declared,
                        local::TopicHandle handle,
+                       PublishRefusal reason,
                        const Error& error,
-                       std::uint64_t element);
+                       std::uint64_t element = local::kNoElement);
   Taken break_with(Code code, std::string text);
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;

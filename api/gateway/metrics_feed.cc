@@ -94,7 +94,12 @@ void MetricsFeed::topics() {
     const std::string& name = topic->spec().name;
     const ledger::Conservation sums = topic->ledger().conservation();
     cells_.counter(Metric::kTopicPublishes, {name}).set_total(topic->publishes);
-    cells_.counter(Metric::kTopicRefused, {name, "other"}).set_total(topic->refused);
+    static constexpr std::array<std::string_view, kPublishRefusals> kRefusals = {
+        "not_finite", "out_of_range", "shape", "other"};
+    for (std::size_t i = 0; i < kRefusals.size(); ++i) {
+      cells_.counter(Metric::kTopicRefused, {name, kRefusals.at(i)})
+          .set_total(topic->refused.at(i));
+    }
     cells_.counter(Metric::kTopicDuplicates, {name}).set_total(topic->duplicates);
     cells_.gauge(Metric::kTopicMemoryBytes, {name})
         .set(static_cast<double>(topic->ledger().bytes_used()));

@@ -1,6 +1,7 @@
 #include "api/gateway/report.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -272,7 +273,7 @@ void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
   out.set_name(topic.spec().name);
   out.set_elements(topic.spec().element_count);
   out.set_publishes(topic.publishes);
-  out.set_refused(topic.refused);
+  out.set_refused(std::accumulate(topic.refused.begin(), topic.refused.end(), std::uint64_t{0}));
   out.set_memory_used_bytes(topic.ledger().bytes_used());
   out.set_memory_bound_bytes(topic.memory_bound());
   for (const auto index : topic.ledger().lanes()) {

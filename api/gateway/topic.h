@@ -5,6 +5,8 @@
 // Thread: the worker.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -25,6 +27,15 @@
 #include "scheduler/queue/key.h"
 
 namespace godwit::gateway {
+
+// Why a publish was refused at the door; the order is that of the metric's label values.
+enum class PublishRefusal : std::uint8_t {
+  kNotFinite,   // a value is NaN or infinite
+  kOutOfRange,  // a value, or the sum with it, is beyond the topic's range
+  kShape,       // its elements are not within the topic, or not those that were begun
+  kOther,
+};
+inline constexpr std::size_t kPublishRefusals = 4;
 
 // What a declaration and the policies of the configuration make of a topic together.
 struct TopicSpec {
@@ -106,9 +117,9 @@ class Topic {
   bool seed_complete() const { return !spec_.has_seed || seed_complete_; }
 
   // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
-  std::uint64_t publishes = 0;       // accepted, a count
-  std::uint64_t refused = 0;         // publishes refused at the door, a count
-  std::uint64_t duplicates = 0;      // publishes answered `duplicate`, a count
+  std::uint64_t publishes = 0;                            // accepted, a count
+  std::array<std::uint64_t, kPublishRefusals> refused{};  // publishes refused at the door, counts
+  std::uint64_t duplicates = 0;                           // publishes answered `duplicate`, a count
   std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
   std::map<ledger::LaneIndex, const void*> subscribers;  // connected ones: lane and session
   std::set<ledger::InboxIndex> closed_inboxes;   // of publishers that went in this gateway's life

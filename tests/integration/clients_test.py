@@ -40,7 +40,11 @@ class Clients(unittest.TestCase):
         self.assertEqual(lab.probe("sum", "a", **topic).split()[6:], [str(1 << 40)] * 2)
         self.assertEqual(lab.ask("a", "topic", "values")["topics"][0]["summary"]["refused"], 4)
         lab.wait_for(lambda: lab.metric("a", "godwit_topic_refused_total")
-                     [("values", "other")] == 4, "four refused publishes in the metric", 30)
+                     [("values", "not_finite")] == 3, "three refused publishes in the metric", 30)
+        refused = lab.metric("a", "godwit_topic_refused_total")
+        self.assertEqual({reason: refused[("values", reason)]
+                          for reason in ("not_finite", "out_of_range", "shape", "other")},
+                         {"not_finite": 3, "out_of_range": 1, "shape": 0, "other": 0})
 
     def test_a_sum_never_grows_beyond_its_range(self):
         """Refused while it could still be merged, with the element: no site can ever overflow."""

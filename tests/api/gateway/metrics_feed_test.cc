@@ -1,0 +1,76 @@
+#include "api/gateway/metrics_feed.h"
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "tests/api/gateway/one_gateway.h"
+
+namespace godwit::gateway {
+namespace {
+
+using monitoring::Metric;
+
+constexpr std::uint64_t kElements = 10;
+
+// Two topics' publishes, and what the metrics say of them.
+struct Counted {
+  OneGateway b{"b"};
+  local::TopicHandle handle = b.declare("t", kElements);
+  std::uint64_t number = 0;
+
+  void publish(std::uint64_t first, std::uint64_t count, const std::vector<float>& values) {
+    ++number;
+    b.say(local::PublishBegin{.topic = handle, .number = number, .first = first, .count = count});
+    b.say(local::PublishData{.topic = handle, .number = number, .first = first, .values = values});
+    b.say(local::PublishCommit{.topic = handle, .number = number});
+    b.turn(1);
+  }
+  std::map<std::string, std::uint64_t> refused() {
+    monitoring::Cells cells;
+    MetricsFeed feed(*b.gateway, cells, b.now);
+    feed.on_turn(b.now, Duration::zero());
+    std::map<std::string, std::uint64_t> found;
+    cells.visit([&found](const monitoring::Cells::Series& series) {
+      if (series.metric == Metric::kTopicRefused && series.labels.at(0) == "t") {
+        found[series.labels.at(1)] = series.cells->load();
+      }
+    });
+    return found;
+  }
+};
+
+using Refused = std::map<std::string, std::uint64_t>;
+
+TEST(MetricsFeed, ShowsEveryReasonOfARefusedPublishFromTheStart) {
+  Counted counted;
+  EXPECT_EQ(counted.refused(),
+            (Refused{{"not_finite", 0}, {"out_of_range", 0}, {"shape", 0}, {"other", 0}}));
+}
+
+TEST(MetricsFeed, CountsRefusedPublishesByTheirReason) {
+  Counted counted;
+  counted.publish(0, 2, {1, std::numeric_limits<float>::quiet_NaN()});
+  counted.publish(0, 2, {std::numeric_limits<float>::infinity(), 1});
+  counted.publish(0, 1, {1e30F});
+  counted.publish(8, 3, {1, 1, 1});  // beyond the end
+  counted.publish(0, 3, {1, 1});     // a value is missing
+  counted.publish(0, 2, {1, 1});
+  EXPECT_EQ(counted.refused(),
+            (Refused{{"not_finite", 2}, {"out_of_range", 1}, {"shape", 2}, {"other", 0}}));
+  EXPECT_EQ(counted.b.topic("t").publishes, 1U);
+}
+
+TEST(MetricsFeed, CountsASumThatWouldLeaveTheRangeAsOutOfRange) {
+  Counted counted;
+  const auto most = static_cast<float>(std::ldexp(1.0, 62 - 40)) / 3;  // quanta of 2^-40, 3 sites
+  counted.publish(0, 1, {most * 0.75F});
+  counted.publish(0, 1, {most * 0.75F});
+  EXPECT_EQ(counted.refused().at("out_of_range"), 1U);
+  EXPECT_EQ(counted.b.topic("t").publishes, 1U);
+}
+
+}  // namespace
+}  // namespace godwit::gateway
