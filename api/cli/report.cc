@@ -54,8 +54,18 @@ std::string problem_lines(const admin::StatusReport& report) {
 
 template <class Links>
 std::string link_table(const Links& links) {
-  Table table(
-      {"PEER", "LINK", "STATE", "FOR", "RTT", "RATE", "CAP", "IN FLIGHT", "RESENT", "RECONNECTS"});
+  Table table({"PEER",
+               "LINK",
+               "STATE",
+               "FOR",
+               "RTT",
+               "SENDING",
+               "RECEIVING",
+               "PLANNED",
+               "CAP",
+               "IN FLIGHT",
+               "RESENT",
+               "RECONNECTS"});
   for (const admin::LinkReport& link : links) {
     table.add({link.peer(),
                link.name(),
@@ -63,6 +73,8 @@ std::string link_table(const Links& links) {
                human_duration(link.in_state_ns()),
                if_known(link.rtt_ns(), human_duration),
                human_rate(link.rate_bps()),
+               human_rate(link.received_bps()),
+               if_known(link.planned_bps(), human_rate),
                if_known(link.cap_bps(), human_rate),
                human_bytes(link.in_flight_bytes()),
                human_count(link.resent_transfers()),

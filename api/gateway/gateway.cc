@@ -189,6 +189,7 @@ bool Gateway::on_turn(Instant now) {
   exchange_.flush(now);  // last: what was settled above may have moved coverage
   for (const auto& peer : core_.peers) {
     peer->flush(now);
+    peer->measure(now);
   }
   endpoint_.transmit(now);
   retry_at_ = core_.short_of_storage ? now + kStorageRetry : Instant::never();

@@ -229,9 +229,7 @@ void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& 
 }
 
 void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
-  const transport::SessionStats stats = peer.session->stats();
-  peer.bytes_sent_before += stats.bytes_sent;
-  peer.bytes_received_before += stats.bytes_received;
+  peer.bytes_before = peer.bytes();
   if (refused_by_certificate(close.reason)) {
     ++peer.counters.refused;
   }

@@ -9,9 +9,6 @@ namespace {
 
 using monitoring::Metric;
 
-// Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
-constexpr std::uint64_t kHeaderBytes = 28;
-
 // The catalogue's word for a refused certificate: the reason's id without its first word.
 std::string_view refusal_label(transport::CloseReason reason) {
   constexpr std::string_view kFirst = "certificate_";
@@ -45,11 +42,9 @@ void MetricsFeed::links(Instant now) {
         peer->session != nullptr ? peer->session->stats() : transport::SessionStats{};
     const bool up = peer->state == PeerState::kUp;
     cells_.gauge(Metric::kLinkUp, {name}).set(up ? 1 : 0);
-    cells_.counter(Metric::kLinkSentBytes, {name})
-        .set_total(peer->bytes_sent_before + stats.bytes_sent + kHeaderBytes * stats.packets_sent);
-    cells_.counter(Metric::kLinkReceivedBytes, {name})
-        .set_total(peer->bytes_received_before + stats.bytes_received +
-                   kHeaderBytes * stats.packets_received);
+    const LinkBytes bytes = peer->bytes();
+    cells_.counter(Metric::kLinkSentBytes, {name}).set_total(bytes.sent);
+    cells_.counter(Metric::kLinkReceivedBytes, {name}).set_total(bytes.received);
     cells_.counter(Metric::kLinkTransfersSent, {name}).set_total(peer->counters.transfers_sent);
     cells_.counter(Metric::kLinkTransfersResent, {name}).set_total(peer->counters.transfers_resent);
     const PeerCounters& c = peer->counters;

@@ -16,6 +16,9 @@ constexpr BitRate kRateUnknown = BitRate::bps(100'000'000);  // chosen: correcte
 // trainers of three sites on two cores; a visit every 200 ms instead of 100 ms costs no accuracy.
 constexpr double kEncodeShare = 0.1;
 
+// Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
+constexpr std::uint64_t kHeaderBytes = 28;
+
 scheduler::LinkQueue::Options queue_options(const Config& config) {
   scheduler::LinkQueue::Options options;
   options.depth.cpu_share = kEncodeShare / static_cast<double>(config.sites.size() - 1);
@@ -52,6 +55,24 @@ BitRate Peer::rate() const {
   }
   const BitRate measured = session != nullptr ? session->stats().delivery : BitRate();
   return std::max(measured, kRateUnknown);
+}
+
+LinkBytes Peer::bytes() const {
+  LinkBytes all = bytes_before;
+  if (session != nullptr) {
+    const transport::SessionStats stats = session->stats();
+    all.sent += stats.bytes_sent + kHeaderBytes * stats.packets_sent;
+    all.received += stats.bytes_received + kHeaderBytes * stats.packets_received;
+  }
+  return all;
+}
+
+void Peer::measure(Instant now) {
+  if (now >= sent_.next_step()) {
+    const LinkBytes total = bytes();
+    sent_.on_total(now, total.sent);
+    received_.on_total(now, total.received);
+  }
 }
 
 void Peer::flush(Instant now) {

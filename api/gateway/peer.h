@@ -15,6 +15,7 @@
 
 #include "api/gateway/config.h"
 #include "api/gateway/control_outbox.h"
+#include "api/gateway/rate_meter.h"
 #include "api/gateway/topic.h"
 #include "api/proto/control.pb.h"
 #include "dataplane/base/units.h"
@@ -30,6 +31,12 @@ enum class PeerState : std::uint8_t {
   kConnecting,  // the handshake is under way
   kGreeting,    // certificates are proven, Hello is not exchanged
   kUp,          // both Hellos were exchanged
+};
+
+// What crossed the link in each direction, layer 3: payload, control, headers and repeats.
+struct LinkBytes {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
 };
 
 // One outgoing lane as the peer's queue names it.
@@ -61,6 +68,13 @@ class Peer {
   transport::PeerConfig transport_config() const;
   // What the link can take: the cap's usable share, or what the transport measured.
   BitRate rate() const;
+  // Since the gateway's start, over all sessions.
+  LinkBytes bytes() const;
+  // Over about the last second.
+  BitRate sent_rate(Instant now) const { return sent_.rate(now, bytes().sent); }
+  BitRate received_rate(Instant now) const { return received_.rate(now, bytes().received); }
+  // Looks at the totals from time to time, for the rates.
+  void measure(Instant now);
 
   // Queues a control message; it leaves ahead of all transfers, within control's share.
   void send(const control::ControlMessage& message) { outbox_.push(message); }
@@ -91,15 +105,15 @@ class Peer {
   scheduler::LinkQueue queue;
   PeerCounters counters;
   std::map<std::string, std::uint64_t> closed_by_reason;  // ends of sessions, by stable id
-  // Sums over ended sessions, so that the figures of the present one can be added.
-  std::uint64_t bytes_sent_before = 0;
-  std::uint64_t bytes_received_before = 0;
+  LinkBytes bytes_before;                                 // of the sessions that have ended
 
  private:
   const SiteConfig& site_;
   const LinkConfig* link_;
   bool dials_;
   ControlOutbox outbox_;
+  RateMeter sent_;
+  RateMeter received_;
   std::vector<QueuedLane> queued_;
 };
 

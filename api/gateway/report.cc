@@ -237,13 +237,15 @@ void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
       peer.session != nullptr ? peer.session->stats() : transport::SessionStats{};
   out.set_rtt_ns(static_cast<std::uint64_t>(stats.rtt_smoothed.count_ns()));
   out.set_rtt_min_ns(static_cast<std::uint64_t>(stats.rtt_min.count_ns()));
-  out.set_rate_bps(peer.rate().bits_per_second());
+  out.set_rate_bps(peer.sent_rate(now).bits_per_second());
+  out.set_received_bps(peer.received_rate(now).bits_per_second());
+  out.set_planned_bps(peer.rate().bits_per_second());
   if (peer.link() != nullptr && !peer.link()->cap.is_unlimited()) {
     out.set_cap_bps(peer.link()->cap.bits_per_second());
   }
   out.set_estimate_bps(stats.delivery.bits_per_second());
-  out.set_sent_bytes(peer.bytes_sent_before + stats.bytes_sent);
-  out.set_received_bytes(peer.bytes_received_before + stats.bytes_received);
+  out.set_sent_bytes(peer.bytes().sent);
+  out.set_received_bytes(peer.bytes().received);
   out.set_sent_transfers(peer.counters.transfers_sent);
   out.set_received_transfers(peer.counters.transfers_received);
   out.set_resent_transfers(peer.counters.transfers_resent);

@@ -98,6 +98,19 @@ TEST(LinksText, ALinkThatIsNotUpComesFirstWithItsLastError) {
   EXPECT_EQ(verdict_on(report, &admin::AdminResponse::mutable_links), ExitCode::kOk);
 }
 
+TEST(LinksText, ShowsWhatIsSentAndReceivedBesideWhatIsPlanned) {
+  admin::LinksReport report;
+  auto* link = report.add_links();
+  link->set_peer("sin");
+  link->set_rate_bps(3'000'000);
+  link->set_received_bps(4'000'000);
+  link->set_planned_bps(19'400'000);
+  link->set_cap_bps(20'000'000);
+
+  EXPECT_THAT(to_text(report),
+              testing::ContainsRegex("3.00 Mbit/s +4.00 Mbit/s +19.4 Mbit/s +20.0 Mbit/s"));
+}
+
 TEST(TopicsText, ShowsMemoryBesideItsBoundAndEveryLane) {
   admin::TopicsReport report;
   auto* topic = report.add_topics();

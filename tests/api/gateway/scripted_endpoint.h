@@ -38,6 +38,7 @@ class ScriptedSession final : public transport::Session {
     open_ = false;
   }
 
+  transport::SessionStats figures;
   std::deque<std::string> controls;   // sent by the gateway and not yet taken
   std::deque<std::string> transfers;  // the same
   bool closed = false;                // by the gateway, with these
@@ -80,7 +81,7 @@ class ScriptedSession final : public transport::Session {
     return can_send();
   }
   void set_rate(BitRate /*rate*/) override {}
-  transport::SessionStats stats() const override { return {}; }
+  transport::SessionStats stats() const override { return figures; }
   std::uint64_t unsent_bytes() const override { return 0; }
   void close(Instant /*now*/, std::uint64_t code, std::string_view reason) override {
     closed = true;
