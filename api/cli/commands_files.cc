@@ -28,17 +28,19 @@ ExitCode check_config(const Session& session, const std::string& file, bool effe
                         {"sites", config->sites.size()},
                         {"links", config->links.size()},
                         {"policies", config->policies.size()},
+                        {"hash", fmt::format("{:016x}", gateway::shared_hash(*config))},
                         {"effective", gateway::effective_config(*config)}});
   } else if (effective) {
     session.out() << gateway::effective_config(*config);
   } else {
     session.out() << fmt::format(
-        "{}: correct; this is {}, one of {} sites; {} links, {} policies\n",
+        "{}: correct; this is {}, one of {} sites; {} links, {} policies; hash {:016x}\n",
         file,
         config->site,
         config->sites.size(),
         config->links.size(),
-        config->policies.size());
+        config->policies.size(),
+        gateway::shared_hash(*config));
   }
   return ExitCode::kOk;
 }

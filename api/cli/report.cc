@@ -174,7 +174,12 @@ std::string to_text(const admin::StatusReport& report) {
     out += fmt::format(" ! ledger.defect  conservation defect {}\n     next: godwit ledger\n",
                        report.defect());
   }
-  return out + link_table(report.links()) + topic_table(report.topics());
+  out += link_table(report.links()) + topic_table(report.topics());
+  if (report.config_hash() != 0) {
+    out +=
+        fmt::format("config {}  hash {:016x}\n", plain(report.config_path()), report.config_hash());
+  }
+  return out;
 }
 
 std::string to_text(const admin::TopicsReport& report) {

@@ -261,6 +261,45 @@ void read_self(TableReader& root,
   reader.finish();
 }
 
+// [sites], [[links]] and [[policies]] with every default.
+std::string shared_part(const Config& config) {
+  std::string out;
+  for (const auto& site : config.sites) {
+    out += fmt::format("\n[sites.{}]\nendpoint = {}\n", site.name, quoted(site.endpoint));
+  }
+  for (const auto& link : config.links) {
+    out += fmt::format("\n[[links]]\nname = {}\nends = [{}, {}]\n",
+                       quoted(link.name),
+                       quoted(link.ends[0]),
+                       quoted(link.ends[1]));
+    if (!link.cap.is_unlimited()) {
+      out += fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
+    }
+    out += fmt::format("rtt = {}\n", in_microseconds(link.rtt));
+  }
+  for (const auto& policy : config.policies) {
+    out += fmt::format("\n[[policies]]\nmatch = {}\nclass = {}\n",
+                       quoted(policy.match),
+                       quoted(policy.traffic_class));
+    if (!policy.allowed.empty()) {
+      out += fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
+    }
+    if (policy.deadline) {
+      out += fmt::format("deadline = {}\n", in_microseconds(*policy.deadline));
+    }
+    if (policy.tolerance) {
+      out += fmt::format("tolerance = {}\n", *policy.tolerance);
+    }
+    if (policy.significance) {
+      out += fmt::format(
+          "significance = {{ filter = \"relative\", threshold = {}, decay = \"{}\" }}\n",
+          *policy.significance,
+          policy.significance_decays ? "1/sqrt(t)" : "none");
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<BitRate> parse_rate(std::string_view text) {
@@ -412,10 +451,10 @@ Result<Config> load_config(const std::string& path, std::optional<std::string_vi
 }
 
 std::string effective_config(const Config& config) {
-  std::string out = fmt::format(
+  return fmt::format(
       "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
       "admin = {}\nmetrics_port = {}\nport = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
-      "[tls]\ncert = {}\nkey = {}\nca = {}\n",
+      "[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
       quoted(config.site),
       quoted(config.state_dir),
       quoted(config.durable_dir),
@@ -427,41 +466,12 @@ std::string effective_config(const Config& config) {
       config.memory.count(),
       quoted(config.certificate),
       quoted(config.key),
-      quoted(config.authority));
-  for (const auto& site : config.sites) {
-    out += fmt::format("\n[sites.{}]\nendpoint = {}\n", site.name, quoted(site.endpoint));
-  }
-  for (const auto& link : config.links) {
-    out += fmt::format("\n[[links]]\nname = {}\nends = [{}, {}]\n",
-                       quoted(link.name),
-                       quoted(link.ends[0]),
-                       quoted(link.ends[1]));
-    if (!link.cap.is_unlimited()) {
-      out += fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
-    }
-    out += fmt::format("rtt = {}\n", in_microseconds(link.rtt));
-  }
-  for (const auto& policy : config.policies) {
-    out += fmt::format("\n[[policies]]\nmatch = {}\nclass = {}\n",
-                       quoted(policy.match),
-                       quoted(policy.traffic_class));
-    if (!policy.allowed.empty()) {
-      out += fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
-    }
-    if (policy.deadline) {
-      out += fmt::format("deadline = {}\n", in_microseconds(*policy.deadline));
-    }
-    if (policy.tolerance) {
-      out += fmt::format("tolerance = {}\n", *policy.tolerance);
-    }
-    if (policy.significance) {
-      out += fmt::format(
-          "significance = {{ filter = \"relative\", threshold = {}, decay = \"{}\" }}\n",
-          *policy.significance,
-          policy.significance_decays ? "1/sqrt(t)" : "none");
-    }
-  }
-  return out;
+      quoted(config.authority),
+      shared_part(config));
+}
+
+std::uint64_t shared_hash(const Config& config) {
+  return fnv1a(shared_part(config));
 }
 
 }  // namespace godwit::gateway

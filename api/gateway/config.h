@@ -89,6 +89,9 @@ Result<Config> load_config(const std::string& path,
 
 // The configuration as TOML with every default spelt out.
 std::string effective_config(const Config& config);
+// Of what all sites must agree on, with every default: sites, links and policies. Equal at all
+// sites that run by the same rules, whatever their paths, ports and budgets.
+std::uint64_t shared_hash(const Config& config);
 
 // "20Mbit/s", "1.5Gbit/s", "800kbit/s": decimal units of bits per second.
 Result<BitRate> parse_rate(std::string_view text);

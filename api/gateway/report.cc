@@ -153,6 +153,7 @@ void Reporter::status(Instant now, admin::StatusReport& out) {
   out.set_memory_budget_bytes(core.config.memory.count());
   out.set_clients(static_cast<std::uint32_t>(gateway_.client_count()));
   out.set_config_path(core.config.file);
+  out.set_config_hash(shared_hash(core.config));
   out.set_defect(defect);
   out.set_client_socket(core.config.client);
   if (core.config.metrics_port) {

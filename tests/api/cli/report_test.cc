@@ -44,6 +44,15 @@ TEST(StatusText, OneHealthyScreen) {
   EXPECT_EQ(verdict_on(report, &admin::AdminResponse::mutable_status), ExitCode::kOk);
 }
 
+TEST(StatusText, NamesTheConfigurationWithItsHash) {
+  auto report = healthy_status();
+  report.set_config_path("/etc/godwit/godwit.toml");
+  report.set_config_hash(0x0123456789abcdefU);
+
+  EXPECT_THAT(to_text(report),
+              HasSubstr("config /etc/godwit/godwit.toml  hash 0123456789abcdef\n"));
+}
+
 TEST(StatusText, AProblemStandsAboveTheTablesWithItsReasonAndTheNextCommand) {
   auto report = healthy_status();
   auto* problem = report.add_problems();

@@ -212,6 +212,29 @@ TEST(Config, WritesItselfInFullAndReadsThatBack) {
   EXPECT_EQ(again->policies.front().significance, 0.02);
 }
 
+TEST(Config, HasOneHashAtAllSitesThatDiffersWithEveryRule) {
+  const auto hash = [](const std::string& text, std::string_view site) {
+    const auto config = parse_config(text, "f.toml", site);
+    EXPECT_TRUE(config.has_value()) << config.error().message;
+    return config ? shared_hash(*config) : 0;
+  };
+  const std::string plain =
+      "version = 1\n[self]\nsite = \"a\"\n[tls]\nca = \"c\"\ncert = \"c\"\nkey = \"k\"\n"
+      "[sites.a]\nendpoint = \"127.0.0.1:7001\"\n[sites.b]\nendpoint = \"127.0.0.1:7002\"\n";
+  const std::string link = "[[links]]\nends = [\"a\", \"b\"]\n";
+  const std::string policy = "[[policies]]\nmatch = \"x/**\"\n";
+  const std::uint64_t one = hash(plain + link + policy, "a");
+  EXPECT_EQ(hash(plain + link + policy, "b"), one);
+  EXPECT_EQ(hash(plain + link + "rtt = \"100ms\"\n" + policy, "a"), one);  // the default
+  std::string other_self = plain;
+  other_self.insert(other_self.find("[tls]"), "memory = \"1GiB\"\nstate_dir = \"/s/{site}\"\n");
+  EXPECT_EQ(hash(other_self + link + policy, "a"), one);
+  EXPECT_NE(hash(plain + policy, "a"), one);
+  EXPECT_NE(hash(plain + link + "rtt = \"90ms\"\n" + policy, "a"), one);
+  EXPECT_NE(hash(plain + link + policy + "allowed = [\"a\"]\n", "a"), one);
+  EXPECT_NE(hash(plain + link + policy + "tolerance = 1\n", "a"), one);
+}
+
 TEST(Config, WritesTextsThatNeedQuotingSoThatTheyReadBack) {
   auto config = parse_config(kGood, "f.toml");
   ASSERT_TRUE(config.has_value());

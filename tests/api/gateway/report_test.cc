@@ -16,6 +16,12 @@ admin::AdminResponse ask(OneGateway& b, const admin::AdminRequest& request) {
   return response;
 }
 
+admin::StatusReport status_of(OneGateway& b) {
+  admin::AdminRequest request;
+  request.mutable_status();
+  return ask(b, request).status();
+}
+
 admin::LinkReport link_to(OneGateway& b, const std::string& site) {
   admin::AdminRequest request;
   request.mutable_links()->set_peer(site);
@@ -40,6 +46,15 @@ TEST(Report, TellsWhatALinkCarriedInTheLastSecondBesideWhatIsPlannedForIt) {
   b.turn(400);
   EXPECT_EQ(link_to(b, "a").rate_bps(), 0U);
   EXPECT_EQ(link_to(b, "a").planned_bps(), 19'400'000U);
+}
+
+TEST(Report, TellsTheHashOfTheRulesThatAllSitesShare) {
+  OneGateway a("a", kCapped);
+  OneGateway b("b", kCapped);
+  OneGateway other("b");
+  EXPECT_NE(status_of(a).config_hash(), 0U);
+  EXPECT_EQ(status_of(a).config_hash(), status_of(b).config_hash());
+  EXPECT_NE(status_of(a).config_hash(), status_of(other).config_hash());
 }
 
 TEST(Report, CountsLayer3BytesOverAllSessions) {
