@@ -12,6 +12,10 @@ namespace {
 // Events of one session per turn: bounds the time that one peer can take from the others.
 constexpr int kEventsPerTurn = 64;
 
+// A path with a longer round trip was measured wrongly, or nothing is gained by its figure: the
+// transport waits 2 s for the first answer at most.
+constexpr Duration kRttBelieved = Duration::ms(850);
+
 control::Goodbye::Reason reason_of(SessionCode code) {
   switch (code) {
     case SessionCode::kStopping:
@@ -230,6 +234,10 @@ void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& 
 
 void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
   peer.bytes_before = peer.bytes();
+  const Duration rtt = peer.session->stats().rtt_min;
+  if (peer.state == PeerState::kUp && rtt > Duration::zero()) {
+    peer.rtt_measured = std::min(rtt, kRttBelieved);
+  }
   if (refused_by_certificate(close.reason)) {
     ++peer.counters.refused;
   }

@@ -19,6 +19,10 @@ constexpr double kEncodeShare = 0.1;
 // Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
 constexpr std::uint64_t kHeaderBytes = 28;
 
+// Dials that trust the round trip measured before. The path may be another one since: where it is
+// longer, nobody would be waited for long enough, so later dials are as patient as configured.
+constexpr std::uint64_t kDialsMeasured = 3;  // chosen: within two seconds of the cut
+
 scheduler::LinkQueue::Options queue_options(const Config& config) {
   scheduler::LinkQueue::Options options;
   options.depth.cpu_share = kEncodeShare / static_cast<double>(config.sites.size() - 1);
@@ -44,8 +48,19 @@ transport::PeerConfig Peer::transport_config() const {
   }
   peer.link = link_ != nullptr ? link_->name : site_.name;
   peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
-  peer.rtt_expected = link_ != nullptr ? link_->rtt : Duration::zero();
+  peer.rtt_expected = rtt_expected();
   return peer;
+}
+
+Duration Peer::rtt_expected() const {
+  const Duration configured = link_ != nullptr ? link_->rtt : Duration::zero();
+  if (rtt_measured <= Duration::zero()) {
+    return configured;
+  }
+  if (redial.failures_in_a_row() > kDialsMeasured) {
+    return configured > Duration::zero() ? std::max(configured, rtt_measured) : configured;
+  }
+  return rtt_measured;
 }
 
 BitRate Peer::rate() const {

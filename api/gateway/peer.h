@@ -66,6 +66,8 @@ class Peer {
   const LinkConfig* link() const { return link_; }
   bool dials() const { return dials_; }
   transport::PeerConfig transport_config() const;
+  // The round trip that the next session is begun with; zero = unknown.
+  Duration rtt_expected() const;
   // What the link can take: the cap's usable share, or what the transport measured.
   BitRate rate() const;
   // Since the gateway's start, over all sessions.
@@ -94,9 +96,10 @@ class Peer {
   transport::Session* session = nullptr;
   bool no_storage = false;       // a lane could not be opened: the session must end and begin again
   transport::Identity identity;  // of the last session that was established
-  std::string last_error;        // why the last session ended; empty = none did
-  std::string last_reason;       // the same as a stable id
-  std::string software;          // from its Hello
+  Duration rtt_measured = Duration::zero();  // least of the last session; zero = none was up
+  std::string last_error;                    // why the last session ended; empty = none did
+  std::string last_reason;                   // the same as a stable id
+  std::string software;                      // from its Hello
   std::string gateway_id;
   std::uint64_t incarnation = 0;  // packed, from its Hello
   std::vector<std::string> capabilities;

@@ -135,6 +135,42 @@ TEST(Links, CountCertificatesThatWereRefusedByReason) {
   EXPECT_EQ(b.peer("c").last_error, "expired certificate of site c");
 }
 
+// What b expects of c's round trip when it dials again after this session has ended.
+Duration expected_after(OneGateway& b, ScriptedSession& session, Duration measured) {
+  session.figures.rtt_min = measured;
+  session.end(transport::CloseReason::kSilent, "nothing was heard");
+  const std::size_t before = b.endpoint.dials();
+  while (b.endpoint.dials() == before) {
+    b.turn(1);
+  }
+  return b.endpoint.last_dialled.rtt_expected;
+}
+
+TEST(Links, DialWithTheRoundTripThatTheLastSessionMeasured) {
+  OneGateway b("b", "[[links]]\nends = [\"b\", \"c\"]\nrtt = \"300ms\"\n");
+  b.turn();
+  EXPECT_EQ(b.endpoint.last_dialled.rtt_expected, Duration::ms(300));
+  EXPECT_EQ(expected_after(b, b.greeted("c"), Duration::ms(41)), Duration::ms(41));
+  EXPECT_EQ(expected_after(b, b.greeted("c"), Duration::seconds(9)), Duration::ms(850));
+  EXPECT_EQ(expected_after(b, b.greeted("c"), Duration::zero()), Duration::ms(850));
+  // A session that never was up has measured nothing of worth.
+  EXPECT_EQ(expected_after(b, b.established("c"), Duration::ms(7)), Duration::ms(850));
+}
+
+TEST(Links, DialAsConfiguredAgainWhenNobodyAnswersAtTheMeasuredRoundTrip) {
+  for (const auto& [links, configured] :
+       {std::pair("[[links]]\nends = [\"b\", \"c\"]\nrtt = \"600ms\"\n", Duration::ms(600)),
+        std::pair("", Duration::zero())}) {
+    OneGateway b("b", links);
+    EXPECT_EQ(expected_after(b, b.greeted("c"), Duration::ms(20)), Duration::ms(20));
+    for (int silent = 1; silent <= 10; ++silent) {
+      EXPECT_EQ(expected_after(b, *b.endpoint.dialled("c"), Duration::zero()),
+                silent < 3 ? Duration::ms(20) : configured)
+          << silent;
+    }
+  }
+}
+
 TEST(Links, DialAgainForEverWithinASecond) {
   OneGateway b("b");
   for (std::size_t i = 1; i <= 20; ++i) {

@@ -125,11 +125,13 @@ class ScriptedEndpoint final : public transport::Endpoint {
     return at == dialled_.rend() ? nullptr : at->second;
   }
   std::size_t dials() const { return dialled_.size(); }
+  transport::PeerConfig last_dialled;
 
   void configure(std::vector<transport::PeerConfig> /*peers*/) override {}
   transport::Session* dial(Instant /*now*/, const transport::PeerConfig& peer) override {
     sessions_.push_back(std::make_unique<ScriptedSession>());
     dialled_.emplace_back(peer.site, sessions_.back().get());
+    last_dialled = peer;
     return sessions_.back().get();
   }
   transport::Session* poll_accepted() override {
