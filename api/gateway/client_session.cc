@@ -235,17 +235,16 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Receipt& re
   return break_with(Code::kInvalid, "Receipt without a subscription");
 }
 
-void ClientSession::set_clock(Topic& topic, std::uint64_t clock) {
-  topic.tickers[this] = std::max(topic.tickers[this], clock);
-  const auto least = std::min_element(
-      topic.tickers.begin(), topic.tickers.end(), [](const auto& a, const auto& b) {
-        return a.second < b.second;
-      });
-  if (least->second > topic.clock) {
-    topic.clock = least->second;
-    topic.clock_number = topic.ledger().last_publish().value();
-    exchange_.on_own_clock(topic);
+// Who ticks is remembered before the clock moves by it.
+void ClientSession::on_tickers(Topic& topic, bool changed) {
+  if (changed) {
+    if (auto written = topic.remember(core_.store); !written) {
+      log::warn("topic {}: who ticks is not remembered over a restart: {}",
+                topic.spec().name,
+                written.error().message);
+    }
   }
+  exchange_.advance_clock(topic);
 }
 
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Tick& record) {
@@ -253,7 +252,8 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Tick& recor
   if (declared == nullptr) {
     return break_with(Code::kInvalid, "Tick of a topic that is not declared");
   }
-  set_clock(*declared->topic, record.clock);
+  Topic& topic = *declared->topic;
+  on_tickers(topic, topic.site_clock.on_tick(this, hello_.publisher, record.clock));
   return Taken::kDone;
 }
 
@@ -375,7 +375,7 @@ bool ClientSession::drain(Instant now) {
     if (declared.topic == nullptr) {
       continue;
     }
-    declared.topic->tickers.erase(this);
+    on_tickers(*declared.topic, declared.topic->site_clock.on_leave(this));
     if (owns_inbox(declared)) {
       declared.topic->ledger().abandon_publish(*declared.inbox);
       if (hello_.client_name.empty() || said_goodbye_) {

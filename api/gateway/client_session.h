@@ -96,7 +96,7 @@ class ClientSession {
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;
   Result<Topic*> open_topic(Instant now, const local::Declare& record);
-  void set_clock(Topic& topic, std::uint64_t clock);
+  void on_tickers(Topic& topic, bool changed);
   void tell_coverage();
   void release_clock_replies();
 

@@ -34,8 +34,8 @@ class Exchange {
   void announce(Instant now, Topic& topic);
   // kCorrupt: the message breaks the protocol; the session must end.
   Result<void> on_message(Instant now, Peer& peer, const control::ControlMessage& message);
-  // This site's clock on the topic has moved.
-  void on_own_clock(Topic& topic);
+  // Somebody who ticks here has ticked, left or was given up: tells this site's clock if it moved.
+  void advance_clock(Topic& topic);
   // A transfer of the peer was taken; a receipt is due soon.
   void on_transfer_taken(Instant now, Topic& topic, Peer& peer, PeerLanes& lanes);
 #if defined(GODWIT_SIMULATION)

@@ -90,7 +90,13 @@ void Exchange::on_transfer_taken(Instant now, Topic& topic, Peer& peer, PeerLane
   release_coverage(topic, peer, lanes);
 }
 
-void Exchange::on_own_clock(Topic& topic) {
+void Exchange::advance_clock(Topic& topic) {
+  const std::uint64_t reached = topic.site_clock.reached();
+  if (reached <= topic.clock) {
+    return;
+  }
+  topic.clock = reached;
+  topic.clock_number = topic.ledger().last_publish().value();
   core_.clocks.on_tick(topic.spec().id, core_.self, topic.clock, 0);
   core_.waits.on_progress(topic.spec().id);
   topic.threshold().on_clock(topic.clock);

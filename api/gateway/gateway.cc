@@ -19,6 +19,9 @@ constexpr Duration kAuditPeriod = Duration::ms(5);
 // After a restart, subscribers have so long to come back before their lanes are closed. Chosen: a
 // client reconnects within a second.
 constexpr Duration kSubscriberGrace = Duration::seconds(30);
+// And those who ticked so long before this site's clock goes on without them. Chosen: readers at
+// every site may wait for it.
+constexpr Duration kTickerGrace = Duration::seconds(10);
 // Nobody tells when a full file system has room again. Chosen: a stall that nobody notices.
 constexpr Duration kStorageRetry = Duration::ms(50);
 
@@ -87,6 +90,9 @@ Result<void> Gateway::recover(Instant now) {
     log::info(
         "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count);
     exchange_.announce(now, opened);
+    if (opened.site_clock.expects()) {
+      tickers_expire_ = now + kTickerGrace;
+    }
   }
   return {};
 }
@@ -173,12 +179,28 @@ void Gateway::forget_lost_subscribers(Instant now) {
   }
 }
 
+void Gateway::give_up_tickers(Instant now) {
+  if (now < tickers_expire_) {
+    return;
+  }
+  tickers_expire_ = Instant::never();
+  for (auto& [id, topic] : core_.topics) {
+    if (topic->site_clock.give_up()) {
+      log::warn("topic {}: its clock goes on without those who did not come back",
+                topic->spec().name);
+      static_cast<void>(topic->remember(core_.store));  // else they are given up once more
+      exchange_.advance_clock(*topic);
+    }
+  }
+}
+
 bool Gateway::on_turn(Instant now) {
   ++core_.counters.turns;
   core_.short_of_storage = false;
   endpoint_.receive(now);
   links_.on_turn(now);
   bool more = turn_clients(now);
+  give_up_tickers(now);
   more = merge_and_spread(now) || more;
   finish_waits(now);
   forget_lost_subscribers(now);
@@ -208,6 +230,7 @@ Instant Gateway::deadline() const {
                             exchange_.deadline(),
                             core_.waits.next_wakeup(),
                             subscribers_expire_,
+                            tickers_expire_,
                             retry_at_});
   for (const auto& peer : core_.peers) {
     first = std::min(first, peer->control_ready_at());

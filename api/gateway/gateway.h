@@ -78,6 +78,7 @@ class Gateway {
   void finish_waits(Instant now);
   bool merge_and_spread(Instant now);
   void forget_lost_subscribers(Instant now);
+  void give_up_tickers(Instant now);
 
   Core core_;
   transport::Endpoint& endpoint_;
@@ -89,8 +90,9 @@ class Gateway {
   std::vector<std::uint64_t> finished_;
   std::vector<ledger::TileActivity> activity_;
   Instant subscribers_expire_;  // when lanes of subscribers that did not come back are closed
-  Instant retry_at_ = Instant::never();     // storage was short; try again
-  Instant audit_at_ = Instant::from_ns(0);  // the scrubber's next step
+  Instant tickers_expire_ = Instant::never();  // when tickers that did not come back are given up
+  Instant retry_at_ = Instant::never();        // storage was short; try again
+  Instant audit_at_ = Instant::from_ns(0);     // the scrubber's next step
 };
 
 }  // namespace godwit::gateway

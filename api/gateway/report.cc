@@ -343,7 +343,7 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
   }
   out.set_touched_blocks(touched);
   out.set_shards(1);
-  out.set_publishers(static_cast<std::uint32_t>(topic.tickers.size()));
+  out.set_publishers(static_cast<std::uint32_t>(topic.site_clock.connected()));
   out.set_subscribers(static_cast<std::uint32_t>(gateway_.subscriber_count(topic)));
 }
 

@@ -187,6 +187,11 @@ Result<std::unique_ptr<Topic>> Topic::recover(const std::string& description,
   }
   std::unique_ptr<Topic> topic(new Topic(std::move(spec), shape));
   topic->seed_complete_ = stored.seed_complete();
+  std::vector<PublisherId> tickers;
+  for (const std::uint64_t ticker : stored.tickers()) {
+    tickers.emplace_back(ticker);
+  }
+  topic->site_clock.expect(tickers);
   if (auto attached = topic->attach(store, incarnation, decoder); !attached) {
     return Failure(attached.error());
   }
@@ -250,6 +255,9 @@ std::string Topic::describe() const {
   stored.set_ring_bytes(shape_.ring_bytes);
   stored.set_site_count(shape_.site_count);
   stored.set_site(shape_.site.value());
+  for (const PublisherId ticker : site_clock.tickers()) {
+    stored.add_tickers(ticker.value());
+  }
   return stored.SerializeAsString();
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "api/gateway/config.h"
+#include "api/gateway/site_clock.h"
 #include "api/gateway/store.h"
 #include "api/local/records.h"
 #include "dataplane/base/ids.h"
@@ -114,6 +115,8 @@ class Topic {
 
   // The seed is written in rising order; complete when `first + values.size()` reaches the end.
   Result<void> write_seed(Store& store, std::uint64_t first, std::span<const float> values);
+  // Writes the description again: who ticks has changed.
+  Result<void> remember(Store& store) const { return store.describe(spec_.id, describe()); }
   bool seed_complete() const { return !spec_.has_seed || seed_complete_; }
 
   // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
@@ -122,12 +125,12 @@ class Topic {
   std::uint64_t duplicates = 0;                           // publishes answered `duplicate`, a count
   std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
   std::map<ledger::LaneIndex, const void*> subscribers;  // connected ones: lane and session
-  std::set<ledger::InboxIndex> closed_inboxes;   // of publishers that went in this gateway's life
-  std::map<const void*, std::uint64_t> tickers;  // clocks of the clients that tick, by session
-  std::uint64_t clock = 0;         // of this site: the least of its tickers' clocks, never back
-  std::uint64_t clock_number = 0;  // publish number that belongs to it
-  Instant changed_at = Instant::from_ns(0);   // the last merge or apply
-  std::optional<std::uint32_t> drain_cursor;  // next tile to be offered for exact draining
+  std::set<ledger::InboxIndex> closed_inboxes;  // of publishers that went in this gateway's life
+  SiteClock site_clock;                         // who ticks here, and how far they all are
+  std::uint64_t clock = 0;                      // of this site, as it was told; never back
+  std::uint64_t clock_number = 0;               // publish number that belongs to it
+  Instant changed_at = Instant::from_ns(0);     // the last merge or apply
+  std::optional<std::uint32_t> drain_cursor;    // next tile to be offered for exact draining
 
  private:
   Topic(TopicSpec spec, ledger::Shape shape) : spec_(std::move(spec)), shape_(shape) {}
