@@ -229,7 +229,11 @@ bool Egress::drain_quiet(Instant now) {
   bool working = false;
   for (auto& [id, topic] : core_.topics) {
     const TopicSpec& spec = topic->spec();
-    if ((spec.tolerance <= 0 && spec.significance <= 0) || now - topic->changed_at < kQuiet) {
+    if (draining_ && !topic->drain_cursor) {
+      deepen(now, *topic);
+    }
+    const bool quiet = draining_ || now - topic->changed_at >= kQuiet;
+    if ((spec.tolerance <= 0 && spec.significance <= 0) || !quiet) {
       continue;
     }
     const std::uint32_t tiles = topic->ledger().shape().tile_count();
@@ -253,6 +257,15 @@ Instant Egress::deadline() const {
     }
   }
   return first;
+}
+
+void Egress::deepen(Instant now, const Topic& topic) {
+  for (const auto& peer : core_.peers) {
+    const auto at = topic.peers().find(peer->site().id);
+    if (at != topic.peers().end() && at->second.outgoing) {
+      peer->queue.set_draining(now, at->second.handle, true);
+    }
+  }
 }
 
 void Egress::offer_open(Instant now, Topic& topic, std::uint32_t tile) {

@@ -33,6 +33,9 @@ class Egress {
   bool drain_quiet(Instant now);
   // When the next topic becomes quiet and has something to drain.
   Instant deadline() const;
+  // From now on somebody waits for everything: every topic counts as quiet, and what a visit
+  // leaves of a tile is sent at once instead of after an interval.
+  void drain() { draining_ = true; }
 
  private:
   enum class AddOutcome : std::uint8_t {
@@ -50,8 +53,10 @@ class Egress {
   std::span<const std::int64_t> sendable(Topic& topic, std::uint32_t tile);
   void seal_and_send(Instant now, Peer& peer, const QueuedLane& queued);
   void offer_open(Instant now, Topic& topic, std::uint32_t tile);
+  void deepen(Instant now, const Topic& topic);
 
   Core& core_;
+  bool draining_ = false;
 };
 
 }  // namespace godwit::gateway

@@ -51,6 +51,8 @@ class Gateway {
   Instant deadline() const;
   // Says goodbye to peers; call on_turn once more to transmit it.
   void stop(Instant now) { links_.stop(now); }
+  // The gateway is about to stop and somebody waits for `drained`.
+  void drain() { egress_.drain(); }
   // Nothing open, frozen or unmerged on any lane to a peer.
   bool drained() const;
 

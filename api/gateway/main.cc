@@ -204,6 +204,7 @@ bool Daemon::wants_stop(Instant now) {
   }
   if (!stop_at_ && reporter_->stop_requested()) {
     stop_at_ = now + reporter_->stop_drain();
+    gateway_->drain();
   }
   return stop_at_ && (now >= *stop_at_ || gateway_->drained());
 }

@@ -80,8 +80,8 @@ class LinkQueue {
   void remove_lane(std::uint32_t lane);
   // A blocked lane (its window is full) is never chosen, but goes on merging.
   void set_blocked(Instant now, std::uint32_t lane, bool blocked);
-  // A draining lane has a waiting reader (clock, barrier, drain): visits are as deep as the
-  // quantum allows and what they leave is pending again at once.
+  // Somebody waits until everything of a draining lane is sent: visits are as deep as the quantum
+  // allows and what they leave is pending again at once.
   void set_draining(Instant now, std::uint32_t lane, bool draining);
 
   // Energies add up; the earlier deadline and the more urgent class are kept.

@@ -1,0 +1,92 @@
+#include <gtest/gtest.h>
+
+#include "dataplane/wire/transfer.h"
+#include "tests/api/gateway/one_gateway.h"
+
+namespace godwit::gateway {
+namespace {
+
+using control::ControlMessage;
+
+constexpr std::uint64_t kElements = ledger::kTileElements;
+
+// b with a lane to a on the topic "t" of one tile, over a link of 64 kbit/s.
+struct Sending {
+  OneGateway b{"b", "[[links]]\nends = [\"a\", \"b\"]\ncap = \"64kbit/s\"\n"};
+  local::TopicHandle handle;
+  ScriptedSession& a;
+  std::uint64_t taken = 0;  // transfers
+
+  explicit Sending(double tolerance)
+      : handle(b.declare("t", kElements, {}, tolerance)), a(b.greeted("a")) {
+    ControlMessage announcement = OneGateway::announcement("t", kElements);
+    announcement.mutable_topic_announce()->set_tolerance(tolerance);
+    a.control(announcement);
+    b.turn(1);
+    ControlMessage accept;
+    accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
+    accept.mutable_lane_accept()->set_from_incarnation(b.incarnation.packed());
+    accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
+    a.control(accept);
+    b.turn(1);
+  }
+  // A turn of the gateway, whose transfers a takes and receipts; how many there were.
+  std::size_t turn() {
+    b.turn(1);
+    const std::size_t count = a.transfers.size();
+    for (; !a.transfers.empty(); a.transfers.pop_front()) {
+      const auto header = wire::parse_header(as_bytes(a.transfers.front()));
+      ControlMessage receipt;
+      receipt.mutable_receipt()->set_topic(TopicId::of("t").value());
+      receipt.mutable_receipt()->set_to_incarnation(OneGateway::peer_incarnation().packed());
+      receipt.mutable_receipt()->set_from_incarnation(b.incarnation.packed());
+      receipt.mutable_receipt()->set_frontier(header->k);
+      receipt.mutable_receipt()->set_checksum(header->cumulative);
+      a.control(receipt);
+    }
+    taken += count;
+    return count;
+  }
+  bool drained_within(Duration patience) {
+    for (const Instant end = b.now + patience; b.now < end && !b.gateway->drained();) {
+      turn();
+    }
+    return b.gateway->drained();
+  }
+};
+
+TEST(Drain, SendsAtOnceWhatIsWithinTheTolerance) {
+  Sending sending(0.5);
+  sending.b.publish(sending.handle, 0, {1000, -3});
+  EXPECT_FALSE(sending.drained_within(Duration::ms(500)));
+  EXPECT_EQ(sending.taken, 0U);
+  sending.b.gateway->drain();
+  EXPECT_TRUE(sending.drained_within(Duration::ms(30)));
+  EXPECT_EQ(sending.taken, 1U);
+}
+
+TEST(Drain, DoesNotHoldTheRestOfATileForAnInterval) {
+  Sending sending(0);
+  std::vector<std::int64_t> noise(kElements / 2);
+  Random random(3);
+  for (int i = 0; i < 3; ++i) {  // it changes once a second, so a visit's rest is held as long
+    for (auto& value : noise) {
+      value = static_cast<std::int64_t>(random.below(std::uint64_t{1} << 30U));
+    }
+    sending.b.publish(sending.handle, 0, noise);
+    for (const Instant next = sending.b.now + Duration::seconds(1); sending.b.now < next;) {
+      sending.turn();
+    }
+  }
+  sending.b.publish(sending.handle, 0, noise);
+  while (sending.turn() > 0) {
+  }
+  ASSERT_EQ(sending.b.peer("a").queue.pending_keys(), 1U);
+  EXPECT_EQ(sending.turn() + sending.turn() + sending.turn(), 0U);  // it is held
+  sending.b.gateway->drain();
+  EXPECT_GT(sending.turn(), 0U);
+  EXPECT_TRUE(sending.drained_within(Duration::ms(500)));
+}
+
+}  // namespace
+}  // namespace godwit::gateway
