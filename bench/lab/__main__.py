@@ -14,8 +14,10 @@ import sys
 
 from bench.lab.console import Console
 from bench.lab.failure import Failure
-from bench.lab.main_job import MainJob
+from bench.lab.faults import CUT_SECONDS
+from bench.lab.main_job import TARGET, MainJob
 from bench.lab.processes import Registry
+from bench.lab.rows import RUNS
 
 SITES_MAX = 11
 
@@ -34,38 +36,82 @@ def accuracy(text):
     return value
 
 
+def second(text):
+    value = float(text)
+    if not 0.0 <= value <= 600.0:
+        raise argparse.ArgumentTypeError("seconds of the run, 0 to 600")
+    return value
+
+
+def runs(text):
+    """Names of rows; a name of the table stands for all rows behind it."""
+    names = []
+    known = {row: (row,) for shown in RUNS.values() for row in shown} | RUNS
+    for name in text.split(","):
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"there is no run \"{name}\"; there are "
+                                             f"{', '.join(RUNS)}")
+        names += known[name]
+    return names
+
+
 def parse(arguments):
     first, rest = __doc__.split("\n\n", 1)
     parser = argparse.ArgumentParser(prog="bench/quickstart", description=first, epilog=rest,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("extent", nargs="?", choices=["full"],
                         help="run everything out (up to 60 minutes) instead of stopping at one limit")
-    parser.add_argument("--sites", type=number_of_sites, default=3, metavar="N")
+    parser.add_argument("--sites", type=number_of_sites, default=3, metavar="N",
+                        help=f"data centres, 2 to {SITES_MAX}; default: 3")
     parser.add_argument("--wan", metavar="PRESET|random:SEED",
-                        help="a WAN of `godwit-wan presets`; default: the scarcest with one rate")
-    parser.add_argument("--target", type=accuracy, metavar="ACC", help="e.g. 0.8")
+                        help="a WAN of `godwit-wan presets` (bench/wan/README.md lists them); default: "
+                             "the scarcest of those with one rate")
+    parser.add_argument("--target", type=accuracy, metavar="ACC",
+                        help=f"accuracy that every site has to reach; default: {TARGET}")
     parser.add_argument("--tune", action="store_true",
                         help="find the learning rates again and write them down (an hour)")
     parser.add_argument("--keep", action="store_true",
                         help="leave the lab running at the end, with commands to try on it")
     parser.add_argument("--baselines", action="store_true", help="everything but Godwit itself")
-    parser.add_argument("--only", metavar="RUN,...", help="only these runs, e.g. oracle,godwit")
+    parser.add_argument("--only", type=runs, metavar="RUN,...",
+                        help=f"only these runs, e.g. oracle,godwit; there are {', '.join(RUNS)}")
+    parser.add_argument("--kill", type=second, action="append", default=[], metavar="SECOND",
+                        help="kill -9 a gateway at that second of Godwit's run; may be repeated, and "
+                             "hits the next site each time")
+    parser.add_argument("--cut", type=second, action="append", default=[], metavar="SECOND",
+                        help=f"cut a link for {CUT_SECONDS:.0f} s from that second of Godwit's run, and "
+                             "measure how soon it carries changes again; may be repeated")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     options = parser.parse_args(arguments)
     options.full = options.extent == "full"
+    options.runs = options.only or runs(",".join(RUNS))
+    if options.baselines:
+        options.runs = [name for name in options.runs if name != "godwit"]
+    if "godwit" not in options.runs:
+        for name in ("keep", "kill", "cut"):
+            if getattr(options, name):
+                parser.error(f"--{name} needs the run godwit, which is left out")
+    if not options.runs:
+        parser.error("no run is left: --baselines leaves out godwit")
     return options
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def stop(number, frame):
+    for other in STOPPING:  # a second Ctrl-C must not leave half of it behind
+        signal.signal(other, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main():
     options = parse(sys.argv[1:])
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    registry = Registry()
+    for number in STOPPING:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
     console = Console()
+    registry = Registry()
     try:
         return MainJob(options, registry, console).run()
     except KeyboardInterrupt:
@@ -76,9 +122,8 @@ def main():
         print(f"bench/quickstart: {failure}", file=sys.stderr)
         return 3
     finally:
-        # A second Ctrl-C must not leave half of it behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
         registry.close()
 
 

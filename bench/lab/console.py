@@ -1,5 +1,6 @@
 """Words for the person at the keyboard: lines, and one line that changes while a run goes on."""
 
+import shutil
 import sys
 import time
 
@@ -20,7 +21,8 @@ class Console:
     def progress(self, key, text, force=False):
         """`key` says which run it is about: each has its own rhythm."""
         if self._live:
-            self._out.write("\r\x1b[K" + text[:180])
+            columns = shutil.get_terminal_size().columns  # a line that wraps cannot be taken back
+            self._out.write("\r\x1b[K" + text[:columns - 1])
             self._out.flush()
             self._open = True
         elif force or time.monotonic() - self._last.get(key, 0) >= PLAIN_EVERY:

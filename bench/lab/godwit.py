@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -12,6 +13,7 @@ PORT = 7443
 UP_SECONDS = 20        # for a gateway to open its clients' socket
 RESTART_AFTER = 1.0    # seconds that a dead gateway stays dead, as a service manager would do it
 AUDIT_SECONDS = 60     # for what is still open to arrive after training has ended
+UNHEALTHY = 10         # exit status of `godwit` and of the auditor: answered, and not well
 TOPIC = "quickstart/model"
 
 
@@ -76,8 +78,12 @@ class Gateways:
     def admin(self, index):
         return os.path.join(self.folder, self.names[index], "admin.sock")
 
-    def process_id(self, index):
-        return self._processes[index].pid
+    def pid_file(self, index):
+        """Holds the process id of the gateway's present life."""
+        return os.path.join(self.folder, self.names[index], "pid")
+
+    def kill(self, index):
+        self._processes[index].kill()
 
     def _start_one(self, index):
         log = os.path.join(self.folder, self.names[index], "godwitd.log")
@@ -86,9 +92,13 @@ class Gateways:
                 self.lab.wan.sites[index]["enter"]
                 + [self.lab.program("godwitd"), "-c", self.config, "--site", self.names[index]],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        with open(self.pid_file(index), "w", encoding="ascii") as file:
+            file.write(f"{self._processes[index].pid}\n")
 
     def start(self):
-        for index in range(len(self.names)):
+        for index, name in enumerate(self.names):
+            for kind in ("state", "durable"):  # a run begins at zero, also when tuning repeats it
+                shutil.rmtree(os.path.join(self.folder, name, kind), ignore_errors=True)
             self._start_one(index)
         until = time.monotonic() + UP_SECONDS
         for index, name in enumerate(self.names):
@@ -124,28 +134,49 @@ class Gateways:
         """The publisher's own integers, written when it ends."""
         return os.path.join(self.folder, self.names[index], "published.sums")
 
+    def ask(self, index, *words):
+        """What a gateway answers to a question of `godwit`; None while it is not there."""
+        done = subprocess.run([self.lab.program("godwit"), "--admin", self.admin(index), "--json",
+                               "--timeout", "1", *words], capture_output=True, text=True)
+        return json.loads(done.stdout) if done.returncode in (0, UNHEALTHY) else None
+
+    def link(self, own, peer):
+        """How one gateway sees its link to another one; None while it is away."""
+        answer = self.ask(own, "link", self.names[peer])
+        return answer["links"][0] if answer else None
+
     def audit(self):
-        """{"identical", "conservation_defect", …}, found by a process of its own."""
+        """{"identical", "conservation_defect", "ledger_defects", …}: what a process of its own finds
+        from outside, and what the gateways' ledgers say of themselves."""
         command = [self.lab.program("godwit-auditor"), "--deadline", str(AUDIT_SECONDS)]
         for index in range(len(self.names)):
             command += ["--socket", self.socket(index), "--log", self.log_file(index)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode not in (0, 10):
-            raise Failure(f"the audit failed: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+        process = self.lab.registry.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                          text=True)
+        while process.poll() is None:
+            self.lab.supervise()
+            time.sleep(0.05)
+        words, complaint = process.communicate()
+        if process.returncode not in (0, UNHEALTHY):
+            raise Failure(f"the audit failed: {complaint.strip()}")
+        found = json.loads(words)
+        ledgers = [self.ask(index, "ledger") for index in range(len(self.names))]
+        found["ledger_defects"] = sum(ledger["defect"] if ledger else 1 for ledger in ledgers)
+        return found
 
     def commands(self):
         """Three things to try, each a line to paste."""
-        wan = self.lab.program("godwit-wan")
-        godwit = self.lab.program("godwit")
-        sites = [site["name"] for site in self.lab.wan.sites]
+        control = f"{self.lab.program('godwit-wan')} ctl {self.lab.wan.socket_path}"
+        a, b = (site["name"] for site in self.lab.wan.sites[:2])
         return [
-            ("kill a gateway (it comes back by itself)", f"kill -9 {self.process_id(0)}"),
-            ("cut a link for 30 s", f"{wan} ctl {self.lab.wan.socket_path} cut {sites[0]} {sites[1]}; "
-                                    f"sleep 30; {wan} ctl {self.lab.wan.socket_path} heal {sites[0]} {sites[1]}"),
-            ("explain a topic's state", f"{godwit} explain {TOPIC} --admin {self.admin(0)}"),
+            (f"kill the gateway of {self.names[0]}; it comes back by itself",
+             f"kill -9 $(cat {self.pid_file(0)})"),
+            (f"cut the link between {a} and {b} for 30 s",
+             f"{control} cut {a} {b}; sleep 30; {control} heal {a} {b}"),
+            ("explain where a topic stands, lane by lane",
+             f"{self.lab.program('godwit')} explain {TOPIC} --admin {self.admin(0)}"),
         ]
 
     def stop(self):
-        self.lab.registry.end(list(self._processes.values()), patience=5.0)
-        self._processes = {}
+        processes, self._processes = list(self._processes.values()), {}
+        self.lab.registry.end(processes, patience=5.0)

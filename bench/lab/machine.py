@@ -1,6 +1,7 @@
 """What the machine must have: packages, a build, and the right to make network namespaces."""
 
 import os
+import signal
 import subprocess
 import time
 
@@ -8,6 +9,8 @@ from bench.lab.failure import Failure
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, ".build", "quickstart")
+TUN = "/dev/net/tun"
+RUN_EXTRA_SECONDS = 7  # of a run: its start, its last evaluations
 BASELINE_PROGRAMS = {"godwit-wan": "bench/wan", "godwit-site": "bench/workloads/programs",
                      "godwit-evaluator": "bench/workloads/programs"}
 GODWIT_PROGRAMS = {"godwitd": "api/gateway", "godwit": "api/cli",
@@ -19,18 +22,29 @@ def announce(say, runs, limit):
     """Says what will happen before anything does."""
     dry = subprocess.run([os.path.join(ROOT, ".ci", "install"), "--dry-run", "run"],
                          capture_output=True, text=True)
-    words = dry.stderr.strip() or dry.stdout.strip()
+    words = dry.stderr.strip() or dry.stdout.strip() or "all are installed, nothing to download"
     say("bench/quickstart trains one model at several sites over an emulated WAN and compares ways "
         "to connect them.")
-    say(f"  packages   {words or 'all are installed, nothing to download'}")
-    size = sum(os.path.getsize(path) for path in map(program, PROGRAMS) if os.path.exists(path))
-    state = "is there, brought up to date" if size else "about 150 MB and 2 to 5 minutes"
-    say(f"  build      {BUILD}: {state}")
-    say(f"  run        {runs} runs of at most {limit:.0f} s: at most "
-        f"{(runs * (limit + 7)) / 60:.0f} minutes; up to 1 GB of memory")
-    say("  root       only for installing packages; network namespaces are made as root, or inside a "
-        "user namespace when you are not")
-    say("  leaves     nothing but the build folder and its report; Ctrl-C at any time")
+    say("  packages   " + words.replace("\n", "\n" + 13 * " "))
+    built = all(os.path.exists(program(name)) for name in PROGRAMS)
+    state = "is there, brought up to date" if built else "about 150 MB and 2 to 5 minutes"
+    say(f"  build      {os.path.relpath(BUILD)}: {state}")
+    minutes = max(1, round(runs * (limit + RUN_EXTRA_SECONDS) / 60))
+    say(f"  run        {runs} run{'s' if runs > 1 else ''} of at most {limit:.0f} s: {minutes} "
+        f"minute{'s' if minutes > 1 else ''} at most; up to 1 GB of memory")
+    say("  root       only for installing packages. Networks are made by root, or else inside a user "
+        "namespace")
+    say("  leaves     only the build folder, with the report in it; Ctrl-C at any time")
+
+
+def check_tun():
+    """Better now than after the build."""
+    if not os.path.exists(TUN):
+        raise Failure(f"{TUN} is missing, and the emulated WAN is made with it; `modprobe tun` as root, or "
+                      "let the container have the device")
+    if not os.access(TUN, os.R_OK | os.W_OK):
+        raise Failure(f"{TUN} may not be opened by this user; its usual mode is 0666: `chmod 666 {TUN}` "
+                      "as root")
 
 
 def install():
@@ -43,16 +57,22 @@ def program(name):
     return os.path.join(BUILD, PROGRAMS[name], name)
 
 
-def _run(command, log_path):
+def _run(registry, command, log_path):
     with open(log_path, "ab") as log:
-        done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
-    if done.returncode != 0:
+        process = registry.start(command, stdin=subprocess.DEVNULL, stdout=log,
+                                 stderr=subprocess.STDOUT, cwd=ROOT)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGTERM)  # with the compilers that it has started
+        raise
+    if code != 0:
         with open(log_path, encoding="utf-8", errors="replace") as log:
             tail = "".join(log.readlines()[-30:])
         raise Failure(f"{' '.join(command[:4])} … failed; {log_path} ends with:\n{tail}")
 
 
-def build(say, names):
+def build(registry, say, names):
     """Configures and builds only `names`."""
     os.makedirs(BUILD, exist_ok=True)
     log_path = os.path.join(BUILD, "build.log")
@@ -60,8 +80,8 @@ def build(say, names):
         os.unlink(log_path)
     began = time.monotonic()
     # -O2: what all warnings are checked with; the trainer sets its own -O3.
-    _run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+    _run(registry, ["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
           "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",
           "-DGODWIT_TESTS=OFF"], log_path)
-    _run(["ninja", "-C", BUILD, *names], log_path)
+    _run(registry, ["ninja", "-C", BUILD, *names], log_path)
     say(f"built in {time.monotonic() - began:.0f} s")

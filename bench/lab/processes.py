@@ -1,24 +1,26 @@
-"""Child processes that never outlive this one, whatever ends it."""
+"""Child processes and scratch folders that never outlive this process, whatever ends it."""
 
 import ctypes
 import os
+import secrets
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
+
+from bench.lab.janitor import Janitor
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Registry:
-    """Owns every process and every scratch folder; `close` ends and removes them all, newest first."""
+    """Owns every process and every scratch folder; `close` ends and removes them all."""
 
     def __init__(self):
+        self._janitor = Janitor()  # before any thread: it is a fork
         self._processes = []
         self._folders = []
-        self._actions = []
 
     def start(self, command, **options):
         """A process that gets SIGTERM when this one dies, and is out of reach of the terminal's Ctrl-C."""
@@ -31,33 +33,33 @@ class Registry:
 
         process = subprocess.Popen(command, preexec_fn=prepare, start_new_session=True, **options)
         self._processes.append(process)
+        self._janitor.note_process(process.pid)
         return process
 
     def folder(self, prefix):
         """A scratch folder in memory."""
-        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        path = tempfile.mkdtemp(prefix=prefix, dir=base)
+        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
+        path = os.path.join(base, prefix + secrets.token_hex(4))
+        self._janitor.note_folder(path)
         self._folders.append(path)
+        os.mkdir(path, 0o700)
         return path
 
     def remove(self, folder):
         shutil.rmtree(folder, ignore_errors=True)
         self._folders = [other for other in self._folders if other != folder]
 
-    def at_end(self, action):
-        """Calls `action` before the processes are ended."""
-        self._actions.append(action)
-
-    def end(self, processes, patience=3.0):
+    def end(self, processes, patience=3.0, meanwhile=lambda: None):
         """SIGTERM, then SIGKILL after `patience` seconds, to these processes together."""
         for process in processes:
             if process.poll() is None:
                 process.terminate()
         until = time.monotonic() + patience
         for process in processes:
-            try:
-                process.wait(max(0.05, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            while process.poll() is None and time.monotonic() < until:
+                meanwhile()
+                time.sleep(0.01)
+            if process.poll() is None:
                 process.kill()
                 process.wait()
             for stream in (process.stdin, process.stdout, process.stderr):
@@ -68,14 +70,8 @@ class Registry:
                         pass  # what was still buffered for a process that has gone
         self._processes = [p for p in self._processes if p not in processes]
 
-    def release(self):
-        """Forgets everything without ending it: for a lab that stays."""
-        self._processes, self._folders, self._actions = [], [], []
-
     def close(self):
-        while self._actions:
-            self._actions.pop()()
-        while self._processes:
-            self.end([self._processes[-1]])
+        self.end(list(self._processes))
         while self._folders:
             self.remove(self._folders[-1])
+        self._janitor.close()

@@ -26,13 +26,19 @@ def ratio(numerator, denominator):
     return round(numerator.seconds_to_target / denominator.seconds_to_target, 3)
 
 
-def judge(shown, target):
+def judge(shown, target, audit=None):
     """What is wrong with the comparison as a whole, in sentences."""
     problems = [f"{name}: {fault}" for name, result in shown.items() for fault in result.faults]
     isolated = shown.get("isolated")
     if isolated and isolated.best_final_accuracy > target - GAP_MIN:
         problems.append(f"isolated: its best site ends at {isolated.best_final_accuracy:.1%}, not "
                         f"{100 * GAP_MIN:.0f} points below the target: the split is wrong")
+    if audit and not audit["identical"]:
+        problems.append("godwit: the sites do not hold the same sums")
+    if audit and audit["conservation_defect"] != 0:
+        problems.append("godwit: the sums are not what was published")
+    if audit and audit["ledger_defects"] != 0:
+        problems.append("godwit: a gateway's own ledger does not balance; its log says what is wrong")
     return problems
 
 
@@ -63,6 +69,11 @@ MEANING = {
 }
 
 
+def audit_text(audit):
+    return (f"bit-identical at all sites: {'yes' if audit['identical'] else 'NO'}; "
+            f"conservation defect: {audit['conservation_defect']}")
+
+
 def table(shown, audit):
     lines = [f"{'run':<15}{'what it is':<36}{'rate':>6}{'seconds':>9}{'final':>8}{'WAN MB':>9}"
              f"{'overrun':>9}{'late p99':>10}  valid"]
@@ -80,16 +91,28 @@ def table(shown, audit):
     lines.append("")
     lines.append("seconds: from all-connected until the worst site's own model has passed the target "
                  "three times running.")
-    lines.append("WAN MB: layer 3, all directed pairs, until the target or the end; for the oracle as many "
-                 "bytes as its\ndeltas have, for the lan what its devices sent.")
+    lines.append("WAN MB:  layer 3, all directed pairs, until the target or the end; for the oracle as many "
+                 "bytes as its\n         deltas have, for the lan what its devices sent.")
+    lines.append("overrun: steps of the worst site whose work took longer than a step may.   "
+                 "late: the emulator itself.")
     if audit:
-        lines.append(f"sums at all sites bit-identical: {'yes' if audit['identical'] else 'NO'}; "
-                     f"conservation defect: {audit['conservation_defect']}")
+        lines.append(f"sums:    {audit_text(audit)}")
     return "\n".join(lines)
 
 
-def _times(value):
-    return f"{value}×" if value is not None else "an unknown factor"
+def _comparisons(numbers):
+    """What the seconds of a run that reached the target are to be compared with, as far as known."""
+    out = []
+    if numbers["ratio_to_oracle"] is not None:
+        out.append(f"{numbers['ratio_to_oracle']} times what latency alone costs")
+    for key, name in (("speedup_over_bsp", "TCP in lockstep"),
+                      ("speedup_over_async", "asynchronous TCP")):
+        factor = numbers[key]
+        if isinstance(factor, str):
+            out.append(f"more than {factor.lstrip('>')} times as fast as {name}")
+        elif factor is not None:
+            out.append(f"{factor} times as fast as {name}")
+    return out
 
 
 def sentence(numbers, shown, character):
@@ -98,11 +121,11 @@ def sentence(numbers, shown, character):
              f"{character['rtt_ms']:.3g} ms round trip between them")
     godwit = shown.get("godwit")
     if godwit is None:
-        return f"{where}: the baselines alone; Godwit was not asked to run."
+        return f"{where}: the other ways alone; Godwit was not asked to run."
     if godwit.seconds_to_target is None:
-        return (f"{where}: through Godwit the model did not reach {numbers['target']:.0%} within "
-                f"{godwit.seconds:.0f} s.")
+        return (f"{where}: through Godwit the worst site's model came to {godwit.final_accuracy:.1%} "
+                f"within {godwit.seconds:.0f} s and did not reach {numbers['target']:.0%}.")
+    known = _comparisons(numbers)
+    text = ", ".join(known[:-1]) + (" and " if len(known) > 1 else "") + "".join(known[-1:])
     return (f"{where}: through Godwit every site's model reached {numbers['target']:.0%} in "
-            f"{godwit.seconds_to_target:.1f} s, {_times(numbers['ratio_to_oracle'])} of what latency "
-            f"alone costs, {_times(numbers['speedup_over_bsp'])} faster than TCP in lockstep and "
-            f"{_times(numbers['speedup_over_async'])} faster than asynchronous TCP.")
+            f"{godwit.seconds_to_target:.1f} s" + (f": {text}." if text else "."))

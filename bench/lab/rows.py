@@ -2,6 +2,16 @@
 
 PORT = 7400
 LOCAL_STEPS = (10, 50)
+# Every run by the name under which it is shown, with the rows of which the better one is taken.
+RUNS = {
+    "oracle": ("oracle",),
+    "lan": ("lan-async", "lan-bsp"),
+    "tcp-async": ("tcp-async",),
+    "tcp-bsp": ("tcp-bsp",),
+    "tcp-bsp-local": tuple(f"tcp-bsp-{steps}" for steps in LOCAL_STEPS),
+    "godwit": ("godwit",),
+    "isolated": ("isolated",),
+}
 
 
 class Row:

@@ -138,7 +138,8 @@ class Training:
                 self._lines.follow(index, process)
             self._wait_until_ready(len(processes))
             self._train(row, processes, limit, on_progress)
-            lab.registry.end(processes, patience=10.0)
+            # A gateway that was killed must be back for what its site has not handed over yet.
+            lab.registry.end(processes, patience=10.0, meanwhile=lab.supervise)
             self._finish(on_progress)
             return self._result
         finally:
@@ -150,8 +151,11 @@ class Training:
         ready = set()
         until = time.monotonic() + READY_SECONDS
         while len(ready) < count:
-            item = self._lines.get(max(0.01, until - time.monotonic()))
+            self.lab.supervise()
+            item = self._lines.get(0.1)
             if item is None:
+                if time.monotonic() < until:
+                    continue
                 raise Failure(f"{self._result.name}: the sites have not connected in "
                               f"{READY_SECONDS} s")
             index, line = item
@@ -184,7 +188,8 @@ class Training:
                 on_progress(result, now - start, self._progress,
                             [state.latest() for state in self._states])
                 stats_due += STATS_EVERY
-            if now - start >= limit or (row.stops_early and self._all_reached()):
+            may_end = self.lab.turn(row, now - start)
+            if now - start >= limit or (row.stops_early and may_end and self._all_reached()):
                 break
             item = self._lines.get(min(0.1, max(0.01, stats_due - now)))
             if item is not None:

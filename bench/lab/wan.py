@@ -7,6 +7,8 @@ import subprocess
 
 from bench.lab.failure import Failure
 
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # linux/capability.h
+
 
 class Wan:
     """One running godwit-wan. Sites are dictionaries with name, address and enter."""
@@ -17,7 +19,9 @@ class Wan:
         self.socket_path = os.path.join(self.folder, "wan.sock")
         self.log_path = os.path.join(self.folder, "wan.log")
         command = [program, "run", "--wan", name, "--sites", str(sites), "--socket",
-                   self.socket_path, "--dir", self.folder]
+                   self.socket_path, "--dir", self.folder, "--die-with-parent"]
+        if not may_make_networks():
+            command.append("--unprivileged")
         with open(self.log_path, "wb") as log:
             self.process = registry.start(command, stdout=subprocess.PIPE, stderr=log,
                                           stdin=subprocess.DEVNULL)
@@ -47,12 +51,23 @@ class Wan:
     def reset(self):
         self.ask("reset")
 
+    def cut(self, a, b):
+        """Both directions between two sites, by name."""
+        self.ask("cut", **{"from": a, "to": b})
+
+    def heal(self, a, b):
+        self.ask("heal", **{"from": a, "to": b})
+
     def stats(self):
         return self.ask("stats")
 
     def links(self):
         """{(from, to): {"rate_mbit", "delay_ms", ...}}"""
         return {(link["from"], link["to"]): link for link in self.ask("links")["links"]}
+
+    def round_trip_ms(self, a, b):
+        links = self.links()
+        return links[a, b]["delay_ms"] + links[b, a]["delay_ms"]
 
     def delays_to(self, index):
         """One-way delays in ms from every site to the site `index`, in order of sites."""
@@ -80,6 +95,13 @@ class Wan:
             rtt = link["delay_ms"] + links[b, a]["delay_ms"]
             largest = max(largest, (link["rate_mbit"] or 0) * 1e6 / 8 * rtt / 1e3)
         return int(min(max(4 * largest, 4 << 20), 512 << 20))
+
+
+def may_make_networks():
+    """Root of a real machine or of `unshare -rUn`; others need a user namespace of the emulator's."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
+    return all(effective >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
 
 
 def presets(program):

@@ -99,6 +99,56 @@ class WhatMayBePrinted(unittest.TestCase):
         self.assertEqual(run.wan_bytes, 2000)
 
 
+class Sentence(unittest.TestCase):
+    CHARACTER = {"rate_mbit": 16.76, "rtt_ms": 328.0, "sites": 3}
+
+    class Wan:
+        name, sites = "x", [1, 2, 3]
+
+    def told(self, *runs):
+        shown = {run.name: run for run in runs}
+        numbers = results.to_json(self.Wan, 0.8, shown, None)
+        return results.sentence(numbers, shown, self.CHARACTER)
+
+    def test_compares_with_what_has_run_and_is_silent_about_the_rest(self):
+        godwit = result("godwit", 20.0)
+        self.assertTrue(self.told(godwit).endswith("reached 80% in 20.0 s."))
+        self.assertTrue(self.told(godwit, result("oracle", 10.0)).endswith(
+            "in 20.0 s: 2.0 times what latency alone costs."))
+
+    def test_a_bound_is_told_as_a_bound(self):
+        text = self.told(result("godwit", 20.0), result("oracle", None), result("tcp-bsp", None),
+                         result("tcp-async", 30.0))
+        self.assertTrue(text.endswith("in 20.0 s: more than 2.00 times as fast as TCP in lockstep and "
+                                      "1.5 times as fast as asynchronous TCP."), text)
+
+    def test_a_target_that_was_not_reached_is_said_first(self):
+        self.assertIn("came to 79.0% within 40 s and did not reach 80%",
+                      self.told(result("godwit", None, final=0.79), result("oracle", 10.0)))
+
+
+class Figures(unittest.TestCase):
+    def test_the_json_has_the_documented_members_and_types(self):
+        shown = {"godwit": result("godwit", 20.0), "tcp-bsp": result("tcp-bsp", None)}
+        audit = {"identical": True, "conservation_defect": 0, "ledger_defects": 0}
+        numbers = results.to_json(Sentence.Wan, 0.8, shown, audit)
+        self.assertEqual(list(numbers), ["wan", "sites", "target", "runs", "identical",
+                                         "conservation_defect", "ratio_to_oracle", "ratio_to_lan",
+                                         "speedup_over_bsp", "speedup_over_async"])
+        self.assertEqual([list(run) for run in numbers["runs"]],
+                         2 * [["name", "seconds_to_target", "final_accuracy", "wan_bytes", "valid"]])
+        self.assertEqual([run["seconds_to_target"] for run in numbers["runs"]], [20.0, ">40"])
+        self.assertIs(numbers["identical"], True)
+        self.assertEqual(numbers["conservation_defect"], 0)
+
+    def test_an_audit_that_finds_something_makes_the_run_invalid(self):
+        shown = {"godwit": result("godwit", 20.0)}
+        good = {"identical": True, "conservation_defect": 0, "ledger_defects": 0}
+        self.assertEqual(results.judge(shown, 0.8, good), [])
+        for wrong in ({"identical": False}, {"conservation_defect": 1}, {"ledger_defects": 1}):
+            self.assertEqual(len(results.judge(shown, 0.8, good | wrong)), 1, wrong)
+
+
 class LearningRates(unittest.TestCase):
     def test_every_row_has_a_rate_from_the_grid(self):
         table = learning_rates.load()
@@ -118,7 +168,10 @@ class Report(unittest.TestCase):
     def record(self):
         runs = {"godwit": result("godwit", 1.0).to_json(), "tcp-bsp": result("tcp-bsp", None).to_json()}
         return {"wan": "x", "target": 0.8, "sentence": "a < b", "runs": runs,
-                "numbers": {"sites": 2, "identical": True, "conservation_defect": 0}}
+                "character": {"rate_mbit": 16.76, "rtt_ms": 328.0, "sites": 2},
+                "numbers": {"sites": 2, "identical": True, "conservation_defect": 0,
+                            "runs": [{"name": "godwit", "seconds_to_target": 1.0},
+                                     {"name": "tcp-bsp", "seconds_to_target": ">40"}]}}
 
     def test_needs_nothing_from_outside_and_no_script(self):
         page = report_html.render(self.record())
