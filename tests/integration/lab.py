@@ -220,8 +220,8 @@ class Lab:
 
     def publisher(self, site, name, **options):
         words = [PUBLISHER, "--socket", self.folder / site / "client", "--name", name,
-                 "--log", self.log_of(name), "--topic", TOPIC, "--elements", ELEMENTS]
-        for key, value in options.items():
+                 "--log", self.log_of(name)]
+        for key, value in ({"topic": TOPIC, "elements": ELEMENTS} | options).items():
             words += ["--" + key.replace("_", "-"), value]
         return self.child(words, self.folder / f"{name}.err")
 
