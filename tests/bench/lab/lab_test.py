@@ -3,10 +3,12 @@
 import os
 import sys
 import unittest
+from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
-from bench.lab import evaluation, learning_rates, report_html, results, rows, training  # noqa: E402
+from bench.lab import (chart, evaluation, learning_rates, picture, report_html,  # noqa: E402
+                       results, rows, training)
 
 
 def result(name, seconds_to_target, final=0.81, seconds=40.0):
@@ -185,8 +187,26 @@ class Report(unittest.TestCase):
         self.assertEqual(page.count("<svg"), 2)
         self.assertEqual(page.count("<path"), 8)
 
+    def test_the_picture_is_one_svg_with_a_curve_for_every_run(self):
+        root = ElementTree.fromstring(picture.render(self.record()))
+        name = "{http://www.w3.org/2000/svg}"
+        self.assertEqual(len(root.findall(f"{name}path")), 2)
+        text = " ".join(root.itertext())
+        self.assertIn("godwit", text)
+        self.assertIn("> 40 s", text)
+
+    def test_the_picture_shows_the_worst_site(self):
+        self.assertEqual(picture.worst_site([[[0.5, 0.3], [1.0, 0.82]], [[0.5, 0.2], [1.1, 0.9]]]),
+                         [(0.5, 0.2), (1.1, 0.82)])
+
+    def test_faults_are_told(self):
+        record = self.record()
+        record["numbers"]["faults"] = [{"fault": "cut", "what": "VA-SP", "at_seconds": 5.0,
+                                        "recovery_seconds": 0.4, "carrying_seconds": 0.9}]
+        self.assertIn("cutting the link VA-SP at 5 s", report_html.render(record))
+
     def test_no_two_runs_look_alike_without_colour(self):
-        dashes = [dash for _, dash in report_html.STYLES.values()]
+        dashes = [dash for _, _, dash in chart.RUNS.values()]
         self.assertEqual(len(dashes), len(set(dashes)))
 
 
