@@ -11,7 +11,7 @@ void BlockSums::add(std::uint64_t first, std::span<const std::int64_t> values) {
     const std::size_t count = std::min<std::size_t>(values.size(), kBlockElements - at);
     auto& block = blocks_[first / kBlockElements];
     if (block == nullptr) {
-      block = std::make_unique<SumBlock>();
+      block = fresh_block();
     }
     block->low = std::min(block->low, static_cast<std::uint32_t>(at));
     block->high = std::max(block->high, static_cast<std::uint32_t>(at + count));
@@ -49,7 +49,23 @@ void BlockSums::copy(std::uint64_t first, std::span<std::int64_t> out) const {
 }
 
 SumBlocks BlockSums::take() {
-  return std::exchange(blocks_, {});
+  return std::exchange(blocks_, SumBlocks());
+}
+
+void BlockSums::recycle(SumBlocks blocks) {
+  for (auto& [number, block] : blocks) {
+    block->reset();
+    spare_.push_back(std::move(block));
+  }
+}
+
+std::unique_ptr<SumBlock> BlockSums::fresh_block() {
+  if (spare_.empty()) {
+    return std::make_unique<SumBlock>();
+  }
+  auto block = std::move(spare_.back());
+  spare_.pop_back();
+  return block;
 }
 
 }  // namespace godwit::client

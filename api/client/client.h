@@ -14,8 +14,8 @@
 // Thread: every function may be called from any thread. One background thread belongs to the
 // Client; callbacks run on it, one at a time, and must not wait. Topic and Ticket are handles that
 // must not outlive their Client. After fork() the child gets errors, never a hang.
-// Memory: publishes not yet safe (unsafe_bytes_max) and 8 bytes per element of a subscription that
-// is polled or keeps its sum.
+// Memory: publishes not yet safe (unsafe_bytes_max) and one more, 16 bytes per element of a
+// subscription that is polled and 8 of one that keeps its sum.
 #pragma once
 
 #include <cstddef>

@@ -246,6 +246,10 @@ SumBlocks Core::take_pending(std::uint32_t topic, bool& restarted) {
   return topics_[topic]->pending.take();
 }
 
+void Core::recycle(std::uint32_t topic, SumBlocks blocks) {
+  topics_[topic]->pending.recycle(std::move(blocks));
+}
+
 const BlockSums* Core::sum(std::uint32_t topic) const {
   return topics_[topic]->sum.get();
 }

@@ -97,6 +97,10 @@ class Core {
   bool is_failed(std::uint32_t topic) const { return topic_state(topic) == TopicState::kFailed; }
   // Takes the room for a publish that follows: has_room() must hold.
   void reserve(std::size_t cost) { unsafe_bytes_ += cost; }
+  // A buffer for its values, with the memory of an earlier publish if there is one.
+  std::vector<std::byte> take_buffer(std::uint32_t topic) {
+    return topics_[topic]->outbox.take_buffer();
+  }
   // Its cost must be reserved. On a failed topic it is refused at once.
   std::uint64_t publish(std::uint32_t topic, Publish publish);
   void tick(std::uint32_t topic, std::uint64_t clock) { topics_[topic]->outbox.tick(clock); }
@@ -122,6 +126,8 @@ class Core {
   // What has added up, and whether the sums started again from zero before it.
   bool has_pending(std::uint32_t topic) const;
   SumBlocks take_pending(std::uint32_t topic, bool& restarted);
+  // Gives back what take_pending handed out, for reuse.
+  void recycle(std::uint32_t topic, SumBlocks blocks);
   // The sum of everything received; nullptr without keep_sum.
   const BlockSums* sum(std::uint32_t topic) const;
 

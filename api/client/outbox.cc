@@ -153,7 +153,8 @@ std::size_t Outbox::finish(std::uint64_t number, PublishState state) {
   Entry& entry = entries_[number - first_number_];
   const std::size_t freed = entry.publish.cost();
   entry.state = state;
-  entry.publish.values = {};
+  // Not `= {}`, which would keep the memory. One buffer is kept on purpose, for the next publish.
+  spare_ = std::exchange(entry.publish.values, std::vector<std::byte>());
   --unsafe_count_;
   if (number == cursor_ && stage_ != Stage::kBegin) {
     advance();  // answered before it was sent whole: the rest need not go out
@@ -205,6 +206,14 @@ void Outbox::forget_old() {
     entries_.pop_front();
     ++first_number_;
   }
+}
+
+std::size_t Outbox::held_bytes() const {
+  std::size_t bytes = spare_.capacity();
+  for (const Entry& entry : entries_) {
+    bytes += entry.publish.values.capacity();
+  }
+  return bytes;
 }
 
 const Outbox::Entry* Outbox::find(std::uint64_t number) const {

@@ -7,8 +7,9 @@
 // A new connection sets the cursor back to the oldest unsafe publish. A tick waits behind the
 // publishes that were made before it.
 //
-// Thread: one at a time. Memory: the values of unsafe publishes (the owner bounds them) and a few
-// words for each of the last kFinishedRemembered finished ones.
+// Thread: one at a time. Memory: the values of unsafe publishes (the owner bounds them), one such
+// buffer for the next publish, and a few words for each of the last kFinishedRemembered finished
+// ones.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/local/records.h"
@@ -60,6 +62,8 @@ class Outbox {
  public:
   // Takes a publish and returns its number.
   std::uint64_t add(Publish publish);
+  // A buffer for the values of the next publish: fresh memory costs a page fault every 4 KiB.
+  std::vector<std::byte> take_buffer() { return std::exchange(spare_, std::vector<std::byte>()); }
   bool is_full() const { return entries_.size() >= kPublishesMax; }
 
   // Remembers that the application finished iteration `clock` after what it has published so far.
@@ -89,6 +93,8 @@ class Outbox {
   Accepted accepted(std::uint64_t number) const;
   std::string detail(std::uint64_t number) const;
   std::size_t unsafe_count() const { return unsafe_count_; }
+  // Memory that values occupy, with the spare buffer.
+  std::size_t held_bytes() const;
 
  private:
   struct Entry {
@@ -121,6 +127,7 @@ class Outbox {
   std::uint64_t cursor_ = 1;       // the publish to send next, or being sent
   Stage stage_ = Stage::kBegin;    // of the publish at the cursor
   std::uint64_t sent_values_ = 0;  // of the publish at the cursor, a count
+  std::vector<std::byte> spare_;   // the last finished publish's
   std::deque<PendingTick> ticks_;
   std::optional<PendingTick> last_tick_;
 };

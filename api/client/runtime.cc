@@ -263,6 +263,7 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
     publish.due = deadline_from_now(options.update_deadline);
   }
   core_.reserve(cost);
+  publish.values = core_.take_buffer(topic);
   lock.unlock();
   publish.values.assign(values.begin(), values.end());
   lock.lock();
@@ -313,7 +314,7 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
   PollOutcome outcome;
   Lock lock(mutex_);
   wait_until(lock, until, [&] { return core_.has_pending(topic); });
-  const SumBlocks blocks = core_.take_pending(topic, outcome.restarted);
+  SumBlocks blocks = core_.take_pending(topic, outcome.restarted);
   const SubscribeOptions callbacks = subscriptions_[topic];
   const std::uint32_t fraction_bits = core_.topic_options(topic).fraction_bits;
   lock.unlock();
@@ -327,6 +328,8 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
               .deltas = deltas,
               .fraction_bits = fraction_bits});
   }
+  lock.lock();
+  core_.recycle(topic, std::move(blocks));
   return outcome;
 }
 

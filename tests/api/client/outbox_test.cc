@@ -1,0 +1,44 @@
+// What the outbox keeps in memory.
+#include "api/client/outbox.h"
+
+#include <gtest/gtest.h>
+
+namespace godwit::client {
+namespace {
+
+constexpr std::size_t kValues = 25'000;
+constexpr std::size_t kBytes = kValues * sizeof(float);
+
+Publish publish(std::vector<std::byte> buffer = {}) {
+  buffer.resize(kBytes);
+  return {.first = 0, .count = kValues, .values = std::move(buffer)};
+}
+
+TEST(Outbox, FreesTheValuesOfSafePublishesButOneBuffer) {
+  // They were emptied and not freed: a trainer's process grew by every publish it made.
+  Outbox outbox;
+  for (std::uint64_t number = 1; number <= 100; ++number) {
+    ASSERT_EQ(outbox.add(publish()), number);
+  }
+  EXPECT_GE(outbox.held_bytes(), 100 * kBytes);
+  for (std::uint64_t number = 1; number <= 100; ++number) {
+    EXPECT_GT(outbox.on_safe(number, number, 1), 0U);
+  }
+  EXPECT_GE(outbox.held_bytes(), kBytes);
+  EXPECT_LT(outbox.held_bytes(), 2 * kBytes);
+}
+
+TEST(Outbox, GivesTheBufferOfAFinishedPublishToTheNext) {
+  Outbox outbox;
+  EXPECT_EQ(outbox.take_buffer().capacity(), 0U);
+  outbox.add(publish());
+  outbox.on_safe(1, 1, 1);
+  auto buffer = outbox.take_buffer();
+  EXPECT_GE(buffer.capacity(), kBytes);
+  EXPECT_EQ(outbox.held_bytes(), 0U);
+  outbox.add(publish(std::move(buffer)));
+  EXPECT_EQ(outbox.state(2), PublishState::kUnsafe);
+}
+
+}  // namespace
+}  // namespace godwit::client
