@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "dataplane/base/assert.h"
-#include "dataplane/ledger/kernels.h"
 
 namespace godwit::ledger {
 
@@ -55,8 +54,29 @@ std::uint64_t FieldChecksum::of_block(std::uint64_t block,
                                       std::span<const std::int64_t> values,
                                       std::uint32_t first) const {
   GODWIT_ASSERT(first + values.size() <= kBlockElements);
+  return in_field(block, weighted_sum(values, weights_.data() + first));
+}
+
+FieldChecksum::Measured FieldChecksum::measure(std::uint64_t block,
+                                               std::span<const std::int64_t> values,
+                                               std::uint32_t first) const {
+  GODWIT_ASSERT(first + values.size() <= kBlockElements);
+  const BlockMeasure measured = ledger::measure(values, weights_.data() + first);
+  return {measured.statistics, in_field(block, measured.weighted)};
+}
+
+FieldChecksum::Measured FieldChecksum::add(std::uint64_t block,
+                                           const std::int64_t* home,
+                                           std::span<const std::int64_t> values,
+                                           std::int64_t* out,
+                                           std::uint32_t first) const {
+  GODWIT_ASSERT(first + values.size() <= kBlockElements);
+  const BlockMeasure measured = add_measured(home, values, weights_.data() + first, out);
+  return {measured.statistics, in_field(block, measured.weighted)};
+}
+
+std::uint64_t FieldChecksum::in_field(std::uint64_t block, const WeightedSum& parts) const {
   // |sum| < 4096 * 2^32 * 2^63 = 2^107: no overflow.
-  const WeightedSum parts = weighted_sum(values, weights_.data() + first);
   const SignedWide sum = (static_cast<SignedWide>(parts.high) * (SignedWide{1} << 64U)) +
                          (static_cast<SignedWide>(parts.middle) << 32U) +
                          static_cast<SignedWide>(parts.low);

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "dataplane/base/ids.h"
+#include "dataplane/ledger/kernels.h"
 #include "dataplane/ledger/types.h"
 
 namespace godwit::ledger {
@@ -39,6 +40,20 @@ class FieldChecksum {
   std::uint64_t of_block(std::uint64_t block,
                          std::span<const std::int64_t> values,
                          std::uint32_t first = 0) const;
+  // The same with statistics, reading the values once.
+  struct Measured {
+    BlockStatistics statistics;
+    std::uint64_t checksum = 0;
+  };
+  Measured measure(std::uint64_t block,
+                   std::span<const std::int64_t> values,
+                   std::uint32_t first = 0) const;
+  // Besides, out[i] = home[i] + values[i]; a null `home` is zero. `out` overlaps neither.
+  Measured add(std::uint64_t block,
+               const std::int64_t* home,
+               std::span<const std::int64_t> values,
+               std::int64_t* out,
+               std::uint32_t first = 0) const;
   // c of a whole tile.
   std::uint64_t of_tile(std::uint32_t tile, std::span<const std::int64_t> values) const;
   // c of values from any element on, across blocks.
@@ -48,6 +63,8 @@ class FieldChecksum {
   std::uint64_t beta(std::uint64_t block) const;
 
  private:
+  std::uint64_t in_field(std::uint64_t block, const WeightedSum& parts) const;
+
   std::uint64_t key_;
   std::array<std::uint32_t, kBlockElements> weights_;
 };

@@ -154,26 +154,20 @@ Result<Removed> put_removed(State& state,
   Removed total;
   for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
     const auto q = removed.subspan(std::size_t{i} * kBlockElements, kBlockElements);
-    const BlockStatistics statistics = block_statistics(q);
-    if (!stale && statistics.max == 0) {
+    if (!stale && all_zero(q)) {
       continue;
     }
     const std::uint64_t block = (std::uint64_t{tile} * kTileBlocks) + i;
     const std::int64_t* s = valid ? state.block_at(s_array, block).data() : nullptr;
     const auto image = step.image_integers(s_array + (block * kBlockBytes), kBlockElements);
-    // The sum of the extremes is nearly always far within the limit; only else look at each
-    // element.
-    const std::uint64_t s_max = valid ? block_statistics({s, kBlockElements}).max : 0;
-    if (valid) {
-      std::transform(q.begin(), q.end(), s, image.begin(), wrapping_add);
-    } else {
-      std::copy(q.begin(), q.end(), image.begin());
-    }
-    if ((statistics.max > limit || s_max > limit - statistics.max) && !sums_within(s, q, limit)) {
+    const auto [statistics, sum] = state.checksum.add(block, s, q, image.data());
+    std::uint64_t& bound = state.lane_caches[slot].s_bounds[block];
+    bound = valid ? bound : 0;
+    if (!sums_within(bound, s, q, statistics.max, limit)) {
       return fail(Code::kInvalid, "transfer: block {} would take S beyond {}", block, limit);
     }
     total.mass += statistics.mass;
-    total.checksum = field_add(total.checksum, state.checksum.of_block(block, q));
+    total.checksum = field_add(total.checksum, sum);
   }
   return total;
 }

@@ -98,11 +98,25 @@ struct TileStep {
   bool alone = false;  // of a transfer without intent
 };
 
+// The decoded integers of a tile, with what was measured of its blocks.
+struct DecodedTile {
+  std::span<const std::int64_t> values;
+  std::span<const FieldChecksum::Measured, kTileBlocks> blocks;
+};
+
+DecodedTile scratch_tile(const State& state, std::uint32_t place) {
+  return {
+      .values = std::span(state.scratch).subspan(std::size_t{place} * kTileElements, kTileElements),
+      .blocks = std::span(state.scratch_measured)
+                    .subspan(std::size_t{place} * kTileBlocks)
+                    .first<kTileBlocks>()};
+}
+
 // One atomic step: R += q for one tile, with everything that must move along.
 void apply_tile(State& state,
                 const TileStep& what,
                 const wire::TransferHeader& header,
-                std::span<const std::int64_t> q) {
+                const DecodedTile& q) {
   IncomingRecord& record = state.incoming(what.slot);
   HeaderRecord& head = state.header();
   RedoStep step(state.redo);
@@ -116,16 +130,15 @@ void apply_tile(State& state,
   double mass = 0;
   std::uint64_t max = 0;
   for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
-    const auto part = q.subspan(std::size_t{i} * kBlockElements, kBlockElements);
-    const BlockStatistics statistics = block_statistics(part);
+    const auto& [statistics, block_sum] = q.blocks[i];
     if (statistics.max == 0) {
       continue;
     }
     const std::uint64_t block = (std::uint64_t{what.tile} * kTileBlocks) + i;
     const auto r = state.block_at(state.layout.r, block);
     const auto image = step.image_integers(state.layout.r + (block * kBlockBytes), kBlockElements);
-    std::transform(r.begin(), r.end(), part.begin(), image.begin(), wrapping_add);
-    sums[i] = state.checksum.of_block(block, part);
+    add(r.data(), q.values.subspan(std::size_t{i} * kBlockElements, kBlockElements), image.data());
+    sums[i] = block_sum;
     sum = field_add(sum, sums[i]);
     energy += statistics.energy;
     mass += statistics.mass;
@@ -180,25 +193,47 @@ Result<void> check_lane(const State& state,
   return {};
 }
 
+// Decodes a tile into its place in scratch and measures its blocks.
+Result<DecodedTile> decode_tile(State& state,
+                                const wire::TilePart& part,
+                                std::uint32_t place,
+                                TileDecoder& decoder) {
+  const auto q =
+      std::span(state.scratch).subspan(std::size_t{place} * kTileElements, kTileElements);
+  if (auto decoded = decoder.decode(part.codec, part.coded, q); !decoded) {
+    return fail(Code::kCorrupt, "transfer: tile {}: {}", part.tile, decoded.error().message);
+  }
+  for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
+    state.scratch_measured[(place * kTileBlocks) + i] =
+        state.checksum.measure((std::uint64_t{part.tile} * kTileBlocks) + i,
+                               q.subspan(std::size_t{i} * kBlockElements, kBlockElements));
+  }
+  return scratch_tile(state, place);
+}
+
 // Elements that are not there stay zero, and no sum leaves its range.
-Result<void> check_range(const State& state, std::uint32_t tile, std::span<const std::int64_t> q) {
+Result<void> check_range(State& state, std::uint32_t tile, const DecodedTile& q) {
   const std::uint64_t first = std::uint64_t{tile} * kTileElements;
-  const std::uint64_t count = std::min<std::uint64_t>(state.shape.element_count - first, q.size());
-  for (std::uint64_t i = count; i < q.size(); ++i) {
-    if (q[i] != 0) {
+  const std::uint64_t count =
+      std::min<std::uint64_t>(state.shape.element_count - first, kTileElements);
+  for (std::uint64_t i = count; i < kTileElements; ++i) {
+    if (q.values[i] != 0) {
       return fail(Code::kCorrupt, "transfer: an integer at element {}, past the last", first + i);
     }
   }
   // P + R must fit the type; honest peers stay within it, see magnitude_max.
   const std::uint64_t limit = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) -
                               static_cast<std::uint64_t>(state.shape.magnitude_max());
-  const std::int64_t* r =
-      state.tile(tile).r_last != 0 ? state.tile_at(state.layout.r, tile).data() : nullptr;
-  // The sum of the extremes is nearly always far within the limit; only else look at each element.
-  const std::uint64_t q_max = block_statistics(q).max;
-  const std::uint64_t r_max = r == nullptr ? 0 : block_statistics({r, q.size()}).max;
-  if ((q_max > limit || r_max > limit - q_max) && !sums_within(r, q, limit)) {
-    return fail(Code::kCorrupt, "transfer: tile {} would take R beyond {}", tile, limit);
+  const bool there = state.tile(tile).r_last != 0;
+  for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
+    const std::uint64_t block = (std::uint64_t{tile} * kTileBlocks) + i;
+    if (!sums_within(state.r_bounds[block],
+                     there ? state.block_at(state.layout.r, block).data() : nullptr,
+                     q.values.subspan(std::size_t{i} * kBlockElements, kBlockElements),
+                     q.blocks[i].statistics.max,
+                     limit)) {
+      return fail(Code::kCorrupt, "transfer: tile {} would take R beyond {}", tile, limit);
+    }
   }
   return {};
 }
@@ -208,16 +243,16 @@ Result<void> check_content(State& state, const wire::TransferView& transfer, Til
   std::uint64_t sum = 0;
   std::uint32_t index = 0;
   for (const wire::TilePart part : transfer) {
-    const std::uint32_t place = std::min(index, kScratchTiles - 1);
-    const auto q =
-        std::span(state.scratch).subspan(std::size_t{place} * kTileElements, kTileElements);
-    if (auto decoded = decoder.decode(part.codec, part.coded, q); !decoded) {
-      return fail(Code::kCorrupt, "transfer: tile {}: {}", part.tile, decoded.error().message);
+    const auto q = decode_tile(state, part, std::min(index, kScratchTiles - 1), decoder);
+    if (!q) {
+      return Failure(q.error());
     }
-    if (auto range = check_range(state, part.tile, q); !range) {
+    if (auto range = check_range(state, part.tile, *q); !range) {
       return range;
     }
-    sum = field_add(sum, state.checksum.of_tile(part.tile, q));
+    for (const auto& block : q->blocks) {
+      sum = field_add(sum, block.checksum);
+    }
     ++index;
   }
   if (sum != transfer.header().checksum) {
@@ -228,23 +263,6 @@ Result<void> check_content(State& state, const wire::TransferView& transfer, Til
                 transfer.header().checksum);
   }
   return {};
-}
-
-// The decoded integers of the tile at `index`: from scratch, or decoded again.
-Result<std::span<const std::int64_t>> decoded_tile(State& state,
-                                                   const wire::TilePart& part,
-                                                   std::uint32_t index,
-                                                   bool in_scratch,
-                                                   TileDecoder& decoder) {
-  const std::uint32_t place = in_scratch ? index : kScratchTiles - 1;
-  const auto q =
-      std::span(state.scratch).subspan(std::size_t{place} * kTileElements, kTileElements);
-  if (!in_scratch) {
-    if (auto decoded = decoder.decode(part.codec, part.coded, q); !decoded) {
-      return fail(Code::kCorrupt, "transfer: tile {}: {}", part.tile, decoded.error().message);
-    }
-  }
-  return q;
 }
 
 // Applies the tiles from `intent_tiles_done` on of the transfer in the intent area.
@@ -262,7 +280,8 @@ Result<void> apply_tiles(State& state,
   std::uint32_t index = 0;
   for (const wire::TilePart part : transfer) {
     if (index >= done) {
-      const auto q = decoded_tile(state, part, index, index < kept, decoder);
+      const auto q = index < kept ? scratch_tile(state, index)
+                                  : decode_tile(state, part, kScratchTiles - 1, decoder);
       if (!q) {
         return Failure(q.error());
       }
@@ -341,7 +360,7 @@ Result<Applied> Ledger::apply(IncomingIndex incoming,
                            .number = number,
                            .last = true,
                            .alone = true};
-    apply_tile(state, what, header, std::span(state.scratch).first(kTileElements));
+    apply_tile(state, what, header, scratch_tile(state, 0));
   } else {
     const std::uint64_t area = state.layout.incoming_intent(slot);
     std::memcpy(&state.at<std::byte>(area), transfer.bytes().data(), transfer.bytes().size());

@@ -1,6 +1,7 @@
 #include "dataplane/ledger/kernels.h"
 
 #include <algorithm>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "dataplane/ledger/kernels.cc"
@@ -17,90 +18,184 @@ std::uint64_t magnitude_of(std::int64_t x) {
   return x < 0 ? 0 - bits : bits;
 }
 
-BlockStatistics statistics(const std::int64_t* HWY_RESTRICT values, std::size_t count) {
-  const hn::ScalableTag<std::int64_t> signed_tag;
-  const hn::ScalableTag<std::uint64_t> tag;
-  const hn::ScalableTag<double> real_tag;
-  const std::size_t lanes = hn::Lanes(tag);
-  const auto low_mask = hn::Set(tag, 0xFFFFFFFFU);
-  // Halves of magnitudes are added as integers: exact, and no overflow below 2^32 values.
-  auto low = hn::Zero(tag);
-  auto high = hn::Zero(tag);
-  auto max = hn::Zero(tag);
-  auto energy = hn::Zero(real_tag);
+// Magnitudes, squares and weighted sums of values that pass by, a vector at a time.
+//
+// Halves of magnitudes are added as integers: exact, and no overflow below 2^32 values. For the
+// weighted sum a value is taken as unsigned, x + 2^64·[x < 0]; what that adds is taken off the high
+// part. Products of 32-bit halves are split once more, so that 4,096 of them cannot overflow a
+// lane.
+template <bool kStatistics, bool kWeighted>
+class Meter {
+ public:
+  using Signed = hn::ScalableTag<std::int64_t>;
+  using Unsigned = hn::ScalableTag<std::uint64_t>;
+  using Real = hn::ScalableTag<double>;
+  using Vector = hn::Vec<Signed>;
+
+  HWY_INLINE Meter() {}  // not "= default": that would not be compiled for the target
+
+  HWY_INLINE void add(Vector x, [[maybe_unused]] const std::uint32_t* weights) {
+    const Unsigned tag;
+    const auto mask = hn::Set(tag, 0xFFFFFFFFU);
+    if constexpr (kStatistics) {
+      const auto size = hn::BitCast(tag, hn::Abs(x));
+      mass_low_ = hn::Add(mass_low_, hn::And(size, mask));
+      mass_high_ = hn::Add(mass_high_, hn::ShiftRight<32>(size));
+      max_ = hn::Max(max_, size);
+      const auto real = hn::ConvertTo(Real(), x);
+      energy_ = hn::MulAdd(real, real, energy_);
+    }
+#if HWY_TARGET != HWY_SCALAR  // which has no halves of a lane
+    if constexpr (kWeighted) {
+      const hn::Repartition<std::uint32_t, Unsigned> half_tag;
+      const hn::Rebind<std::uint32_t, Unsigned> weight_tag;
+      const auto bits = hn::BitCast(tag, x);
+      const auto weight = hn::PromoteTo(tag, hn::LoadU(weight_tag, weights));
+      const auto halves = hn::BitCast(half_tag, weight);
+      const auto lower = hn::MulEven(hn::BitCast(half_tag, bits), halves);
+      const auto upper = hn::MulEven(hn::BitCast(half_tag, hn::ShiftRight<32>(bits)), halves);
+      low_ = hn::Add(low_, hn::And(lower, mask));
+      middle_ = hn::Add(middle_, hn::Add(hn::ShiftRight<32>(lower), hn::And(upper, mask)));
+      high_ = hn::Add(high_, hn::ShiftRight<32>(upper));
+      const auto is_negative = hn::BitCast(tag, hn::BroadcastSignBit(x));
+      negative_ = hn::Add(negative_, hn::And(is_negative, weight));
+    }
+#endif
+  }
+
+  // With the values that do not fill a vector.
+  BlockMeasure finish(const std::int64_t* values,
+                      const std::uint32_t* weights,
+                      std::size_t from,
+                      std::size_t count) const {
+    const Unsigned tag;
+    BlockMeasure result;
+    std::uint64_t mass_low = hn::GetLane(hn::SumOfLanes(tag, mass_low_));
+    std::uint64_t mass_high = hn::GetLane(hn::SumOfLanes(tag, mass_high_));
+    result.statistics.max = hn::GetLane(hn::MaxOfLanes(tag, max_));
+    result.statistics.energy = hn::GetLane(hn::SumOfLanes(Real(), energy_));
+    WeightedSum& sum = result.weighted;
+    sum = {.low = hn::GetLane(hn::SumOfLanes(tag, low_)),
+           .middle = hn::GetLane(hn::SumOfLanes(tag, middle_)),
+           .high = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, high_))) -
+                   static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, negative_)))};
+    for (std::size_t i = from; i < count; ++i) {
+      if constexpr (kStatistics) {
+        const std::uint64_t size = magnitude_of(values[i]);
+        mass_low += size & 0xFFFFFFFFU;
+        mass_high += size >> 32U;
+        result.statistics.max = std::max(result.statistics.max, size);
+        const auto real = static_cast<double>(values[i]);
+        result.statistics.energy += real * real;
+      }
+      if constexpr (kWeighted) {
+        const auto bits = static_cast<std::uint64_t>(values[i]);
+        const std::uint64_t lower = (bits & 0xFFFFFFFFU) * weights[i];
+        const std::uint64_t upper = (bits >> 32U) * weights[i];
+        sum.low += lower & 0xFFFFFFFFU;
+        sum.middle += (lower >> 32U) + (upper & 0xFFFFFFFFU);
+        sum.high += static_cast<std::int64_t>(upper >> 32U) -
+                    (values[i] < 0 ? static_cast<std::int64_t>(weights[i]) : 0);
+      }
+    }
+    result.statistics.mass =
+        (static_cast<double>(mass_high) * 0x1.0p32) + static_cast<double>(mass_low);
+    return result;
+  }
+
+ private:
+  hn::Vec<Unsigned> mass_low_ = hn::Zero(Unsigned());
+  hn::Vec<Unsigned> mass_high_ = hn::Zero(Unsigned());
+  hn::Vec<Unsigned> max_ = hn::Zero(Unsigned());
+  hn::Vec<Real> energy_ = hn::Zero(Real());
+  hn::Vec<Unsigned> low_ = hn::Zero(Unsigned());
+  hn::Vec<Unsigned> middle_ = hn::Zero(Unsigned());
+  hn::Vec<Unsigned> high_ = hn::Zero(Unsigned());
+  hn::Vec<Unsigned> negative_ = hn::Zero(Unsigned());
+};
+
+// The vectors of `values`, of which each is measured, and added to `home` when there is an `out`.
+template <bool kStatistics, bool kWeighted>
+HWY_INLINE BlockMeasure pass(const std::int64_t* HWY_RESTRICT home,
+                             const std::int64_t* HWY_RESTRICT values,
+                             const std::uint32_t* HWY_RESTRICT weights,
+                             std::size_t count,
+                             std::int64_t* HWY_RESTRICT out) {
+  const hn::ScalableTag<std::int64_t> tag;
+  const std::size_t lanes = kWeighted && HWY_TARGET == HWY_SCALAR ? count + 1 : hn::Lanes(tag);
+  Meter<kStatistics, kWeighted> meter;
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto x = hn::LoadU(signed_tag, values + i);
-    const auto size = hn::BitCast(tag, hn::Abs(x));
-    low = hn::Add(low, hn::And(size, low_mask));
-    high = hn::Add(high, hn::ShiftRight<32>(size));
-    max = hn::Max(max, size);
-    const auto real = hn::ConvertTo(real_tag, x);
-    energy = hn::MulAdd(real, real, energy);
+    const auto x = hn::LoadU(tag, values + i);
+    if (out != nullptr) {
+      hn::StoreU(home != nullptr ? hn::Add(hn::LoadU(tag, home + i), x) : x, tag, out + i);
+    }
+    meter.add(x, kWeighted ? weights + i : nullptr);
   }
-  std::uint64_t low_sum = hn::GetLane(hn::SumOfLanes(tag, low));
-  std::uint64_t high_sum = hn::GetLane(hn::SumOfLanes(tag, high));
-  std::uint64_t largest = hn::GetLane(hn::MaxOfLanes(tag, max));
-  double energy_sum = hn::GetLane(hn::SumOfLanes(real_tag, energy));
-  for (; i < count; ++i) {
-    const std::uint64_t size = magnitude_of(values[i]);
-    low_sum += size & 0xFFFFFFFFU;
-    high_sum += size >> 32U;
-    largest = std::max(largest, size);
-    const auto real = static_cast<double>(values[i]);
-    energy_sum += real * real;
+  for (std::size_t at = i; out != nullptr && at < count; ++at) {
+    out[at] = static_cast<std::int64_t>(static_cast<std::uint64_t>(home != nullptr ? home[at] : 0) +
+                                        static_cast<std::uint64_t>(values[at]));
   }
-  return {.energy = energy_sum,
-          .mass = (static_cast<double>(high_sum) * 0x1.0p32) + static_cast<double>(low_sum),
-          .max = largest};
+  return meter.finish(values, weights, i, count);
 }
 
-// A value is taken as unsigned, x + 2^64·[x < 0]; what that adds is taken off the high part.
-// Products of 32-bit halves are split once more, so that 4,096 of them cannot overflow a lane.
-WeightedSum weighted(const std::int64_t* HWY_RESTRICT values,
-                     const std::uint32_t* HWY_RESTRICT weights,
-                     std::size_t count) {
-  WeightedSum sum;
-  std::size_t i = 0;
-#if HWY_TARGET != HWY_SCALAR  // which has no halves of a lane
-  const hn::ScalableTag<std::int64_t> signed_tag;
-  const hn::ScalableTag<std::uint64_t> tag;
-  const hn::Repartition<std::uint32_t, decltype(tag)> half_tag;
-  const hn::Rebind<std::uint32_t, decltype(tag)> weight_tag;
+BlockStatistics statistics(const std::int64_t* values, std::size_t count) {
+  return pass<true, false>(nullptr, values, nullptr, count, nullptr).statistics;
+}
+
+WeightedSum weighted(const std::int64_t* values, const std::uint32_t* weights, std::size_t count) {
+  return pass<false, true>(nullptr, values, weights, count, nullptr).weighted;
+}
+
+BlockMeasure both(const std::int64_t* home,
+                  const std::int64_t* values,
+                  const std::uint32_t* weights,
+                  std::size_t count,
+                  std::int64_t* out) {
+  return pass<true, true>(home, values, weights, count, out);
+}
+
+void sum(const std::int64_t* home,
+         const std::int64_t* values,
+         std::size_t count,
+         std::int64_t* out) {
+  pass<false, false>(home, values, nullptr, count, out);
+}
+
+void difference(const std::int64_t* HWY_RESTRICT p,
+                const std::int64_t* HWY_RESTRICT r,
+                const std::int64_t* HWY_RESTRICT s,
+                std::size_t count,
+                std::int64_t* HWY_RESTRICT out) {
+  const hn::ScalableTag<std::int64_t> tag;
+  const auto least = hn::Set(tag, std::numeric_limits<std::int64_t>::min() + 1);
+  const auto most = hn::Set(tag, std::numeric_limits<std::int64_t>::max());
   const std::size_t lanes = hn::Lanes(tag);
-  const auto mask = hn::Set(tag, 0xFFFFFFFFU);
-  auto low = hn::Zero(tag);
-  auto middle = hn::Zero(tag);
-  auto high = hn::Zero(tag);
-  auto negative = hn::Zero(tag);
+  std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto x = hn::LoadU(signed_tag, values + i);
-    const auto bits = hn::BitCast(tag, x);
-    const auto weight = hn::PromoteTo(tag, hn::LoadU(weight_tag, weights + i));
-    const auto weight_halves = hn::BitCast(half_tag, weight);
-    const auto lower = hn::MulEven(hn::BitCast(half_tag, bits), weight_halves);
-    const auto upper = hn::MulEven(hn::BitCast(half_tag, hn::ShiftRight<32>(bits)), weight_halves);
-    low = hn::Add(low, hn::And(lower, mask));
-    middle = hn::Add(middle, hn::Add(hn::ShiftRight<32>(lower), hn::And(upper, mask)));
-    high = hn::Add(high, hn::ShiftRight<32>(upper));
-    const auto is_negative = hn::BitCast(tag, hn::BroadcastSignBit(x));
-    negative = hn::Add(negative, hn::And(is_negative, weight));
+    auto known = p != nullptr ? hn::LoadU(tag, p + i) : hn::Zero(tag);
+    if (r != nullptr) {
+      known = hn::Add(known, hn::LoadU(tag, r + i));
+    }
+    if (s != nullptr) {
+      const auto sent = hn::LoadU(tag, s + i);
+      const auto open = hn::Sub(known, sent);
+      // Overflow: the operands' signs differ, and the result has not the sign of the first.
+      const auto overflow = hn::And(hn::Xor(known, sent), hn::Xor(known, open));
+      const auto limit = hn::IfThenElse(hn::Lt(known, hn::Zero(tag)), least, most);
+      known = hn::IfThenElse(hn::Lt(overflow, hn::Zero(tag)), limit, open);
+    }
+    hn::StoreU(known, tag, out + i);
   }
-  sum = {.low = hn::GetLane(hn::SumOfLanes(tag, low)),
-         .middle = hn::GetLane(hn::SumOfLanes(tag, middle)),
-         .high = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, high))) -
-                 static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, negative)))};
-#endif
   for (; i < count; ++i) {
-    const auto bits = static_cast<std::uint64_t>(values[i]);
-    const std::uint64_t lower = (bits & 0xFFFFFFFFU) * weights[i];
-    const std::uint64_t upper = (bits >> 32U) * weights[i];
-    sum.low += lower & 0xFFFFFFFFU;
-    sum.middle += (lower >> 32U) + (upper & 0xFFFFFFFFU);
-    sum.high += static_cast<std::int64_t>(upper >> 32U) -
-                (values[i] < 0 ? static_cast<std::int64_t>(weights[i]) : 0);
+    const auto known =
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(p != nullptr ? p[i] : 0) +
+                                  static_cast<std::uint64_t>(r != nullptr ? r[i] : 0));
+    if (__builtin_sub_overflow(known, s != nullptr ? s[i] : 0, &out[i])) {
+      out[i] = known < 0 ? std::numeric_limits<std::int64_t>::min() + 1
+                         : std::numeric_limits<std::int64_t>::max();
+    }
   }
-  return sum;
 }
 
 }  // namespace godwit::ledger::HWY_NAMESPACE
@@ -112,6 +207,9 @@ namespace godwit::ledger {
 
 HWY_EXPORT(statistics);
 HWY_EXPORT(weighted);
+HWY_EXPORT(both);
+HWY_EXPORT(sum);
+HWY_EXPORT(difference);
 
 BlockStatistics block_statistics(std::span<const std::int64_t> values) {
   return HWY_DYNAMIC_DISPATCH(statistics)(values.data(), values.size());
@@ -119,6 +217,28 @@ BlockStatistics block_statistics(std::span<const std::int64_t> values) {
 
 WeightedSum weighted_sum(std::span<const std::int64_t> values, const std::uint32_t* weights) {
   return HWY_DYNAMIC_DISPATCH(weighted)(values.data(), weights, values.size());
+}
+
+BlockMeasure measure(std::span<const std::int64_t> values, const std::uint32_t* weights) {
+  return HWY_DYNAMIC_DISPATCH(both)(nullptr, values.data(), weights, values.size(), nullptr);
+}
+
+void add(const std::int64_t* home, std::span<const std::int64_t> values, std::int64_t* out) {
+  HWY_DYNAMIC_DISPATCH(sum)(home, values.data(), values.size(), out);
+}
+
+BlockMeasure add_measured(const std::int64_t* home,
+                          std::span<const std::int64_t> values,
+                          const std::uint32_t* weights,
+                          std::int64_t* out) {
+  return HWY_DYNAMIC_DISPATCH(both)(home, values.data(), weights, values.size(), out);
+}
+
+void open_of(const std::int64_t* p,
+             const std::int64_t* r,
+             const std::int64_t* s,
+             std::span<std::int64_t> out) {
+  HWY_DYNAMIC_DISPATCH(difference)(p, r, s, out.size(), out.data());
 }
 
 }  // namespace godwit::ledger

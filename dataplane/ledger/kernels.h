@@ -26,4 +26,25 @@ struct WeightedSum {
 };
 WeightedSum weighted_sum(std::span<const std::int64_t> values, const std::uint32_t* weights);
 
+// Both at once: the values are read from memory a single time.
+struct BlockMeasure {
+  BlockStatistics statistics;
+  WeightedSum weighted;
+};
+BlockMeasure measure(std::span<const std::int64_t> values, const std::uint32_t* weights);
+
+// out[i] = home[i] + values[i], wrapping; a null `home` is zero. `out` overlaps neither.
+void add(const std::int64_t* home, std::span<const std::int64_t> values, std::int64_t* out);
+// The same, measuring `values` on the way.
+BlockMeasure add_measured(const std::int64_t* home,
+                          std::span<const std::int64_t> values,
+                          const std::uint32_t* weights,
+                          std::int64_t* out);
+
+// out[i] = p[i] + r[i] - s[i] where each may be null, which is zero; what does not fit saturates.
+void open_of(const std::int64_t* p,
+             const std::int64_t* r,
+             const std::int64_t* s,
+             std::span<std::int64_t> out);
+
 }  // namespace godwit::ledger

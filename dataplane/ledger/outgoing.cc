@@ -11,24 +11,9 @@ namespace godwit::ledger {
 
 namespace {
 
-// a - b, saturated: what does not fit stays open and is frozen later.
-std::int64_t saturating_subtract(std::int64_t a, std::int64_t b) {
-  std::int64_t difference = 0;
-  if (__builtin_sub_overflow(a, b, &difference)) {
-    return a < 0 ? std::numeric_limits<std::int64_t>::min() + 1
-                 : std::numeric_limits<std::int64_t>::max();
-  }
-  return difference;
-}
-
-OpenMeasure measure(std::span<const std::int64_t> open) {
-  OpenMeasure result;
-  for (const std::int64_t x : open) {
-    const auto value = static_cast<double>(x);
-    result.energy += value * value;
-    result.max = std::max(result.max, magnitude(x));
-  }
-  return result;
+OpenMeasure measure_all(std::span<const std::int64_t> open) {
+  const BlockStatistics all = block_statistics(open);
+  return {.energy = all.energy, .max = all.max};
 }
 
 std::uint64_t last_change(const State& state, std::uint32_t slot, std::uint32_t tile) {
@@ -71,6 +56,7 @@ void State::rebuild_lane(std::uint32_t slot) {
   cache.dirty_since.clear();
   std::fill(cache.inexact.begin(), cache.inexact.end(), std::uint8_t{0});
   cache.inexact_count = 0;
+  std::fill(cache.s_bounds.begin(), cache.s_bounds.end(), kBoundUnknown);
   cache.received = {};
   cache.building.clear();
   cache.begun = false;
@@ -84,7 +70,7 @@ void State::rebuild_lane(std::uint32_t slot) {
     std::uint64_t open_max = MinTree::kNone;  // a tile never sent is not worth reading
     if (sent) {
       read_open(slot, i, tile_scratch);
-      open_max = measure(tile_scratch).max;
+      open_max = measure_all(tile_scratch).max;
     }
     cache.set_inexact(i, open_max > 0);
     if (last > clean_to && open_max > shape.tolerance) {
@@ -104,24 +90,14 @@ void State::read_open(std::uint32_t slot,
                       std::span<std::int64_t> out) const {
   GODWIT_ASSERT(out.size() == kTileElements);
   const TileRecord& record = tile(tile_index);
-  if (record.p_last != 0) {
-    std::memcpy(out.data(), tile_at(layout.p, tile_index).data(), kTileBytes);
-  } else {
-    std::memset(out.data(), 0, kTileBytes);
-  }
-  if ((is_subscriber(slot) || GODWIT_MUTANT(kForwardApplied)) && record.r_last != 0) {
-    const auto r = tile_at(layout.r, tile_index);
-    for (std::size_t i = 0; i < kTileElements; ++i) {
-      out[i] = wrapping_add(out[i], r[i]);
-    }
-  }
-  if (!s_valid(slot, tile_index)) {
-    return;
-  }
-  const auto s = tile_at(layout.lane_s(slot), tile_index);
-  for (std::size_t i = 0; i < kTileElements; ++i) {
-    out[i] = saturating_subtract(out[i], s[i]);
-  }
+  const bool with_r = is_subscriber(slot) || GODWIT_MUTANT(kForwardApplied);
+  const auto at = [this, tile_index](bool there, std::uint64_t array) {
+    return there ? tile_at(array, tile_index).data() : nullptr;
+  };
+  open_of(at(record.p_last != 0, layout.p),
+          at(with_r && record.r_last != 0, layout.r),
+          at(s_valid(slot, tile_index), layout.lane_s(slot)),
+          out);
 }
 
 Result<LaneIndex> Ledger::open_lane(const LaneKey& key, const LaneOptions& options) {
@@ -246,7 +222,7 @@ void Ledger::read_open(LaneIndex lane, std::uint32_t tile, std::span<std::int64_
 
 OpenMeasure Ledger::measure_open(LaneIndex lane, std::uint32_t tile) const {
   read_open(lane, tile, state_->tile_scratch);
-  return measure(state_->tile_scratch);
+  return measure_all(state_->tile_scratch);
 }
 
 bool Ledger::settle(LaneIndex lane, std::uint32_t tile) {

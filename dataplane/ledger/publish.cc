@@ -236,12 +236,20 @@ Result<void> Ledger::stage(InboxIndex inbox,
   if (auto room = state.mapping.reserve(area + (element * 8), values.size() * 8); !room) {
     return room;
   }
-  std::memcpy(&state.at<std::int64_t>(area, element), values.data(), values.size() * 8);
-  const BlockStatistics statistics = block_statistics(values);
-  staging.max = std::max(staging.max, statistics.max);
-  staging.mass += statistics.mass;
-  staging.checksum = field_add(staging.checksum, state.checksum.of_range(element, values));
   staging.staged += values.size();
+  std::int64_t* place = &state.at<std::int64_t>(area, element);
+  while (!values.empty()) {
+    const auto first = static_cast<std::uint32_t>(element % kBlockElements);
+    const auto part = values.first(std::min<std::size_t>(values.size(), kBlockElements - first));
+    const auto [statistics, sum] =
+        state.checksum.add(element / kBlockElements, nullptr, part, place, first);
+    staging.max = std::max(staging.max, statistics.max);
+    staging.mass += statistics.mass;
+    staging.checksum = field_add(staging.checksum, sum);
+    values = values.subspan(part.size());
+    element += part.size();
+    place += part.size();
+  }
   return {};
 }
 
@@ -334,9 +342,7 @@ bool State::merge_block(std::uint32_t inbox_slot) {
 
   RedoStep step(redo);
   const auto image = step.image_integers(layout.p + offset, delta.size());
-  std::transform(p.begin(), p.end(), delta.begin(), image.begin(), wrapping_add);
-  const BlockStatistics statistics = block_statistics(delta);
-  const std::uint64_t sum = checksum.of_block(block, delta, begin);
+  const auto [statistics, sum] = checksum.add(block, p.data(), delta, image.data(), begin);
 
   // A publisher's own subscriber lane moves along, so that nothing echoes.
   const int own =
@@ -346,10 +352,11 @@ bool State::merge_block(std::uint32_t inbox_slot) {
     LaneRecord& lane_record = lane(slot);
     LaneTileRecord& lane_tile_record = lane_tile(slot, tile_index);
     const std::uint64_t s_array = layout.lane_s(slot);
+    lane_caches[slot].s_bounds[block] = kBoundUnknown;
     if (s_valid(slot, tile_index) || lane_tile_record.generation == 0) {
       const auto s = integers(s_array + offset, delta.size());
       const auto s_image = step.image_integers(s_array + offset, delta.size());
-      std::transform(s.begin(), s.end(), delta.begin(), s_image.begin(), wrapping_add);
+      add(s.data(), delta, s_image.data());
     } else {
       // The slot's former lane left numbers there: the whole tile begins at zero.
       const auto s_image = step.image_integers(s_array + (tile_index * kTileBytes), kTileElements);

@@ -11,7 +11,21 @@ bool same_life(std::uint64_t packed_a, std::uint64_t packed_b) {
   return packed_a == packed_b || GODWIT_MUTANT(kDedupeWithoutIncarnation);
 }
 
-bool sums_within(const std::int64_t* s, std::span<const std::int64_t> q, std::uint64_t limit) {
+bool sums_within(std::uint64_t& bound,
+                 const std::int64_t* s,
+                 std::span<const std::int64_t> q,
+                 std::uint64_t q_max,
+                 std::uint64_t limit) {
+  if (q_max <= limit && bound <= limit - q_max) {
+    bound += q_max;
+    return true;
+  }
+  bound = s == nullptr ? 0 : block_statistics({s, q.size()}).max;
+  if (q_max <= limit && bound <= limit - q_max) {
+    bound += q_max;
+    return true;
+  }
+  bound = kBoundUnknown;
   for (std::size_t i = 0; i < q.size(); ++i) {
     std::int64_t sum = 0;
     if (__builtin_add_overflow(s == nullptr ? 0 : s[i], q[i], &sum) || magnitude(sum) > limit) {
@@ -30,6 +44,7 @@ State::State(memory::Mapping& memory, const Shape& topic_shape)
       staging(topic_shape.inboxes),
       activity(topic_shape.tile_count()),
       p_bounds(topic_shape.block_count(), 0),
+      r_bounds(topic_shape.block_count(), kBoundUnknown),
       scratch(std::size_t{kScratchTiles} * kTileElements),
       tile_scratch(kTileElements) {
   lane_caches.reserve(shape.lanes_out);

@@ -37,8 +37,14 @@ inline std::uint64_t add_mass(std::uint64_t bits, double mass) {
   return std::bit_cast<std::uint64_t>(std::bit_cast<double>(bits) + mass);
 }
 
-// Whether |s + q| <= limit everywhere; a null `s` is zero.
-bool sums_within(const std::int64_t* s, std::span<const std::int64_t> q, std::uint64_t limit);
+// Whether |s + q| <= limit everywhere; a null `s` is zero. `bound` is at least the largest |s| and
+// becomes so of s + q; it is mostly all that has to be looked at, and refined when it is too
+// coarse.
+bool sums_within(std::uint64_t& bound,
+                 const std::int64_t* s,
+                 std::span<const std::int64_t> q,
+                 std::uint64_t q_max,
+                 std::uint64_t limit);
 
 // A publish between begin and commit; lost with the process, the publisher repeats it.
 struct Staging {
@@ -53,10 +59,13 @@ struct Staging {
 // The part of an outgoing lane that is computed from its durable part.
 struct LaneCache {
   explicit LaneCache(const Shape& shape)
-      : dirty_since(shape.tile_count()), inexact(shape.tile_count()) {}
+      : dirty_since(shape.tile_count()),
+        inexact(shape.tile_count()),
+        s_bounds(shape.block_count(), kBoundUnknown) {}
 
-  MinTree dirty_since;                // per tile: first change not covered
-  std::vector<std::uint8_t> inexact;  // per tile: 1 when something may be open
+  MinTree dirty_since;                  // per tile: first change not covered
+  std::vector<std::uint8_t> inexact;    // per tile: 1 when something may be open
+  std::vector<std::uint64_t> s_bounds;  // per block: |S| <= this
   std::uint32_t inexact_count = 0;
   std::array<std::uint64_t, kWindowMax / 64> received{};  // bit k % kWindowMax beyond the frontier
   std::vector<std::uint32_t> building;                    // tiles of the transfer being built
@@ -135,8 +144,11 @@ struct State {
   Activity activity;
   Scrub scrub;
   std::vector<std::uint64_t> p_bounds;  // per block: |P| with committed publishes <= this
+  std::vector<std::uint64_t> r_bounds;  // per block: |R| <= this
   std::vector<std::int64_t> scratch;    // kScratchTiles tiles
-  std::vector<std::uint64_t> newly;     // numbers in the last Receipted
+  // Of the blocks in scratch.
+  std::array<FieldChecksum::Measured, kScratchTiles * kTileBlocks> scratch_measured;
+  std::vector<std::uint64_t> newly;                // numbers in the last Receipted
   mutable std::vector<std::int64_t> tile_scratch;  // one tile, for measuring
 
   template <class Record>
