@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codec/kernels.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/wire/transfer.h"
 
@@ -10,9 +11,12 @@ namespace {
 
 // The pause after a sweep is so many times its duration, within these bounds (chosen: unnoticed
 // beside a WAN's round trip, and no subscriber waits for ever for a busy worker).
-constexpr std::int64_t kPauseFactor = 8;
+constexpr std::int64_t kPauseFactor = 4;
 constexpr Duration kPauseMin = Duration::ms(2);
 constexpr Duration kPauseMax = Duration::ms(1000);
+
+// The codec number of a subscriber's tiles: none, the bytes are the Transfer record.
+constexpr std::uint8_t kRecordItself = 0xFF;
 
 }  // namespace
 
@@ -30,12 +34,19 @@ Subscription::Subscription(Core& core,
       body_(local::kBodyBytesMax / sizeof(std::uint64_t)) {
   for (std::uint32_t tile = 0; tile < dirty_.size(); ++tile) {
     if (topic.ledger().touched(tile)) {
-      on_changed(tile);
+      mark(tile);
     }
   }
 }
 
 void Subscription::on_changed(std::uint32_t tile) {
+  // What the client published itself has moved its S along: nothing is open then.
+  if (topic_.ledger().dirty(lane_, tile)) {
+    mark(tile);
+  }
+}
+
+void Subscription::mark(std::uint32_t tile) {
   if (!dirty_[tile]) {
     dirty_[tile] = true;
     ++dirty_count_;
@@ -65,8 +76,8 @@ bool Subscription::delivered(std::uint64_t number) const {
 }
 
 bool Subscription::pump(Instant now, local::Channel& channel, std::size_t ring_bytes) {
-  // Chosen: one more transfer than fits half of the ring never blocks replies.
-  constexpr int kTransfersPerTurn = 16;
+  // Chosen: about 1 ms. One more transfer than fits half of the ring never blocks replies.
+  constexpr int kTransfersPerTurn = 6;
   for (int i = 0; i < kTransfersPerTurn; ++i) {
     if (channel.broken() || channel.bytes_unread() > ring_bytes / 2) {
       return false;
@@ -114,10 +125,10 @@ Instant Subscription::next_wakeup() const {
   return !sweeping_ && dirty_count_ > 0 ? sweep_at_ : Instant::never();
 }
 
+// Freezes and sends as many blocks of the tile at the cursor as one transfer takes.
 bool Subscription::freeze_next(local::Channel& channel) {
   ledger::Ledger& ledger = topic_.ledger();
   Coder& coder = core_.coder;
-  const std::uint32_t tile = cursor_;
   if (ledger.window_full(lane_)) {
     return false;
   }
@@ -125,50 +136,72 @@ bool Subscription::freeze_next(local::Channel& channel) {
     core_.short_of_storage = true;
     return false;
   }
+  const std::uint32_t tile = cursor_;
+  const std::uint64_t k = ledger.lane(lane_).next_k;
   ledger.read_open(lane_, tile, coder.open());
-  const std::span<std::byte> space = ledger.coded_space(lane_);
-  const auto coded = coder.encode(coder.open(), {.bytes = space.size(), .floor = 0}, space);
-  if (coded.energy_after < coded.energy_before) {
-    if (!ledger.append(lane_,
-                       tile,
-                       static_cast<std::uint8_t>(coded.id),
-                       space.first(coded.bytes),
-                       coder.removed(),
-                       coded.remainder_max)) {
+  const Written written = write_blocks(k, ledger.coded_space(lane_).size());
+  if (written.blocks > 0) {
+    if (!ledger.append(
+            lane_, tile, kRecordItself, written.body, coder.removed(), written.remainder_max)) {
       core_.short_of_storage = true;
       return false;
     }
-    const auto k = ledger.seal(lane_);
-    GODWIT_ASSERT(k.has_value(), "a transfer with a tile can be sealed");
-    send_removed(channel, *k, tile);
+    const auto sealed = ledger.seal(lane_);
+    GODWIT_ASSERT(sealed.has_value() && *sealed == k, "a transfer with a tile can be sealed");
+    if (local::send_transfer(channel, written.body)) {
+      sent_ = k;
+    }
   }
-  if (coded.remainder_max == 0) {
+  if (written.remainder_max == 0) {
     ledger.settle(lane_, tile);
     dirty_[tile] = false;
     --dirty_count_;
+    ++cursor_;
   }
-  ++cursor_;
   return true;
+}
+
+// The record of transfer k with the first open blocks that fit; removed() holds their integers.
+Subscription::Written Subscription::write_blocks(std::uint64_t k, std::size_t room) {
+  const std::span<const std::int64_t> open = core_.coder.open();
+  const std::span<std::int64_t> removed = core_.coder.removed();
+  const std::uint64_t first = std::uint64_t{cursor_} * ledger::kTileElements;
+  const std::uint64_t end =
+      std::min<std::uint64_t>(ledger::kTileElements, topic_.spec().element_count - first);
+  const auto body = std::as_writable_bytes(std::span(body_));
+  local::TransferWriter writer(body.first(std::min(room, body.size())), handle_, 0, k);
+  Written written;
+  bool full = false;
+  for (std::uint64_t at = 0; at < ledger::kTileElements; at += ledger::kBlockElements) {
+    const auto block = open.subspan(at, ledger::kBlockElements);
+    const auto to = removed.subspan(at, ledger::kBlockElements);
+    const std::uint64_t largest = codec::max_abs(block);
+    if (largest > 0) {
+      full = full ||
+             !writer.add(first + at,
+                         block.first(std::min<std::uint64_t>(ledger::kBlockElements, end - at)));
+    }
+    if (largest > 0 && !full) {
+      std::copy(block.begin(), block.end(), to.begin());
+      ++written.blocks;
+    } else {
+      std::fill(to.begin(), to.end(), 0);
+      written.remainder_max = std::max(written.remainder_max, largest);
+    }
+  }
+  written.body = writer.finish();
+  return written;
 }
 
 bool Subscription::send_frozen(local::Channel& channel, std::uint64_t k) {
   const auto view =
       wire::parse_transfer(topic_.ledger().frozen(lane_, k), topic_.ledger().shape().tile_count());
   GODWIT_ASSERT(view.has_value(), "what the ledger froze can be read");
-  const wire::TilePart part = *view->begin();
-  const auto decoded = core_.coder.decode(part.codec, part.coded, core_.coder.removed());
-  GODWIT_ASSERT(decoded.has_value(), "what the codec wrote can be read");
-  return send_removed(channel, k, part.tile);
-}
-
-bool Subscription::send_removed(local::Channel& channel, std::uint64_t k, std::uint32_t tile) {
-  const std::uint64_t first = std::uint64_t{tile} * ledger::kTileElements;
-  const std::uint64_t count =
-      std::min<std::uint64_t>(ledger::kTileElements, topic_.spec().element_count - first);
-  local::TransferWriter writer(std::as_writable_bytes(std::span(body_)), handle_, 0, k);
-  const bool fits = writer.add(first, core_.coder.removed().first(count));
-  GODWIT_ASSERT(fits, "one tile fits a record");
-  if (!local::send_transfer(channel, writer.finish())) {
+  const std::span<const std::byte> frozen = (*view->begin()).coded;
+  const auto body = std::as_writable_bytes(std::span(body_)).first(frozen.size());
+  std::copy(frozen.begin(), frozen.end(), body.begin());
+  local::readdress_transfer(body, handle_);
+  if (!local::send_transfer(channel, body)) {
     return false;
   }
   sent_ = k;

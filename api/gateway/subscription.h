@@ -1,17 +1,19 @@
 // What one local subscriber still has to receive of a topic: a lane of the ledger into a ring.
 //
-//   (P + R) − S, own publishes left out ─▶ codec (≤ 64 KiB, most significant first) ─▶ freeze
+//   (P + R) − S, own publishes left out ─▶ whole blocks, exact (≤ 72 KiB) ─▶ freeze
 //     ─▶ Transfer record in the client's ring ─▶ Receipt ─▶ freed
 //
-// Deliveries go in sweeps over the changed tiles; a sweep begins no sooner than eight times the
-// duration of the last one after its end, so that a subscriber costs at most a ninth of the worker
-// and changes merge meanwhile. Nothing is frozen while the ring is more than half full: a slow
-// subscriber only merges.
+// What is frozen is the record itself: bytes are not scarce inside a host, and a codec costs more
+// than copying. Deliveries go in sweeps over the changed tiles; a sweep begins no sooner than four
+// times the duration of the last one after its end, so that a subscriber costs at most a fifth of
+// the worker and changes merge meanwhile. Nothing is frozen while the ring is more than half full:
+// a slow subscriber only merges.
 //
 // Thread: the worker. Memory: one bit per tile.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "api/gateway/core.h"
@@ -45,10 +47,17 @@ class Subscription {
   bool delivered(std::uint64_t number) const;
 
  private:
+  // A Transfer record in body_.
+  struct Written {
+    std::span<const std::byte> body;
+    std::uint32_t blocks = 0;
+    std::uint64_t remainder_max = 0;  // largest open magnitude that did not fit
+  };
+
+  void mark(std::uint32_t tile);
   bool send_frozen(local::Channel& channel, std::uint64_t k);
   bool freeze_next(local::Channel& channel);
-  // Sends the integers in the coder's removed() as transfer k; false when there is no room.
-  bool send_removed(local::Channel& channel, std::uint64_t k, std::uint32_t tile);
+  Written write_blocks(std::uint64_t k, std::size_t room);
   // The next changed tile of this sweep, which may begin now; false when there is none.
   bool next_dirty(Instant now);
 

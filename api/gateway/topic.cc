@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint32_t kSubscribersMax = 24;
 constexpr std::uint32_t kPublishersMax = 32;  // chosen: parameter servers or trainers of one site
 // A lane's ring holds two bandwidth-delay products of its link (DESIGN: window), in these bounds.
-constexpr std::uint64_t kRingBytesMin = 1U << 20U;
+constexpr std::uint64_t kRingBytesMin = 4U << 20U;
 constexpr std::uint64_t kRingBytesMax = 64U << 20U;
 
 scheduler::Class class_of(std::string_view name) {

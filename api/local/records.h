@@ -297,6 +297,9 @@ class TransferWriter {
   std::uint16_t section_count_ = 0;
 };
 
+// Makes the finished body of a Transfer one of another handle.
+void readdress_transfer(std::span<std::byte> body, TopicHandle topic);
+
 // Answers WaitClock.
 struct ClockReached {
   std::uint64_t request = 0;

@@ -182,6 +182,11 @@ std::span<const std::byte> TransferWriter::finish() {
   return body_.first(used_);
 }
 
+void readdress_transfer(std::span<std::byte> body, TopicHandle topic) {
+  GODWIT_ASSERT(body.size() >= kTransferHeadBytes);
+  ByteWriter(body).u32(static_cast<std::uint32_t>(topic));
+}
+
 bool send_transfer(Channel& channel, std::span<const std::byte> body) {
   return channel.send(static_cast<std::uint16_t>(RecordType::kTransfer), body);
 }

@@ -323,6 +323,22 @@ TEST(Transfers, AWholeTileOfInt64FitsOneRecordAndOneValueMoreDoesNot) {
   EXPECT_TRUE(send_transfer(link.gateway_end(), writer.finish()));
 }
 
+TEST(Transfers, MayBeReaddressedToAnotherHandle) {
+  std::vector<std::uint64_t> words(64);
+  TransferWriter writer(std::as_writable_bytes(std::span(words)), TopicHandle{2}, 5, 77);
+  ASSERT_TRUE(writer.add(3, std::vector<std::int64_t>{1, 2, 3}));
+  const std::size_t size = writer.finish().size();
+  const auto body = std::as_writable_bytes(std::span(words)).first(size);
+  readdress_transfer(body, TopicHandle{9});
+  const auto decoded = decode_gateway_record(as_record(RecordType::kTransfer, AlignedBytes(body)));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  const auto& transfer = std::get<Transfer>(*decoded);
+  EXPECT_EQ(transfer.topic, TopicHandle{9});
+  EXPECT_EQ(transfer.lane, 5);
+  EXPECT_EQ(transfer.k, 77U);
+  EXPECT_EQ(transfer.section_count, 1);
+}
+
 TEST(Transfers, EveryCutIsRefused) {
   std::vector<std::uint64_t> words(64);
   TransferWriter writer(std::as_writable_bytes(std::span(words)), TopicHandle{2}, 5, 77);
