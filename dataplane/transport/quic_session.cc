@@ -29,6 +29,8 @@ constexpr std::size_t kReasonBytesMax = 256;
 // A dialer that hears nothing at all gives up after this when it knows no round trip. Greetings
 // leave at 0 s and 1 s; the second one's answer is there at 1.5 s even on a 500 ms path.
 constexpr Duration kSilentAttempt = Duration::ms(2000);
+// A dialer that has heard something waits so long besides four round trips for more. Chosen.
+constexpr Duration kBrokenAttempt = Duration::ms(1000);
 
 ngtcp2_conn* connection_of(ngtcp2_crypto_conn_ref* reference) {
   return *static_cast<ngtcp2_conn**>(reference->user_data);
@@ -216,11 +218,17 @@ Instant QuicSession::deadline() const {
 
 Duration QuicSession::silence_limit() const {
   if (phase_ == Phase::kHandshake) {
-    if (has_heard_ || !dialled_) {
+    if (!dialled_) {
       return shared_.options.handshake_timeout;
     }
-    // Nobody answers: give up early, so that the next greeting falls soon after the link healed.
     const bool is_known = setup_.rtt_expected > Duration::zero();
+    if (has_heard_) {
+      // An answerer that died in the middle was perhaps started again and knows nothing of us. Time
+      // for a lost flight and two repetitions.
+      const Duration patience = is_known ? setup_.rtt_expected * 4 : kSilentAttempt;
+      return std::min(shared_.options.handshake_timeout, patience + kBrokenAttempt);
+    }
+    // Nobody answers: give up early, so that the next greeting falls soon after the link healed.
     return is_known
                ? std::clamp(
                      setup_.rtt_expected * 2 + Duration::ms(300), Duration::ms(500), kSilentAttempt)

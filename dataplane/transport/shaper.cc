@@ -17,6 +17,7 @@ void LinkShaper::set_cap(BitRate cap) {
   if (!cap.is_unlimited()) {
     const double kept = static_cast<double>(cap.bits_per_second()) * kShare;
     rate_ = BitRate::bps(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(kept)));
+    credit_ = std::clamp(rate_.time_for(kCreditBytes), kCreditTimeMin, kCreditTimeMax);
   }
 }
 
@@ -35,7 +36,7 @@ std::size_t LinkShaper::train_packets(std::size_t packet_bytes) const {
 
 void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes) {
   if (is_limited()) {
-    clock_ = std::max(clock_, now - kCredit) + rate_.time_for(Bytes(layer3_bytes));
+    clock_ = std::max(clock_, now - credit_) + rate_.time_for(Bytes(layer3_bytes));
   }
 }
 

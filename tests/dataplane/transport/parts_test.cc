@@ -177,22 +177,30 @@ TEST(LinkShaper, PassesNinetySevenPercentOfTheCapOverASecond) {
     shaper.charge(now, train);
     bytes += train;
   }
-  // The credit of 2 ms may be used once, at the start.
+  // The credit of 64 KiB, 5.4 ms, may be used once, at the start.
   EXPECT_GE(static_cast<double>(bytes) * 8, 100e6 * 0.97);
-  EXPECT_LE(static_cast<double>(bytes) * 8, 100e6 * 0.97 * 1.004);
+  EXPECT_LE(static_cast<double>(bytes) * 8, 100e6 * 0.97 * 1.007);
 }
 
-TEST(LinkShaper, MakesUpForLateWakeUpsButNotForIdleness) {
-  LinkShaper shaper(BitRate::mbps(80));
+// What one instant lets through after a second of silence.
+std::uint64_t burst_after_silence(BitRate cap) {
+  LinkShaper shaper(cap);
   const Instant start = Instant::from_ns(1'000'000'000);
-  // A second of silence buys 2 ms: 2 ms × 77.6 Mbit/s = 19,400 bytes.
   std::uint64_t burst = 0;
   while (shaper.allows(start)) {
     shaper.charge(start, 1000);
     burst += 1000;
   }
-  EXPECT_GE(burst, 19'000U);
-  EXPECT_LE(burst, 21'000U);
+  return burst;
+}
+
+TEST(LinkShaper, MakesUpForLateWakeUpsButNotForIdleness) {
+  // A slow link: 10 ms × 9.7 Mbit/s = 12,125 bytes.
+  EXPECT_NEAR(static_cast<double>(burst_after_silence(BitRate::mbps(10))), 12'125, 1'500);
+  // One on which 64 KiB take less than that, 6.75 ms.
+  EXPECT_NEAR(static_cast<double>(burst_after_silence(BitRate::mbps(80))), 65'536, 1'500);
+  // A fast one: 2 ms × 9.7 Gbit/s = 2,425,000 bytes.
+  EXPECT_NEAR(static_cast<double>(burst_after_silence(BitRate::mbps(10'000))), 2'425'000, 2'500);
 }
 
 TEST(LinkShaper, TrainsAreAtMostAMillisecondAndAtLeastTwoPackets) {

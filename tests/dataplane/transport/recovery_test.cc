@@ -50,8 +50,8 @@ TEST(Redial, SuccessBringsTheFirstDelayBack) {
 // A gateway's habit in small: dial when the policy says so, hint the last round trip.
 class Dialer {
  public:
-  Dialer(World& world, Site& from, const Site& to)
-      : world_(world), from_(from), to_(to), redial_(world.random()) {}
+  Dialer(World& world, Site& from, const Site& to, Duration rtt = Duration::zero())
+      : world_(world), from_(from), to_(to), redial_(world.random()), rtt_(rtt) {}
 
   void on_turn(Instant now) {
     if (session_ == nullptr && redial_.next_attempt() <= now) {
@@ -81,7 +81,7 @@ class Dialer {
   Redial redial_;
   Session* session_ = nullptr;
   const Site::Seen* seen_ = nullptr;
-  Duration rtt_ = Duration::zero();
+  Duration rtt_;  // of the last session
 };
 
 TEST(Recovery, AfterACutOfThirtySecondsWithinASecondAndTwoRoundTrips) {
@@ -108,6 +108,27 @@ TEST(Recovery, AfterACutOfThirtySecondsWithinASecondAndTwoRoundTrips) {
       worst = std::max(worst, world.now() - healed);
     }
     EXPECT_LE(worst, Duration::ms(1'000 + 2 * rtt_ms)) << "round trip " << rtt_ms << " ms";
+  }
+}
+
+TEST(Recovery, AnAnswererThatDiesInTheMiddleOfAHandshakeIsDialledAgainSoon) {
+  // The dialler waited ten seconds for an answer that its successor could not give.
+  for (const std::int64_t rtt_ms : {20, 100, 328}) {
+    for (const std::int64_t dies_at : {rtt_ms + 1, rtt_ms * 5 / 4}) {
+      World world(static_cast<std::uint64_t>(rtt_ms));
+      Site& a = world.site("fra");
+      Site& b = world.site("nyc");
+      world.join(a, b, {.delay = Duration::us(rtt_ms * 500)});
+      Dialer dialer(world, a, b, Duration::ms(rtt_ms));
+      a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
+      world.run(Duration::ms(dies_at));
+      ASSERT_FALSE(dialer.is_up);
+      world.crash(b);
+      world.start(b);
+      const Duration silence = Duration::ms(4 * rtt_ms + 1'000);
+      const Duration redial = Duration::ms(500 + 3 * rtt_ms);
+      EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, silence + redial)) << rtt_ms;
+    }
   }
 }
 
