@@ -10,8 +10,8 @@
 namespace godwit::gateway {
 namespace {
 
-// Records of one client per turn: about 2 MiB, so that clients and links take turns.
-constexpr int kRecordsPerTurn = 8;
+// Records of one client per turn: at most 1 MiB, about 1 ms, so that clients and links take turns.
+constexpr int kRecordsPerTurn = 4;
 // Answers that wait for a client who does not read; beyond it the client is ended. Chosen.
 constexpr std::size_t kOutboxMax = 65536;
 

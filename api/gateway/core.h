@@ -38,7 +38,8 @@ struct CoreCounters {
 };
 
 struct Core {
-  // `measure` reads a clock for measuring how long encoding takes; the simulator's stands still.
+  // `measure` reads the thread's processor time, for what encoding costs; the simulator's stands
+  // still.
   Core(const Config& configuration,
        Store& storage,
        Incarnation life,

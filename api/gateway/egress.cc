@@ -30,14 +30,13 @@ std::uint64_t largest_difference(std::span<const std::int64_t> a, std::span<cons
 }  // namespace
 
 void Egress::pump(Instant now, Peer& peer) {
+  peer.was_fed = false;
   if (peer.state != PeerState::kUp || peer.session == nullptr) {
     return;
   }
   peer.session->set_rate(peer.rate());
-  while (peer.session->wants_transfer()) {
-    if (!resend(now, peer) && !send_next(now, peer)) {
-      return;
-    }
+  while (peer.session->wants_transfer() && (resend(now, peer) || send_next(now, peer))) {
+    peer.was_fed = true;
   }
 }
 
@@ -86,14 +85,14 @@ bool Egress::send_next(Instant now, Peer& peer) {
     const std::size_t room = ledger.coded_space(queued.lane).size();
     std::size_t used = 0;
     AddOutcome outcome = AddOutcome::kAdded;
-    while (choice && choice->key.lane == handle && used < target) {
+    // A tile is not cut to fill a transfer: another visit costs as much as the first.
+    while (choice && choice->key.lane == handle && used < target / 4 * 3) {
       outcome = add_tile(now, peer, *choice);
       if (outcome == AddOutcome::kFull) {
         break;
       }
       used = room - ledger.coded_space(queued.lane).size();
-      choice = peer.queue.next(
-          now, {.rate = rate, .quantum = Bytes(target - std::min(used, target - 1))});
+      choice = peer.queue.next(now, {.rate = rate, .quantum = Bytes(target)});
     }
     if (ledger.building_tiles(queued.lane) > 0) {
       seal_and_send(now, peer, queued);

@@ -147,8 +147,8 @@ Result<void> Daemon::start() {
     return started;
   }
   store_ = std::make_unique<FileStore>(config_.state_dir);
-  auto gateway =
-      Gateway::open(system_now(), config_, *store_, *incarnation, *endpoint_, random_, &system_now);
+  auto gateway = Gateway::open(
+      system_now(), config_, *store_, *incarnation, *endpoint_, random_, &system_thread_time);
   if (!gateway) {
     return Failure(gateway.error());
   }

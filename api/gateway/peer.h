@@ -94,6 +94,7 @@ class Peer {
   PeerState state = PeerState::kDown;
   Instant state_since;
   transport::Session* session = nullptr;
+  bool was_fed = false;          // the last pump handed its session a transfer
   bool no_storage = false;       // a lane could not be opened: the session must end and begin again
   transport::Identity identity;  // of the last session that was established
   Duration rtt_measured = Duration::zero();  // least of the last session; zero = none was up

@@ -8,10 +8,22 @@
 
 namespace godwit {
 
-Instant system_now() {
+namespace {
+
+Instant read(clockid_t clock) {
   timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return Instant::from_ns(now.tv_sec * 1'000'000'000 + now.tv_nsec);
+}
+
+}  // namespace
+
+Instant system_now() {
+  return read(CLOCK_MONOTONIC);
+}
+
+Instant system_thread_time() {
+  return read(CLOCK_THREAD_CPUTIME_ID);
 }
 
 std::int64_t system_unix_seconds() {

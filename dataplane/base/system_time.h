@@ -12,6 +12,9 @@ namespace godwit {
 // CLOCK_MONOTONIC; never goes backwards.
 Instant system_now();
 
+// CLOCK_THREAD_CPUTIME_ID: what this thread has computed; differences only.
+Instant system_thread_time();
+
 // Seconds since 1970 (CLOCK_REALTIME): only for certificates, log lines and audit.
 std::int64_t system_unix_seconds();
 
