@@ -2,6 +2,7 @@
 #include "scheduler/policy/depth_planner.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "dataplane/base/assert.h"
 
@@ -18,6 +19,7 @@ constexpr std::int64_t kEncodeGain = 16;          // Chosen: averages over the l
 DepthPlanner::DepthPlanner(const Options& options) : options_(options) {
   GODWIT_ASSERT(options.payload_share > 0 && options.payload_share <= 1);
   GODWIT_ASSERT(options.cpu_share > 0 && options.cpu_share <= 1);
+  GODWIT_ASSERT(options.first_share > 0 && options.first_share <= 1);
 }
 
 void DepthPlanner::on_encoded(Duration spent) {
@@ -42,13 +44,24 @@ Bytes DepthPlanner::plan(BitRate rate, double visits_per_second, std::uint32_t e
   const double sweep = visits_per_second > 0
                            ? bytes_per_second * options_.payload_share / visits_per_second
                            : static_cast<double>(raw.count());
-  const double encoder = bytes_per_second * encode_time_.to_seconds() / options_.cpu_share;
-  const double wanted = std::max(sweep, encoder);
-  // Compared as doubles: `wanted` may exceed every integer.
-  if (wanted >= static_cast<double>(raw.count())) {
+  // Compared as doubles: `sweep` may exceed every integer.
+  if (sweep >= static_cast<double>(raw.count())) {
     return raw;
   }
-  return std::min(raw, std::max(options_.bytes_min, Bytes(static_cast<std::uint64_t>(wanted))));
+  return std::min(raw, std::max(floor(rate), Bytes(static_cast<std::uint64_t>(sweep))));
+}
+
+Bytes DepthPlanner::floor(BitRate rate) const {
+  const double encoder = rate.bytes_per_second() * encode_time_.to_seconds() / options_.cpu_share;
+  const double most =
+      static_cast<double>(raw_size(std::numeric_limits<std::uint32_t>::max()).count());
+  return std::max(options_.bytes_min, Bytes(static_cast<std::uint64_t>(std::min(encoder, most))));
+}
+
+Bytes DepthPlanner::first_part(BitRate rate, Bytes budget) const {
+  const Bytes part(
+      static_cast<std::uint64_t>(static_cast<double>(budget.count()) * options_.first_share));
+  return rate.is_unlimited() || part < floor(rate) ? budget : part;
 }
 
 }  // namespace godwit::scheduler

@@ -71,6 +71,7 @@ void LinkQueue::on_merge(Instant now, Key key, const KeyUpdate& update) {
   state.energy = clean(state.energy + energy);
   energy_sum_ += energy;
   state.fresh = true;
+  state.unfinished = false;
   state.visit_bytes = 0;
   if (update.deadline < now_) {
     ++stats_.deadlines_expired;
@@ -116,6 +117,7 @@ void LinkQueue::on_sent(Instant now, Key key, double energy_left, Bytes bytes) {
   if (bytes.count() == 0 ||
       state.visit_bytes >= planned.count() / kCompleteDenominator * kCompleteNumerator) {
     finish_deadline(state);
+    state.unfinished = state.fresh && chosen && bytes.count() > 0 && last_.plan < last_.whole;
     state.fresh = false;
     state.idle_visit = bytes.count() == 0;
   }
@@ -135,6 +137,7 @@ void LinkQueue::settle(Slot slot) {
   finish_deadline(state);
   state.pending = false;
   state.fresh = false;
+  state.unfinished = false;
   energy_sum_ -= state.energy;
   state.energy = 0;
   --lanes_[state.lane_index].pending;
@@ -195,7 +198,7 @@ void LinkQueue::place(Slot slot) {
     rank_into(slot, Place::kFresh);
     return;
   }
-  if (lane.draining && !state.idle_visit) {
+  if ((lane.draining && !state.idle_visit) || state.unfinished) {
     rank_into(slot, Place::kDeepen);
     return;
   }

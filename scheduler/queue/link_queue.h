@@ -39,7 +39,8 @@ enum class Reason : std::uint8_t {
   kDeadline,      // Its latest start is within reach; earliest deadline first.
   kAge,           // It waited longer than the age cap.
   kSignificance,  // Most significance per byte among keys that changed since their last visit.
-  kDeepen,        // Nothing new is pending in its class; what coarser visits left is refined.
+  kDeepen,        // Nothing new is pending in its class; what coarser visits left is refined:
+                  // the second part of a budget at once, more than that after one interval.
 };
 inline constexpr std::size_t kReasonCount = 4;
 
@@ -130,6 +131,7 @@ class LinkQueue {
     bool merged = false;  // At least once, so that last_merge means something.
     bool pending = false;
     bool fresh = false;       // Changed since its last complete visit.
+    bool unfinished = false;  // Of its budget the second part is still to be sent.
     bool aging = false;       // In the age list.
     bool idle_visit = false;  // Its last visit made no bytes.
     double energy = 0;
@@ -156,7 +158,8 @@ class LinkQueue {
   struct LastChoice {
     Slot slot = kNoSlot;
     Reason reason = Reason::kSignificance;
-    Bytes plan;
+    Bytes plan;   // Bytes since the last merge with which this visit is complete.
+    Bytes whole;  // The key's budget, first and second part.
   };
   static constexpr std::size_t kHoldCount = 9;  // 10 ms · 2^k; the last covers kIntervalMax.
   static constexpr std::uint32_t kAgeTurn = 4;  // Chosen: starving keys get 1/4 of the visits.

@@ -119,11 +119,17 @@ std::optional<Choice> LinkQueue::next(Instant now, const LinkView& link) {
     return std::nullopt;
   }
   const KeyState& state = states_[*slot];
-  const Bytes planned = plan(state, link);
-  // A visit that was cut by the quantum goes on where it stopped.
+  const Bytes whole = plan(state, link);
+  // What has a deadline is not spread over two visits: the second could come too late.
+  const bool in_parts =
+      state.fresh && state.deadline == Instant::never() && !lanes_[state.lane_index].draining;
+  const Bytes planned = in_parts ? planner_.first_part(link.rate, whole) : whole;
+  // A visit that was cut by the quantum goes on where it stopped, a second part where the first
+  // did.
+  const bool goes_on = state.fresh || state.unfinished;
   const Bytes rest = std::max(planned - Bytes(state.visit_bytes), kRestMin);
-  last_ = {*slot, reason, planned};
-  return Choice{state.key, std::min(state.fresh ? rest : planned, link.quantum), reason};
+  last_ = {*slot, reason, planned, whole};
+  return Choice{state.key, std::min(goes_on ? rest : planned, link.quantum), reason};
 }
 
 Bytes LinkQueue::plan(const KeyState& state, const LinkView& link) const {

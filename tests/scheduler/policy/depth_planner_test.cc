@@ -35,6 +35,16 @@ TEST(DepthPlanner, IsNotShallowerThanTheEncoderCanFollow) {
   EXPECT_NEAR(static_cast<double>(planner.plan(BitRate::mbps(100), 1e6, kTile).count()), 5'000, 1);
 }
 
+TEST(DepthPlanner, TakesAThirdOfABudgetFirstWhereThatIsWorthAVisit) {
+  DepthPlanner planner({.bytes_min = Bytes(256), .payload_share = 0.95, .cpu_share = 0.5});
+  EXPECT_EQ(planner.first_part(BitRate::mbps(100), Bytes(9'000)), Bytes(3'000));
+  EXPECT_EQ(planner.first_part(BitRate::mbps(100), Bytes(700)), Bytes(700));
+  EXPECT_EQ(planner.first_part(BitRate::unlimited(), Bytes(9'000)), Bytes(9'000));
+  planner.on_encoded(Duration::us(200));  // 5,000 bytes at 100 Mbit/s and half a core
+  EXPECT_EQ(planner.first_part(BitRate::mbps(100), Bytes(14'000)), Bytes(14'000));
+  EXPECT_EQ(planner.first_part(BitRate::mbps(100), Bytes(18'000)), Bytes(6'000));
+}
+
 TEST(DepthPlanner, LearnsTheTimeOfAnEncoding) {
   DepthPlanner planner;
   planner.on_encoded(Duration::us(100));

@@ -180,16 +180,59 @@ TEST(LinkQueue, GivesStarvingKeysAtMostEveryFourthVisit) {
   EXPECT_EQ(by_age, 20);
 }
 
-TEST(LinkQueue, SplitsTheLinkOverTheTilesOfOneUpdate) {
+// Ten tiles change every 100 ms; 16 Mbit/s carry 200,000 bytes in that time, 95 % for payload.
+LinkQueue with_ten_tiles() {
   LinkQueue queue;
-  // Ten tiles change every 100 ms; 16 Mbit/s carry 200,000 bytes in that time, 95 % for payload.
   for (std::int64_t round = 0; round < 5; ++round) {
     for (std::uint32_t tile = 0; tile < 10; ++tile) {
       queue.on_merge(at_ms(100 * round), {1, tile}, update(1));
     }
   }
+  return queue;
+}
+
+TEST(LinkQueue, SplitsTheLinkOverTheTilesOfOneUpdate) {
+  LinkQueue queue = with_ten_tiles();
+  std::uint64_t bytes = 0;
+  while (const auto choice = queue.next(at_ms(400), kLink)) {
+    bytes += choice->budget.count();
+    queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
+  }
+  EXPECT_NEAR(static_cast<double>(bytes), 200'000 * 0.95, 10);
+}
+
+TEST(LinkQueue, SendsAShallowPartOfEveryTileBeforeTheRestOfAny) {
+  LinkQueue queue = with_ten_tiles();
+  for (int visit = 0; visit < 20; ++visit) {
+    const auto choice = queue.next(at_ms(400), kLink);
+    ASSERT_TRUE(choice) << visit;
+    const double part = visit < 10 ? 1.0 / 3 : 2.0 / 3;
+    EXPECT_NEAR(static_cast<double>(choice->budget.count()), part * 19'000, 1) << visit;
+    EXPECT_EQ(choice->reason, visit < 10 ? Reason::kSignificance : Reason::kDeepen) << visit;
+    queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
+  }
+  EXPECT_FALSE(queue.next(at_ms(400), kLink));
+}
+
+TEST(LinkQueue, DropsTheSecondPartWhenTheTileChangesAgain) {
+  LinkQueue queue = with_ten_tiles();
+  const auto first = queue.next(at_ms(400), kLink);
+  queue.on_sent(at_ms(400), first->key, 0.1, first->budget);
+  queue.on_merge(at_ms(500), first->key, update(1e9));
+  const auto again = queue.next(at_ms(500), kLink);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->key, first->key);
+  EXPECT_EQ(again->reason, Reason::kSignificance);
+  EXPECT_NEAR(static_cast<double>(again->budget.count()), 19'000.0 / 3, 1);
+}
+
+TEST(LinkQueue, SendsWhatHasADeadlineInOnePart) {
+  LinkQueue queue = with_ten_tiles();
+  queue.on_merge(at_ms(400), {1, 3}, due(1, at_ms(410)));
   const auto choice = queue.next(at_ms(400), kLink);
-  EXPECT_NEAR(static_cast<double>(choice->budget.count()), 200'000 * 0.95 / 10, 1);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->key.tile, 3U);
+  EXPECT_NEAR(static_cast<double>(choice->budget.count()), 19'000, 1);
 }
 
 TEST(LinkQueue, NeverGivesMoreThanTheQuantum) {
