@@ -9,7 +9,7 @@ from bench.lab import (faults, godwit, learning_rates, machine, report_html, res
 from bench.lab.failure import Failure
 from bench.lab.lan import Lan
 
-STEP_MS = 100            # up to three sites; see step_time
+STEP_MS = 150            # up to three sites; see step_time_ms
 TARGET = 0.80            # chosen: the oracle needs about 20 s, an isolated site never gets there
 LIMIT_SECONDS = 40.0     # of every run by default: nine runs and a build end within eight minutes
 LIMIT_SECONDS_FULL = 600.0
@@ -17,7 +17,7 @@ SETTLE_SECONDS = 3.0     # after the target the isolated run goes on at least so
 
 
 def step_time_ms(sites):
-    """One step time for all runs: two cores carry about three sites at 100 ms."""
+    """One step time for all runs: two cores carry about three sites at 150 ms."""
     return STEP_MS * max(1.0, sites / 3)
 
 
@@ -41,7 +41,8 @@ class MainJob:
     def common_arguments(self, index, snapshots, learning_rate):
         count = len(self.wan.sites)
         return ["--site", str(index), "--sites", str(count), "--snapshots", snapshots,
-                "--learning-rate", f"{learning_rate:g}", "--step-ms", f"{step_time_ms(count):.0f}"]
+                "--learning-rate", f"{learning_rate:g}", "--step-ms", f"{step_time_ms(count):.0f}",
+                "--phase-ms", f"{step_time_ms(count) * index / count:.0f}"]
 
     def supervise(self):
         """Starts again what has died; to be called from every loop that waits."""

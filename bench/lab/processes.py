@@ -22,7 +22,7 @@ class Registry:
         self._processes = []
         self._folders = []
 
-    def start(self, command, **options):
+    def start(self, command, nice=0, **options):
         """A process that gets SIGTERM when this one dies, and is out of reach of the terminal's Ctrl-C."""
         parent = os.getpid()
 
@@ -30,6 +30,10 @@ class Registry:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != parent:  # it died in between
                 os._exit(1)
+            try:
+                os.setpriority(os.PRIO_PROCESS, 0, nice)
+            except OSError:
+                pass  # only root may step forward
 
         process = subprocess.Popen(command, preexec_fn=prepare, start_new_session=True, **options)
         self._processes.append(process)

@@ -37,7 +37,8 @@ struct Arguments {
   godwit::baselines::MeshOptions mesh;
   std::string exchange = "isolated";
   std::uint64_t local_steps = 1;
-  std::int64_t step_ms = 100;
+  std::int64_t step_ms = 150;
+  std::int64_t phase_ms = 0;
   std::int64_t snapshot_ms = 500;
   std::uint64_t buffer_bytes = 4U << 20U;
   std::vector<double> delays_ms;
@@ -100,6 +101,8 @@ void declare_options(CLI::App& app, Arguments& a) {
   app.add_option("--batch", a.site.batch, "samples per worker and step")
       ->check(CLI::Range(1, 4096));
   app.add_option("--step-ms", a.step_ms, "the rhythm")->check(CLI::Range(1, 60000));
+  app.add_option("--phase-ms", a.phase_ms, "how long after the start the rhythm begins")
+      ->check(CLI::Range(0, 60000));
   app.add_option("--learning-rate", a.site.learning_rate)->check(CLI::PositiveNumber);
   app.add_option("--decay-steps", a.site.decay_steps)->check(CLI::PositiveNumber);
   app.add_option("--skew", a.site.skew)->check(CLI::Range(0.0, 1.0));
@@ -130,6 +133,7 @@ int main(int argc, char** argv) {
   declare_options(app, arguments);
   CLI11_PARSE(app, argc, argv);
   arguments.site.step_time = Duration::ms(arguments.step_ms);
+  arguments.site.phase = Duration::ms(arguments.phase_ms);
   arguments.site.snapshot_every = Duration::ms(arguments.snapshot_ms);
   arguments.mesh.site = arguments.site.site;
   arguments.mesh.socket_buffer = Bytes(arguments.buffer_bytes);

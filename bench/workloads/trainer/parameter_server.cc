@@ -112,8 +112,8 @@ class Server {
 
   Result<Progress> run(Instant start, const SiteHooks& hooks) {
     start_ = start;
-    sleep_until(start);
-    Instant begin = start;  // when this step may begin
+    Instant begin = start + options_.phase;  // when this step may begin
+    sleep_until(begin);
     Instant snapshot_due = start;
     Instant report_due = start + kReportEvery;
     while (!stop_wanted()) {
@@ -152,8 +152,8 @@ class Server {
           Code::kTimeout, "a worker has not answered for {} s", kWorkerPatience.to_seconds());
     }
     const std::uint64_t number = progress_.steps + 1;
-    const double rate = options_.learning_rate /
-                        std::sqrt(1.0 + static_cast<double>(number) / options_.decay_steps);
+    const double rate =
+        options_.learning_rate / (1.0 + static_cast<double>(number) / options_.decay_steps);
     apply(memory_, static_cast<float>(rate), delta_);
     if (exchange_.lockstep()) {
       note_work(really);

@@ -21,11 +21,12 @@ struct SiteOptions {
   std::size_t site = 0;  // this site's index, below `sites`
   std::size_t sites = 1;
   std::size_t workers = 2;
-  std::size_t batch = 16;  // samples per worker and step
-  Duration step_time = Duration::ms(100);
-  double learning_rate = 0.02;  // of the first step
-  double decay_steps = 20;      // rate at step t: learning_rate / √(1 + t / decay_steps)
-  double skew = 0.8;            // see split.h
+  std::size_t batch = 8;  // samples per worker and step
+  Duration step_time = Duration::ms(150);
+  Duration phase = Duration::zero();  // the first step comes so much after the common start
+  double learning_rate = 0.04;        // of the first step
+  double decay_steps = 30;            // rate at step t: learning_rate / (1 + t / decay_steps)
+  double skew = 0.8;                  // see split.h
   std::uint64_t seed = 1;
   std::string dataset;    // folder
   std::string snapshots;  // folder; empty: none are written
