@@ -113,11 +113,13 @@ void LinkQueue::on_sent(Instant now, Key key, double energy_left, Bytes bytes) {
     settle(slot);
     return;
   }
+  const auto complete = [&state](Bytes budget) {
+    return state.visit_bytes >= budget.count() / kCompleteDenominator * kCompleteNumerator;
+  };
   // An encoder that made nothing of its budget is not asked again at once either.
-  if (bytes.count() == 0 ||
-      state.visit_bytes >= planned.count() / kCompleteDenominator * kCompleteNumerator) {
+  if (bytes.count() == 0 || complete(planned)) {
     finish_deadline(state);
-    state.unfinished = state.fresh && chosen && bytes.count() > 0 && last_.plan < last_.whole;
+    state.unfinished = state.fresh && chosen && bytes.count() > 0 && !complete(last_.whole);
     state.fresh = false;
     state.idle_visit = bytes.count() == 0;
   }
