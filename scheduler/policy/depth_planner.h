@@ -26,8 +26,7 @@ class DepthPlanner {
                                    // and the read of the tile cost more than the bits are worth.
     double payload_share = 0.95;   // Chosen: the rest is headers, receipts and control.
     double cpu_share = 0.5;        // Chosen: of one core, for this link's encoding, (0, 1].
-    double first_share = 1.0 / 3;  // Of a budget, for the first visit, (0, 1]. Measured: 1.5 bits
-                                   // per element in one visit carry deltas a third later.
+    double first_share = 1.0 / 3;  // Chosen: of a budget, for the first visit, (0, 1].
   };
   DepthPlanner() : DepthPlanner(Options{}) {}
   explicit DepthPlanner(const Options& options);
