@@ -123,7 +123,7 @@ std::optional<Choice> LinkQueue::next(Instant now, const LinkView& link) {
   // What has a deadline is not spread over two visits: the second could come too late.
   const bool in_parts =
       state.fresh && state.deadline == Instant::never() && !lanes_[state.lane_index].draining;
-  const Bytes planned = in_parts ? planner_.first_part(link.rate, whole) : whole;
+  const Bytes planned = in_parts ? planner_.first_part(link.rate, demand_, whole) : whole;
   // A visit that was cut by the quantum goes on where it stopped, a second part where the first
   // did.
   const bool goes_on = state.fresh || state.unfinished;
@@ -136,7 +136,10 @@ Bytes LinkQueue::plan(const KeyState& state, const LinkView& link) const {
   if (lanes_[state.lane_index].draining) {
     return DepthPlanner::raw_size(state.elements);
   }
-  return planner_.plan(link.rate, demand_, state.elements);
+  // What has a deadline is wanted by then, not an update later.
+  const bool changing = (state.fresh || state.unfinished) && state.statistics.knows_interval() &&
+                        state.deadline == Instant::never();
+  return planner_.plan(link.rate, demand_, state.elements, changing);
 }
 
 void LinkQueue::refresh_demand() {

@@ -180,7 +180,9 @@ TEST(LinkQueue, GivesStarvingKeysAtMostEveryFourthVisit) {
   EXPECT_EQ(by_age, 20);
 }
 
-// Ten tiles change every 100 ms; 16 Mbit/s carry 200,000 bytes in that time, 95 % for payload.
+// Ten tiles change every 100 ms; 4 Mbit/s carry 50,000 bytes in that time, 95 % for payload.
+const LinkView kSlowLink{.rate = BitRate::mbps(4), .quantum = Bytes::kib(64)};
+
 LinkQueue with_ten_tiles() {
   LinkQueue queue;
   for (std::int64_t round = 0; round < 5; ++round) {
@@ -194,45 +196,69 @@ LinkQueue with_ten_tiles() {
 TEST(LinkQueue, SplitsTheLinkOverTheTilesOfOneUpdate) {
   LinkQueue queue = with_ten_tiles();
   std::uint64_t bytes = 0;
-  while (const auto choice = queue.next(at_ms(400), kLink)) {
+  while (const auto choice = queue.next(at_ms(400), kSlowLink)) {
     bytes += choice->budget.count();
     queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
   }
-  EXPECT_NEAR(static_cast<double>(bytes), 200'000 * 0.95, 10);
+  EXPECT_NEAR(static_cast<double>(bytes), 50'000 * 0.95, 10);
 }
 
 TEST(LinkQueue, SendsAShallowPartOfEveryTileBeforeTheRestOfAny) {
   LinkQueue queue = with_ten_tiles();
   for (int visit = 0; visit < 20; ++visit) {
-    const auto choice = queue.next(at_ms(400), kLink);
+    const auto choice = queue.next(at_ms(400), kSlowLink);
     ASSERT_TRUE(choice) << visit;
     const double part = visit < 10 ? 1.0 / 3 : 2.0 / 3;
-    EXPECT_NEAR(static_cast<double>(choice->budget.count()), part * 19'000, 1) << visit;
+    EXPECT_NEAR(static_cast<double>(choice->budget.count()), part * 4'750, 1) << visit;
     EXPECT_EQ(choice->reason, visit < 10 ? Reason::kSignificance : Reason::kDeepen) << visit;
     queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
   }
-  EXPECT_FALSE(queue.next(at_ms(400), kLink));
+  EXPECT_FALSE(queue.next(at_ms(400), kSlowLink));
 }
 
 TEST(LinkQueue, DropsTheSecondPartWhenTheTileChangesAgain) {
   LinkQueue queue = with_ten_tiles();
-  const auto first = queue.next(at_ms(400), kLink);
+  const auto first = queue.next(at_ms(400), kSlowLink);
   queue.on_sent(at_ms(400), first->key, 0.1, first->budget);
   queue.on_merge(at_ms(500), first->key, update(1e9));
-  const auto again = queue.next(at_ms(500), kLink);
+  const auto again = queue.next(at_ms(500), kSlowLink);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->key, first->key);
   EXPECT_EQ(again->reason, Reason::kSignificance);
-  EXPECT_NEAR(static_cast<double>(again->budget.count()), 19'000.0 / 3, 1);
+  EXPECT_NEAR(static_cast<double>(again->budget.count()), 4'750.0 / 3, 1);
 }
 
 TEST(LinkQueue, SendsWhatHasADeadlineInOnePart) {
   LinkQueue queue = with_ten_tiles();
   queue.on_merge(at_ms(400), {1, 3}, due(1, at_ms(410)));
-  const auto choice = queue.next(at_ms(400), kLink);
+  const auto choice = queue.next(at_ms(400), kSlowLink);
   ASSERT_TRUE(choice);
   EXPECT_EQ(choice->key.tile, 3U);
-  EXPECT_NEAR(static_cast<double>(choice->budget.count()), 19'000, 1);
+  EXPECT_NEAR(static_cast<double>(choice->budget.count()), 4'750, 1);
+}
+
+TEST(LinkQueue, GivesAChangingTileOnAFastLinkWhatItsUpdateIsWorth) {
+  LinkQueue queue = with_ten_tiles();
+  const LinkView fast{.rate = BitRate::mbps(1000), .quantum = Bytes::kib(64)};
+  for (int visit = 0; visit < 10; ++visit) {
+    const auto choice = queue.next(at_ms(400), fast);
+    ASSERT_TRUE(choice) << visit;
+    EXPECT_EQ(choice->budget, Bytes(kTile * 2 / 8)) << visit;  // two bits, at once
+    queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
+  }
+  EXPECT_FALSE(queue.next(at_ms(400), fast));
+  // No update came: the tiles rest, and what is left of them goes as deep as the link allows.
+  const auto rest = queue.next(at_ms(600), fast);
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->reason, Reason::kDeepen);
+  EXPECT_EQ(rest->budget, fast.quantum);
+}
+
+TEST(LinkQueue, GivesATileThatChangedOnceAllThatTheLinkAllows) {
+  LinkQueue queue;
+  queue.on_merge(at_ms(0), {1, 0}, update(1));
+  const LinkView fast{.rate = BitRate::mbps(1000), .quantum = Bytes::kib(64)};
+  EXPECT_EQ(queue.next(at_ms(0), fast)->budget, fast.quantum);
 }
 
 TEST(LinkQueue, NeverGivesMoreThanTheQuantum) {
