@@ -6,33 +6,67 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "codec/codec.h"
+#include "dataplane/base/units.h"
 #include "dataplane/ledger/types.h"
 
 namespace godwit::gateway {
 
 static_assert(codec::kTileElements == ledger::kTileElements, "one tile for codec and ledger");
 
+// What one codec did in one direction. Time is the thread's processor time.
+struct CodecUse {
+  std::uint64_t tiles = 0;
+  std::uint64_t bytes = 0;  // coded
+  Duration time = Duration::zero();
+
+  void add(std::size_t coded, Duration spent) {
+    ++tiles;
+    bytes += coded;
+    time += spent;
+  }
+};
+
+// The codecs of version 1.
+inline constexpr std::array kCodecs{codec::Id::kRaw, codec::Id::kBpc};
+
 class Coder : public ledger::TileDecoder {
  public:
-  Coder() : scratch_(std::make_unique<Scratch>()) {}
+  using Uses = std::array<CodecUse, kCodecs.size()>;  // by codec::Id
+
+  // `stopwatch` reads the thread's processor time.
+  explicit Coder(std::function<Instant()> stopwatch)
+      : stopwatch_(std::move(stopwatch)), scratch_(std::make_unique<Scratch>()) {}
 
   Result<void> decode(std::uint8_t codec,
                       std::span<const std::byte> coded,
                       std::span<std::int64_t> out) override {
-    return decoder_.decode(static_cast<codec::Id>(codec), coded, out);
+    const Instant began = stopwatch_();
+    auto outcome = decoder_.decode(static_cast<codec::Id>(codec), coded, out);
+    if (outcome && codec < decoded_.size()) {
+      decoded_[codec].add(coded.size(), stopwatch_() - began);
+    }
+    return outcome;
   }
 
   // Encodes `values` into `out`; removed() then holds the integers that a receiver will add.
   codec::Encoded encode(std::span<const std::int64_t> values,
                         codec::Budget budget,
                         std::span<std::byte> out) {
+    const Instant began = stopwatch_();
     encoder_.load(values);
-    return encoder_.encode(budget, out, removed());
+    const auto coded = encoder_.encode(budget, out, removed());
+    encoded_.at(static_cast<std::size_t>(coded.id)).add(coded.bytes, stopwatch_() - began);
+    return coded;
   }
+
+  const Uses& encoded() const { return encoded_; }
+  const Uses& decoded() const { return decoded_; }
 
   std::span<std::int64_t> open() { return scratch_->open; }
   std::span<std::int64_t> removed() { return scratch_->removed; }
@@ -50,7 +84,10 @@ class Coder : public ledger::TileDecoder {
     alignas(64) std::array<float, codec::kTileElements> seed;
   };
 
+  std::function<Instant()> stopwatch_;
   std::unique_ptr<Scratch> scratch_;
+  Uses encoded_;
+  Uses decoded_;
   codec::Encoder encoder_;
   codec::Decoder decoder_;
 };

@@ -29,10 +29,6 @@ namespace godwit::gateway {
 // Counts of the whole gateway that belong to no peer or topic.
 struct CoreCounters {
   std::uint64_t turns = 0;
-  std::uint64_t tiles_encoded = 0;
-  std::uint64_t tiles_decoded = 0;
-  std::uint64_t encoded_bytes = 0;
-  Duration encode_time = Duration::zero();
   std::uint64_t clients_connected = 0;  // since start
   std::uint64_t clients_refused = 0;    // broke the rules of the channel
 };
@@ -51,6 +47,7 @@ struct Core {
         random(randomness),
         stopwatch(std::move(measure)),
         self(SiteId::of(configuration.site)),
+        coder(stopwatch),
         waits(clocks) {}
 
   Topic* find_topic(TopicId id) {

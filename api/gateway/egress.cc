@@ -66,6 +66,7 @@ bool Egress::resend(Instant now, Peer& peer) {
 bool Egress::send_next(Instant now, Peer& peer) {
   const BitRate rate = peer.rate();
   const std::size_t target = transfer_target(rate);
+  const std::size_t enough = std::min(target / 4 * 3, kTransferBytesEnough);
   for (;;) {
     auto choice = peer.queue.next(now, {.rate = rate, .quantum = Bytes(target)});
     if (!choice) {
@@ -86,7 +87,7 @@ bool Egress::send_next(Instant now, Peer& peer) {
     std::size_t used = 0;
     AddOutcome outcome = AddOutcome::kAdded;
     // A tile is not cut to fill a transfer: another visit costs as much as the first.
-    while (choice && choice->key.lane == handle && used < target / 4 * 3) {
+    while (choice && choice->key.lane == handle && used < enough) {
       outcome = add_tile(now, peer, *choice);
       if (outcome == AddOutcome::kFull) {
         break;
@@ -177,13 +178,9 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
   if (!frozen) {
     return AddOutcome::kFull;
   }
-  ++core_.counters.tiles_encoded;
-  core_.counters.encoded_bytes += coded.bytes;
   const double left = coded.remainder_max <= floor ? 0.0 : coded.energy_after;
   peer.queue.on_sent(now, choice.key, left, Bytes(coded.bytes));
-  const Duration spent = core_.stopwatch() - began;
-  core_.counters.encode_time += spent;
-  peer.queue.on_encoded(spent);
+  peer.queue.on_encoded(core_.stopwatch() - began);
   return AddOutcome::kAdded;
 }
 

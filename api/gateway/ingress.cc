@@ -61,7 +61,6 @@ Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::
   if (*applied == ledger::Applied::kDuplicate) {
     ++peer.counters.transfers_duplicate;
   }
-  core_.counters.tiles_decoded += header->tile_count;
   exchange_.on_transfer_taken(now, *topic, peer, *lanes);
   return {};
 }

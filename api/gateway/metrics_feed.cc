@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "codec/catalog.h"
+
 namespace godwit::gateway {
 namespace {
 
@@ -122,15 +124,23 @@ void MetricsFeed::topics() {
   }
 }
 
+void MetricsFeed::codec_uses(std::string_view operation, const Coder::Uses& uses) {
+  for (const codec::Id id : kCodecs) {
+    const CodecUse& use = uses.at(static_cast<std::size_t>(id));
+    const std::string_view name = codec::to_string(id);
+    cells_.counter(Metric::kCodecTiles, {operation, name}).set_total(use.tiles);
+    cells_.counter(Metric::kCodecBytes, {operation, name}).set_total(use.bytes);
+    cells_.counter(Metric::kCodecElements, {operation, name})
+        .set_total(use.tiles * codec::kTileElements);
+    cells_.counter(Metric::kCodecSeconds, {operation, name})
+        .set_total(static_cast<std::uint64_t>(use.time.count_ns()));
+  }
+}
+
 void MetricsFeed::process(Instant now) {
   const Core& core = gateway_.core();
-  cells_.counter(Metric::kCodecTiles, {"encode", "bpc"}).set_total(core.counters.tiles_encoded);
-  cells_.counter(Metric::kCodecTiles, {"decode", "bpc"}).set_total(core.counters.tiles_decoded);
-  cells_.counter(Metric::kCodecBytes, {"encode", "bpc"}).set_total(core.counters.encoded_bytes);
-  cells_.counter(Metric::kCodecElements, {"encode", "bpc"})
-      .set_total(core.counters.tiles_encoded * codec::kTileElements);
-  cells_.counter(Metric::kCodecSeconds, {"encode", "bpc"})
-      .set_total(static_cast<std::uint64_t>(core.counters.encode_time.count_ns()));
+  codec_uses("encode", core.coder.encoded());
+  codec_uses("decode", core.coder.decoded());
   cells_.gauge(Metric::kClientsConnected).set(static_cast<double>(gateway_.client_count()));
   cells_.counter(Metric::kClientRefused, {"protocol"}).set_total(core.counters.clients_refused);
   for (const auto& [reason, count] : gateway_.links().refusals()) {

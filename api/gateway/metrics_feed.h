@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "api/gateway/gateway.h"
 #include "monitoring/cells.h"
@@ -31,6 +32,7 @@ class MetricsFeed {
   void links(Instant now);
   void topics();
   void process(Instant now);
+  void codec_uses(std::string_view operation, const Coder::Uses& uses);
 
   Gateway& gateway_;
   monitoring::Cells& cells_;
