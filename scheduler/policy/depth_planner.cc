@@ -13,9 +13,10 @@ namespace {
 constexpr std::uint64_t kRawBytesPerElement = 8;  // An int64, whatever the tile's width.
 constexpr double kBitsPerByte = 8;
 constexpr double kBitsMost = kRawBytesPerElement * kBitsPerByte;
-constexpr std::uint64_t kRawHeaderBytes = 64;     // Chosen: above any block header.
-constexpr double kSlowSweep = 0.5;  // Chosen: of an interval; a faster sweep gains nothing by parts.
-constexpr std::int64_t kEncodeGain = 16;          // Chosen: averages over the last 16 tiles or so.
+constexpr std::uint64_t kRawHeaderBytes = 64;  // Chosen: above any block header.
+constexpr double kSlowSweep =
+    0.5;  // Chosen: of an interval; a faster sweep gains nothing by parts.
+constexpr std::int64_t kEncodeGain = 16;  // Chosen: averages over the last 16 tiles or so.
 
 }  // namespace
 

@@ -72,6 +72,7 @@ void LinkQueue::on_merge(Instant now, Key key, const KeyUpdate& update) {
   energy_sum_ += energy;
   state.fresh = true;
   state.unfinished = false;
+  state.resting = false;
   state.visit_bytes = 0;
   if (update.deadline < now_) {
     ++stats_.deadlines_expired;
@@ -122,6 +123,8 @@ void LinkQueue::on_sent(Instant now, Key key, double energy_left, Bytes bytes) {
     state.unfinished = state.fresh && chosen && bytes.count() > 0 && !complete(last_.whole);
     state.fresh = false;
     state.idle_visit = bytes.count() == 0;
+  } else {
+    state.unfinished = !state.fresh;
   }
   state.waiting_since = now_;
   place(slot);
@@ -140,6 +143,7 @@ void LinkQueue::settle(Slot slot) {
   state.pending = false;
   state.fresh = false;
   state.unfinished = false;
+  state.resting = false;
   energy_sum_ -= state.energy;
   state.energy = 0;
   --lanes_[state.lane_index].pending;

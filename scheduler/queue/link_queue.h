@@ -131,7 +131,8 @@ class LinkQueue {
     bool merged = false;  // At least once, so that last_merge means something.
     bool pending = false;
     bool fresh = false;       // Changed since its last complete visit.
-    bool unfinished = false;  // Of its budget the second part is still to be sent.
+    bool unfinished = false;  // A visit goes on: its second part, or what the quantum cut off.
+    bool resting = false;     // Nothing was merged for an interval after its last visit.
     bool aging = false;       // In the age list.
     bool idle_visit = false;  // Its last visit made no bytes.
     double energy = 0;

@@ -23,6 +23,8 @@ void LinkQueue::release_held() {
       const Slot slot = list.first();
       list.remove(rank_links_, slot);
       states_[slot].idle_visit = false;
+      states_[slot].resting = true;
+      states_[slot].visit_bytes = 0;  // The next visit is a new one.
       rank_into(slot, Place::kDeepen);
     }
   }
@@ -124,8 +126,7 @@ std::optional<Choice> LinkQueue::next(Instant now, const LinkView& link) {
   const bool in_parts =
       state.fresh && state.deadline == Instant::never() && !lanes_[state.lane_index].draining;
   const Bytes planned = in_parts ? planner_.first_part(link.rate, demand_, whole) : whole;
-  // A visit that was cut by the quantum goes on where it stopped, a second part where the first
-  // did.
+  // A visit that the quantum cut goes on where it stopped, a second part where the first did.
   const bool goes_on = state.fresh || state.unfinished;
   const Bytes rest = std::max(planned - Bytes(state.visit_bytes), kRestMin);
   last_ = {*slot, reason, planned, whole};
@@ -137,8 +138,8 @@ Bytes LinkQueue::plan(const KeyState& state, const LinkView& link) const {
     return DepthPlanner::raw_size(state.elements);
   }
   // What has a deadline is wanted by then, not an update later.
-  const bool changing = (state.fresh || state.unfinished) && state.statistics.knows_interval() &&
-                        state.deadline == Instant::never();
+  const bool changing =
+      !state.resting && state.statistics.knows_interval() && state.deadline == Instant::never();
   return planner_.plan(link.rate, demand_, state.elements, changing);
 }
 

@@ -32,7 +32,8 @@ TEST(DepthPlanner, IsNotShallowerThanTheEncoderCanFollow) {
   DepthPlanner planner({.bytes_min = Bytes(256), .payload_share = 0.95, .cpu_share = 0.5});
   planner.on_encoded(Duration::us(200));
   // At half a core a tile takes 400 µs; 100 Mbit/s carry 5,000 bytes meanwhile.
-  EXPECT_NEAR(static_cast<double>(planner.plan(BitRate::mbps(100), 1e6, kTile, false).count()), 5'000, 1);
+  EXPECT_NEAR(
+      static_cast<double>(planner.plan(BitRate::mbps(100), 1e6, kTile, false).count()), 5'000, 1);
 }
 
 TEST(DepthPlanner, GivesAChangingTileWhatOneUpdateIsWorth) {

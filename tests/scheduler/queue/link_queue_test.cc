@@ -254,6 +254,31 @@ TEST(LinkQueue, GivesAChangingTileOnAFastLinkWhatItsUpdateIsWorth) {
   EXPECT_EQ(rest->budget, fast.quantum);
 }
 
+TEST(LinkQueue, GoesOnWithARestingTileThatTheQuantumCut) {
+  LinkQueue queue = with_ten_tiles();
+  const LinkView narrow{.rate = BitRate::mbps(100), .quantum = Bytes(4'096)};
+  for (int visit = 0; visit < 20; ++visit) {  // two quanta make a changing tile's two bits
+    const auto choice = queue.next(at_ms(400), narrow);
+    ASSERT_TRUE(choice) << visit;
+    queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
+  }
+  ASSERT_FALSE(queue.next(at_ms(400), narrow));
+  const auto first = queue.next(at_ms(600), narrow);
+  ASSERT_TRUE(first);
+  queue.on_sent(at_ms(600), first->key, 0.1, first->budget);
+  // It is visited again at once, not an interval later, until its budget is used up.
+  std::uint64_t bytes = first->budget.count();
+  for (int visit = 0; visit < 1'000; ++visit) {
+    const auto choice = queue.next(at_ms(600), narrow);
+    if (!choice) {
+      break;
+    }
+    bytes += choice->budget.count();
+    queue.on_sent(at_ms(600), choice->key, 0.1, choice->budget);
+  }
+  EXPECT_NEAR(static_cast<double>(bytes), 100e6 / 8 * 0.1 * 0.95, 150'000);
+}
+
 TEST(LinkQueue, GivesATileThatChangedOnceAllThatTheLinkAllows) {
   LinkQueue queue;
   queue.on_merge(at_ms(0), {1, 0}, update(1));
