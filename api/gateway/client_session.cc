@@ -299,6 +299,7 @@ bool ClientSession::on_wait_done(const scheduler::StalenessWaits::Done& done) {
     const SiteConfig* known = core_.config.find_site(site);
     waiting.reply.missing.push_back(known != nullptr ? known->name : "unknown");
   }
+  std::sort(waiting.reply.missing.begin(), waiting.reply.missing.end());
   if (done.outcome == scheduler::WaitOutcome::kOk) {
     waiting.number = core_.find_topic(waiting.topic)->ledger().last_publish().value();
   }

@@ -111,6 +111,12 @@ void read_sites(TableReader& root, Problems& problems, Config& config) {
     site.endpoint = reader.required_text("endpoint");
     if (const auto address = port::Peer::parse(site.endpoint); !site.endpoint.empty() && !address) {
       reader.reject("endpoint", address.error().message);
+    } else if (address && address->udp_port() == 0) {
+      reader.reject("endpoint", "needs a port from 1 to 65535");
+    } else if (std::any_of(config.sites.begin(), config.sites.end(), [&](const auto& other) {
+                 return !site.endpoint.empty() && other.endpoint == site.endpoint;
+               })) {
+      reader.reject("endpoint", "is that of another site, too");
     }
     reader.finish();
     if (!seen.insert(site.id).second) {
@@ -186,6 +192,9 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
       reader.reject("match", "must be parts separated by single '/', such as \"ctr/**\"");
     }
     policy.allowed = reader.texts("allowed");
+    if (reader.has("allowed") && policy.allowed.empty()) {
+      reader.reject("allowed", "must name a site; leave the key out to allow every site");
+    }
     for (const auto& site : policy.allowed) {
       if (config.find_site(site) == nullptr) {
         reader.reject("allowed", fmt::format("\"{}\" is no site of this file", site));

@@ -149,15 +149,18 @@ bool Gateway::merge_and_spread(Instant now) {
   return more;
 }
 
-void Gateway::finish_waits(Instant now) {
+bool Gateway::finish_waits(Instant now) {
+  bool any = false;
   scheduler::StalenessWaits::Done done;
   while (core_.waits.poll_done(now, done)) {
     for (auto& [id, client] : clients_) {
       if (client.session->on_wait_done(done)) {
+        any = true;
         break;
       }
     }
   }
+  return any;
 }
 
 void Gateway::forget_lost_subscribers(Instant now) {
@@ -202,7 +205,7 @@ bool Gateway::on_turn(Instant now) {
   bool more = turn_clients(now);
   give_up_tickers(now);
   more = merge_and_spread(now) || more;
-  finish_waits(now);
+  more = finish_waits(now) || more;  // the answers leave with the clients' next turn
   forget_lost_subscribers(now);
   more = egress_.drain_quiet(now) || more;
   for (const auto& peer : core_.peers) {

@@ -77,7 +77,7 @@ class Gateway {
           std::function<Instant()> stopwatch);
   Result<void> recover(Instant now);
   bool turn_clients(Instant now);
-  void finish_waits(Instant now);
+  bool finish_waits(Instant now);
   bool merge_and_spread(Instant now);
   void forget_lost_subscribers(Instant now);
   void give_up_tickers(Instant now);

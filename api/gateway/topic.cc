@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 
 #include "api/proto/state.pb.h"
 
@@ -16,11 +17,14 @@ constexpr std::uint32_t kPublishersMax = 32;  // chosen: parameter servers or tr
 constexpr std::uint64_t kRingBytesMin = 4U << 20U;
 constexpr std::uint64_t kRingBytesMax = 64U << 20U;
 
-scheduler::Class class_of(std::string_view name) {
+std::optional<scheduler::Class> class_of(std::string_view name) {
   if (name == "urgent") {
     return scheduler::Class::kUrgent;
   }
-  return name == "bulk" ? scheduler::Class::kBulk : scheduler::Class::kNormal;
+  if (name == "normal") {
+    return scheduler::Class::kNormal;
+  }
+  return name == "bulk" ? std::optional(scheduler::Class::kBulk) : std::nullopt;
 }
 
 std::uint32_t ring_bytes(const Config& config) {
@@ -75,8 +79,16 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
   spec.fraction_bits = declare.fraction_bits;
   spec.tolerance = policy.tolerance.value_or(declare.tolerance);
   spec.tenant = declare.tenant;
-  spec.traffic_class =
-      class_of(declare.service_class.empty() ? policy.traffic_class : declare.service_class);
+  const std::string& class_name =
+      declare.service_class.empty() ? policy.traffic_class : declare.service_class;
+  const auto traffic_class = class_of(class_name);
+  if (!traffic_class) {
+    return fail(Code::kInvalid,
+                "topic {}: the class \"{}\" is none of urgent, normal, bulk",
+                spec.name,
+                class_name);
+  }
+  spec.traffic_class = *traffic_class;
   spec.deadline = policy.deadline.value_or(declare.deadline);
   spec.significance = policy.significance.value_or(declare.significance.kind ==
                                                            local::SignificanceFilter::Kind::kNone

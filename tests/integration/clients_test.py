@@ -46,6 +46,11 @@ class Clients(unittest.TestCase):
                           for reason in ("not_finite", "out_of_range", "shape", "other")},
                          {"not_finite": 3, "out_of_range": 1, "shape": 0, "other": 0})
 
+    def test_who_waits_for_a_clock_that_nobody_reaches_is_told_by_whom_in_time(self):
+        answers = {self.lab.probe("wait", "a", topic="clocks", elements=8, ms=ms)
+                   for ms in (50, 130, 300, 700)}
+        self.assertEqual(answers, {"partial a b"})
+
     def test_a_sum_never_grows_beyond_its_range(self):
         """Refused while it could still be merged, with the element: no site can ever overflow."""
         lab = self.lab

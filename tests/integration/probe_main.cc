@@ -76,6 +76,20 @@ int sum(const Arguments& arguments, Topic& topic) {
   return say(text);
 }
 
+// What an idle gateway answers to who waits for a clock that nobody has reached.
+int wait(const Arguments& arguments, Topic& topic) {
+  const auto patience = Duration::ms(static_cast<std::int64_t>(arguments.number("--ms", 300)));
+  const ClockOutcome outcome = topic.wait_clock(arguments.number("--clock", 1), patience);
+  if (outcome.kind == ClockOutcome::Kind::kOk) {
+    return say("ok");
+  }
+  std::string text = outcome.kind == ClockOutcome::Kind::kPartial ? "partial" : "no answer";
+  for (const std::string& site : outcome.missing) {
+    text += " " + site;
+  }
+  return say(text);
+}
+
 int run(const std::string& action, const Arguments& arguments) {
   if (action == "certificate") {
     return certificate(arguments);
@@ -92,6 +106,9 @@ int run(const std::string& action, const Arguments& arguments) {
   }
   if (action == "publish") {
     return publish(arguments, *topic);
+  }
+  if (action == "wait") {
+    return wait(arguments, *topic);
   }
   return action == "sum" ? sum(arguments, *topic)
                          : say("open " + std::to_string(topic->memory_bound()));
