@@ -173,11 +173,11 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      kGauge, kBytes, kSum, kTopicLabels, {},
      "The bound that `declare` printed: memory never exceeds it, whatever the outage."},
     {kConservationDefect, "godwit_conservation_defect", kGauge, kNone, kSum, kTopicLabels, {},
-     "Absolute published mass that is neither applied, pending, frozen nor detached, in quanta. "
-     "Anything but 0 is a fault of Godwit: keep the state and report it."},
+     "Equations of the ledger that do not hold: published = sent + open, sent = applied + in "
+     "flight + detached. Anything but 0 is a fault of Godwit: keep the state and report it."},
     {kLedgerMass, "godwit_ledger_mass", kGauge, kNone, kSum, kLedgerMassLabels, {},
-     "Linear mass of the ledger by state, modulo 2^61-1 as a signed number. For comparing, not "
-     "for reading."},
+     "Sum of magnitudes by state, in quanta. For orders of magnitude: magnitudes of parts do not "
+     "add up to that of their sum; what must balance is checked exactly by the ledger."},
     {kLedgerChecks, "godwit_ledger_checks_total", kCounter, kNone, kSum, kLedgerChecksLabels, {},
      "Checksums compared: of a transfer before its apply, of the sum at the frontier, of memory. "
      "Failed ones were not applied."},

@@ -53,7 +53,8 @@ class Kills(unittest.TestCase):
                     self.assertTrue(all(lane["balanced"] for lane in topic["lanes"]), topic)
                 self.assertEqual(set(lab.metric(site, "godwit_conservation_defect").values()),
                                  {0.0})
-            print(f"count: real kills survived {KILLS} of {KILLS}", killed)
+            print(f"count: real kills survived {KILLS} of {KILLS}")
+            print("killed:", killed)
 
 
 if __name__ == "__main__":

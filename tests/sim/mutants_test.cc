@@ -31,7 +31,7 @@ TEST(Mutants, AreAllKilledWithinAHundredSeeds) {
                result.first_violated,
                report.substr(from, report.find('\n', from + 1) - from).substr(1, 110));
   }
-  fmt::print("mutants killed {}/{}\n", killed, last - 1);
+  fmt::print("count: mutants killed {} of {}\n", killed, last - 1);
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ TEST(Simulation, ComesToEqualAndExactSumsWhateverFails) {
   const CampaignOptions options = share_options();
   const CampaignResult result = run_campaign(options);
   fmt::print("{}\n", summary(options, result));
+  fmt::print("count: level-{} seeds {}\n", static_cast<int>(options.level), result.seeds);
   EXPECT_EQ(result.violated, 0U);
   EXPECT_GT(result.publishes, options.seeds);
   EXPECT_GT(result.crashes, options.seeds / 8) << "the faults are not what they claim to be";
