@@ -15,7 +15,7 @@ def load(path=PATH):
 def _distance(entry, character):
     return (abs(math.log(entry["rate_mbit"] / character["rate_mbit"]))
             + abs(math.log(max(entry["rtt_ms"], 0.01) / max(character["rtt_ms"], 0.01)))
-            + abs(entry["sites"] - character["sites"]) * 0.1)
+            + abs(entry["sites"] - character["sites"]))  # more deltas add up to longer steps
 
 
 def nearest(table, character):
