@@ -143,7 +143,6 @@ void LinkQueue::settle(Slot slot) {
   state.pending = false;
   state.fresh = false;
   state.unfinished = false;
-  state.resting = false;
   energy_sum_ -= state.energy;
   state.energy = 0;
   --lanes_[state.lane_index].pending;

@@ -254,6 +254,32 @@ TEST(LinkQueue, GivesAChangingTileOnAFastLinkWhatItsUpdateIsWorth) {
   EXPECT_EQ(rest->budget, fast.quantum);
 }
 
+TEST(LinkQueue, HoldsATileThatRestedAndChangesAgainToWhatItsUpdateIsWorth) {
+  LinkQueue queue = with_ten_tiles();
+  const LinkView fast{.rate = BitRate::mbps(1000), .quantum = Bytes::kib(64)};
+  while (const auto choice = queue.next(at_ms(400), fast)) {
+    queue.on_sent(at_ms(400), choice->key, 0.1, choice->budget);
+  }
+  const auto rest = queue.next(at_ms(600), fast);
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->budget, fast.quantum);
+  queue.on_merge(at_ms(600), rest->key, update(1e9));
+  const auto again = queue.next(at_ms(600), fast);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->key, rest->key);
+  EXPECT_EQ(again->budget, Bytes(kTile * 2 / 8));
+}
+
+TEST(LinkQueue, GivesAChangingTileWithADeadlineAllThatTheLinkAllows) {
+  LinkQueue queue = with_ten_tiles();
+  queue.on_merge(at_ms(400), {1, 3}, due(1, at_ms(410)));
+  const LinkView fast{.rate = BitRate::mbps(1000), .quantum = Bytes::kib(64)};
+  const auto choice = queue.next(at_ms(400), fast);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->key.tile, 3U);
+  EXPECT_EQ(choice->budget, fast.quantum);
+}
+
 TEST(LinkQueue, GoesOnWithARestingTileThatTheQuantumCut) {
   LinkQueue queue = with_ten_tiles();
   const LinkView narrow{.rate = BitRate::mbps(100), .quantum = Bytes(4'096)};
