@@ -165,6 +165,12 @@ class LearningRates(unittest.TestCase):
         character = {"rate_mbit": 120, "rtt_ms": 100, "sites": 3}
         self.assertEqual(learning_rates.nearest(table, character), "fast")
 
+    def test_the_number_of_sites_weighs_more_than_a_likeness_of_links(self):
+        table = {"wans": [{"rate_mbit": 16, "rtt_ms": 300, "sites": 3, "rates": "three"},
+                          {"rate_mbit": 45, "rtt_ms": 170, "sites": 5, "rates": "five"}]}
+        character = {"rate_mbit": 45, "rtt_ms": 170, "sites": 3}
+        self.assertEqual(learning_rates.nearest(table, character), "three")
+
 
 class Report(unittest.TestCase):
     def record(self):
