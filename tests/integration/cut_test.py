@@ -38,7 +38,7 @@ class Cut(unittest.TestCase):
                 answer = auditor.ask("next 30", 40)
                 self.assertRegex(answer, "^at ")
                 recoveries.append(int(answer.split()[1]) / 1e9 - healed)
-            print(f"count: cuts recovered from {len(recoveries)}")
+            print(f"\ncount: cuts recovered from {len(recoveries)}")
             print("recoveries, ms:", *[round(1000 * r) for r in recoveries],
                   f"(promise {1000 + 2000 * ROUND_TRIP:.0f})")
             self.assertLess(max(recoveries), RECOVERY_BOUND)
