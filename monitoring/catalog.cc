@@ -18,8 +18,6 @@ using enum Join;
 // Upper bounds in seconds: from one site to the far side of the world, then trouble.
 constexpr double kRttBuckets[] = {
     .0005, .001, .002, .005, .01, .02, .04, .06, .08, .1, .15, .2, .3, .5, 1, 2, 5};
-// Bits per element: 1/16 is the planner's least visit, 64 the raw integer.
-constexpr double kBitsBuckets[] = {.0625, .125, .25, .5, 1, 2, 4, 8, 16, 32, 64};
 
 // The values of fixed labels.
 constexpr Names kLinkTransfersReceivedResult[] = {"applied", "duplicate", "refused"};
@@ -47,11 +45,7 @@ constexpr Names kCodecTilesCodec[] = {"raw", "bpc"};
 constexpr Names kTopicRefusedReason[] = {"not_finite", "out_of_range", "shape", "other"};
 constexpr Names kLedgerMassState[] = {
     "published", "open", "frozen", "receipted", "applied", "detached"};
-constexpr Names kLedgerChecksCheck[] = {"transfer", "frontier", "scrub"};
-constexpr Names kLedgerChecksResult[] = {"ok", "failed"};
-constexpr Names kLedgerRecoveriesRedo[] = {"none", "repeated", "discarded"};
-constexpr Names kClientRefusedReason[] = {"protocol", "credentials", "limit", "version", "other"};
-constexpr Names kCertificateExpirySecondsCertificate[] = {"own", "authority"};
+constexpr Names kClientRefusedReason[] = {"protocol", "limit", "version", "other"};
 constexpr Names kCertificateRefusedReason[] = {
     "expired", "not_yet_valid", "untrusted", "missing", "wrong_site", "unknown_site", "other"};
 
@@ -64,20 +58,14 @@ constexpr LabelInfo kQueueDecisionsLabels[] = {{"peer", {}}, {"reason", kQueueDe
 constexpr LabelInfo kQueueDeadlinesLabels[] = {{"peer", {}}, {"outcome", kQueueDeadlinesOutcome}};
 constexpr LabelInfo kCodecTilesLabels[] = {{"operation", kCodecTilesOperation},
                                            {"codec", kCodecTilesCodec}};
-constexpr LabelInfo kCodecBitsPerElementLabels[] = {{"codec", kCodecTilesCodec}};
 constexpr LabelInfo kTopicLabels[] = {{"topic", {}}};
 constexpr LabelInfo kTopicRefusedLabels[] = {{"topic", {}}, {"reason", kTopicRefusedReason}};
 constexpr LabelInfo kTopicOriginLabels[] = {{"topic", {}}, {"origin", {}}};
 constexpr LabelInfo kTopicPeerLabels[] = {{"topic", {}}, {"peer", {}}};
 constexpr LabelInfo kLedgerMassLabels[] = {{"topic", {}}, {"state", kLedgerMassState}};
-constexpr LabelInfo kLedgerChecksLabels[] = {{"check", kLedgerChecksCheck},
-                                             {"result", kLedgerChecksResult}};
-constexpr LabelInfo kLedgerRecoveriesLabels[] = {{"redo", kLedgerRecoveriesRedo}};
 constexpr LabelInfo kClientRefusedLabels[] = {{"reason", kClientRefusedReason}};
 constexpr LabelInfo kVersionRevisionLabels[] = {{"version", {}}, {"revision", {}}};
 constexpr LabelInfo kWorkerLabels[] = {{"worker", {}}};
-constexpr LabelInfo kCertificateExpirySecondsLabels[] = {
-    {"certificate", kCertificateExpirySecondsCertificate}};
 constexpr LabelInfo kCertificateRefusedLabels[] = {{"reason", kCertificateRefusedReason}};
 
 // A row: what it is on the first line, what to tell a person below.
@@ -145,13 +133,9 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "Elements encoded and decoded; times 4 bytes it is what fp32 would have taken."},
     {kCodecSeconds, "godwit_codec_seconds_total", kCounter, kSeconds, kSum, kCodecTilesLabels, {},
      "Processor time spent coding. Near 1 s per s and worker: the encoder limits the link."},
-    {kCodecBitsPerElement, "godwit_codec_bits_per_element",
-     kHistogram, kRatio, kSum, kCodecBitsPerElementLabels, kBitsBuckets,
-     "Coded bits per element of each encoded tile. It follows the link: fewer when it is slow."},
-    {kCodecRefused, "godwit_codec_refused_total",
-     kCounter, kNone, kSum, kCodecBitsPerElementLabels, {},
+    {kCodecRefused, "godwit_codec_refused_total", kCounter, kNone, kSum, {}, {},
      "Coded tiles of peers that broke their format. Not 0: a fault or an attack; the connection "
-     "was closed."},
+     "was closed and nothing of the transfer applied."},
     {kTopicPublishes, "godwit_topic_publishes_total", kCounter, kNone, kSum, kTopicLabels, {},
      "Publishes of this site's clients that were merged."},
     {kTopicElements, "godwit_topic_elements_total", kCounter, kNone, kSum, kTopicLabels, {},
@@ -178,23 +162,16 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kLedgerMass, "godwit_ledger_mass", kGauge, kNone, kSum, kLedgerMassLabels, {},
      "Sum of magnitudes by state, in quanta. For orders of magnitude: magnitudes of parts do not "
      "add up to that of their sum; what must balance is checked exactly by the ledger."},
-    {kLedgerChecks, "godwit_ledger_checks_total", kCounter, kNone, kSum, kLedgerChecksLabels, {},
-     "Checksums compared: of a transfer before its apply, of the sum at the frontier, of memory. "
-     "Failed ones were not applied."},
-    {kLedgerDetached, "godwit_ledger_detached_lanes", kGauge, kNone, kSum, kTopicLabels, {},
-     "Lanes whose unreceived mass was booked as detached because the other end came back without "
-     "its state."},
-    {kLedgerRecoveries, "godwit_ledger_recoveries_total",
-     kCounter, kNone, kSum, kLedgerRecoveriesLabels, {},
-     "Starts that picked up earlier state, by what the redo slot held."},
+    {kLedgerScrubs, "godwit_ledger_scrubs_total", kCounter, kNone, kSum, kTopicLabels, {},
+     "Complete recomputations of the sums' checksums from memory. Standing still for minutes: the "
+     "worker finds no idle turn; see godwit_worker_busy_seconds_total."},
+    {kLedgerRecoveries, "godwit_ledger_recoveries_total", kCounter, kNone, kSum, {}, {},
+     "Topics whose state this process picked up from an earlier one."},
     {kClientsConnected, "godwit_clients_connected", kGauge, kNone, kSum, {}, {},
      "Clients connected over the local channel."},
     {kClientRingBytes, "godwit_client_ring_bytes", kGauge, kBytes, kSum, {}, {},
-     "Bytes waiting in clients' rings, all clients together."},
-    {kClientBackpressureSeconds, "godwit_client_backpressure_seconds_total",
-     kCounter, kSeconds, kSum, {}, {},
-     "Time during which at least one client's ring was full. Rising: this gateway merges more "
-     "slowly than its clients publish."},
+     "Bytes delivered into clients' rings that they have not read yet, all clients together. "
+     "Staying high: a subscriber is slower than its topics change."},
     {kClientRefused, "godwit_client_refused_total", kCounter, kNone, kSum, kClientRefusedLabels, {},
      "Clients turned away or cut off, by reason."},
     {kBuildInfo, "godwit_build_info", kGauge, kNone, kMax, kVersionRevisionLabels, {},
@@ -206,15 +183,12 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kWorkerBusySeconds, "godwit_worker_busy_seconds_total",
      kCounter, kSeconds, kSum, kWorkerLabels, {},
      "Time each worker did not wait. Near 1 s per s: the worker is the limit, not the link."},
-    {kEventsRecorded, "godwit_events_recorded_total", kCounter, kNone, kSum, kWorkerLabels, {},
-     "Events written to the ring that `godwit explain` reads."},
     {kSeriesRefused, "godwit_series_refused_total", kCounter, kNone, kSum, {}, {},
      "Series not exported because a metric reached its bound. Not 0: too many topics or peers "
      "for one gateway's metrics."},
     {kCertificateExpirySeconds, "godwit_certificate_expiry_timestamp_seconds",
-     kGauge, kTimestampSeconds, kMin, kCertificateExpirySecondsLabels, {},
-     "When the certificate expires, seconds since 1970; 0 when there is none. Renew it two weeks "
-     "before."},
+     kGauge, kTimestampSeconds, kMin, {}, {},
+     "When this gateway's certificate expires, seconds since 1970. Renew it two weeks before."},
     {kCertificateRefused, "godwit_certificate_refused_total",
      kCounter, kNone, kSum, kCertificateRefusedLabels, {},
      "Handshakes refused because of the peer's certificate. The log names the peer and what it "

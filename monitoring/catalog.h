@@ -65,7 +65,6 @@ enum class Metric : std::uint16_t {
   kCodecBytes,
   kCodecElements,
   kCodecSeconds,
-  kCodecBitsPerElement,
   kCodecRefused,
   // topic
   kTopicPublishes,
@@ -79,20 +78,17 @@ enum class Metric : std::uint16_t {
   // ledger
   kConservationDefect,
   kLedgerMass,
-  kLedgerChecks,
-  kLedgerDetached,
+  kLedgerScrubs,
   kLedgerRecoveries,
   // client
   kClientsConnected,
   kClientRingBytes,
-  kClientBackpressureSeconds,
   kClientRefused,
   // process
   kBuildInfo,
   kUptimeSeconds,
   kWorkerTurns,
   kWorkerBusySeconds,
-  kEventsRecorded,
   kSeriesRefused,
   // certificate
   kCertificateExpirySeconds,

@@ -38,7 +38,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegi
   if (!owns_inbox(*declared)) {
     return break_with(Code::kRefused, "another process publishes under this client's name");
   }
-  declared->publishing = {.number = record.number, .skipping = false};
+  declared->publishing = {.number = record.number, .count = record.count};
   if (record.count == 0 || record.first >= topic.spec().element_count ||
       record.count > topic.spec().element_count - record.first) {
     return refuse_publish(*declared,
@@ -167,6 +167,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishComm
     return refuse_publish(*declared, record.topic, reason, number.error());
   }
   ++declared->topic->publishes;
+  declared->topic->elements_published += declared->publishing.count;
   declared->publishing.skipping = true;
   reply(local::Safe{record.topic, record.number, number->value()});
   return Taken::kDone;

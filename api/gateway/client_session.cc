@@ -18,6 +18,20 @@ constexpr std::size_t kOutboxMax = 65536;
 // Waits for clocks of one client, so that no client takes them all (StalenessWaits::kWaitsMax).
 constexpr std::size_t kWaitsPerClientMax = 64;  // chosen: a reader waits for one clock at a time
 
+ClientRefusal refusal_of(Code code) {
+  switch (code) {
+    case Code::kInvalid:
+    case Code::kCorrupt:
+      return ClientRefusal::kProtocol;
+    case Code::kFull:
+      return ClientRefusal::kLimit;
+    case Code::kUnsupported:
+      return ClientRefusal::kVersion;
+    default:
+      return ClientRefusal::kOther;
+  }
+}
+
 }  // namespace
 
 bool ClientSession::on_turn(Instant now) {
@@ -25,6 +39,7 @@ bool ClientSession::on_turn(Instant now) {
     outbox_.pop_front();
   }
   if (outbox_.size() > kOutboxMax) {
+    refusal_ = ClientRefusal::kLimit;
     channel_.break_with("the client does not read its answers");
   }
   bool more = !finished_ && take_records(now);
@@ -35,8 +50,7 @@ bool ClientSession::on_turn(Instant now) {
   release_clock_replies();
   if (channel_.broken() && !finished_) {
     log::warn("client {} is closed: {}", hello_.client_name, channel_.broken_reason());
-    finished_ = true;
-    ++core_.counters.clients_refused;
+    finish_refused();
   }
   return more;
 }
@@ -58,8 +72,7 @@ bool ClientSession::take_records(Instant now) {
         return false;
       case Taken::kBroken:
         stalled_.reset();
-        finished_ = true;
-        ++core_.counters.clients_refused;
+        finish_refused();
         return false;
     }
   }
@@ -79,9 +92,15 @@ ClientSession::Taken ClientSession::take(Instant now, const local::RecordView& v
 
 ClientSession::Taken ClientSession::break_with(Code code, std::string text) {
   log::warn("client {} is closed: {}", hello_.client_name, text);
+  refusal_ = refusal_of(code);
   static_cast<void>(local::send(channel_, local::ErrorRecord{code, text}));
   channel_.break_with(std::move(text));
   return Taken::kBroken;
+}
+
+void ClientSession::finish_refused() {
+  finished_ = true;
+  ++core_.counters.clients_refused.at(static_cast<std::size_t>(refusal_));
 }
 
 ClientSession::Declared* ClientSession::find(local::TopicHandle handle) {

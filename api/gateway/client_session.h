@@ -41,6 +41,7 @@ class ClientSession {
 
   const std::string& name() const { return hello_.client_name; }
   bool finished() const { return finished_; }
+  std::uint64_t bytes_unread() const { return channel_.bytes_unread(); }  // in the ring to it
   std::size_t subscriptions() const { return subscriptions_.size(); }
   // When the next turn is due even if nothing happens.
   Instant deadline() const;
@@ -52,7 +53,8 @@ class ClientSession {
  private:
   struct Publishing {
     std::uint64_t number = 0;
-    bool skipping = false;  // refused or duplicate: the rest of its records is ignored
+    std::uint64_t count = 0;  // elements
+    bool skipping = false;    // refused or duplicate: the rest of its records is ignored
   };
   struct Declared {
     Topic* topic = nullptr;
@@ -93,6 +95,7 @@ class ClientSession {
                        const Error& error,
                        std::uint64_t element = local::kNoElement);
   Taken break_with(Code code, std::string text);
+  void finish_refused();
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;
   Result<Topic*> open_topic(Instant now, const local::Declare& record);
@@ -118,6 +121,7 @@ class ClientSession {
   local::Hello hello_;
   bool greeted_ = false;
   bool finished_ = false;
+  ClientRefusal refusal_ = ClientRefusal::kProtocol;  // if it is cut off
   bool said_goodbye_ = false;
   std::optional<local::RecordView> stalled_;
   std::map<local::TopicHandle, Declared> declared_;

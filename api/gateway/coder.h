@@ -48,7 +48,9 @@ class Coder : public ledger::TileDecoder {
                       std::span<std::int64_t> out) override {
     const Instant began = stopwatch_();
     auto outcome = decoder_.decode(static_cast<codec::Id>(codec), coded, out);
-    if (outcome && codec < decoded_.size()) {
+    if (!outcome) {
+      ++refused_;
+    } else if (codec < decoded_.size()) {
       decoded_[codec].add(coded.size(), stopwatch_() - began);
     }
     return outcome;
@@ -67,6 +69,7 @@ class Coder : public ledger::TileDecoder {
 
   const Uses& encoded() const { return encoded_; }
   const Uses& decoded() const { return decoded_; }
+  std::uint64_t refused() const { return refused_; }  // tiles that did not decode
 
   std::span<std::int64_t> open() { return scratch_->open; }
   std::span<std::int64_t> removed() { return scratch_->removed; }
@@ -88,6 +91,7 @@ class Coder : public ledger::TileDecoder {
   std::unique_ptr<Scratch> scratch_;
   Uses encoded_;
   Uses decoded_;
+  std::uint64_t refused_ = 0;
   codec::Encoder encoder_;
   codec::Decoder decoder_;
 };

@@ -7,6 +7,8 @@
 // Thread: the worker owns all of it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,11 +28,20 @@
 
 namespace godwit::gateway {
 
+// Why a client was cut off; the order is that of the metric's label values.
+enum class ClientRefusal : std::uint8_t {
+  kProtocol,
+  kLimit,
+  kVersion,
+  kOther
+};
+inline constexpr std::size_t kClientRefusals = 4;
+
 // Counts of the whole gateway that belong to no peer or topic.
 struct CoreCounters {
   std::uint64_t turns = 0;
-  std::uint64_t clients_connected = 0;  // since start
-  std::uint64_t clients_refused = 0;    // broke the rules of the channel
+  std::uint64_t topics_recovered = 0;                            // state of an earlier process
+  std::array<std::uint64_t, kClientRefusals> clients_refused{};  // by ClientRefusal
 };
 
 struct Core {

@@ -89,6 +89,7 @@ Result<void> Gateway::recover(Instant now) {
     Topic& opened = *core_.topics.emplace((*topic)->spec().id, std::move(*topic)).first->second;
     log::info(
         "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count);
+    core_.counters.topics_recovered += opened.ledger().recovered() ? 1U : 0U;
     exchange_.announce(now, opened);
     if (opened.site_clock.expects()) {
       tickers_expire_ = now + kTickerGrace;
@@ -99,7 +100,6 @@ Result<void> Gateway::recover(Instant now) {
 
 void Gateway::attach_client(std::uint64_t id, local::Channel& channel, std::size_t ring_bytes) {
   clients_[id].session = std::make_unique<ClientSession>(core_, exchange_, channel, ring_bytes);
-  ++core_.counters.clients_connected;
 }
 
 void Gateway::detach_client(std::uint64_t id) {
@@ -260,6 +260,14 @@ bool Gateway::drained() const {
     }
   }
   return true;
+}
+
+std::uint64_t Gateway::client_bytes_unread() const {
+  std::uint64_t sum = 0;
+  for (const auto& [id, client] : clients_) {
+    sum += client.session->bytes_unread();
+  }
+  return sum;
 }
 
 std::size_t Gateway::subscriber_count(const Topic& topic) const {

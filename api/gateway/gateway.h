@@ -60,6 +60,7 @@ class Gateway {
   const Core& core() const { return core_; }
   const Links& links() const { return links_; }
   std::size_t client_count() const { return clients_.size(); }
+  std::uint64_t client_bytes_unread() const;  // in the rings to all clients
   std::size_t subscriber_count(const Topic& topic) const;
 
  private:

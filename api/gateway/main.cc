@@ -220,7 +220,7 @@ void Daemon::run() {
     }
     admin_->poll();
     const Instant done = system_now();
-    feed_->on_turn(done, done - now);
+    feed_->on_turn(done, done - now, clients_->turned_away());
     if (wants_stop(done)) {
       break;
     }

@@ -26,7 +26,7 @@ std::string_view refusal_label(transport::CloseReason reason) {
 
 }  // namespace
 
-void MetricsFeed::on_turn(Instant now, Duration busy) {
+void MetricsFeed::on_turn(Instant now, Duration busy, const local::TurnedAway& turned_away) {
   busy_ += busy;
   if (now < next_) {
     return;
@@ -34,6 +34,7 @@ void MetricsFeed::on_turn(Instant now, Duration busy) {
   next_ = now + kPeriod;
   links(now);
   topics();
+  clients(turned_away);
   process(now);
 }
 
@@ -91,6 +92,7 @@ void MetricsFeed::topics() {
     const std::string& name = topic->spec().name;
     const ledger::Conservation sums = topic->ledger().conservation();
     cells_.counter(Metric::kTopicPublishes, {name}).set_total(topic->publishes);
+    cells_.counter(Metric::kTopicElements, {name}).set_total(topic->elements_published);
     static constexpr std::array<std::string_view, kPublishRefusals> kRefusals = {
         "not_finite", "out_of_range", "shape", "other"};
     for (std::size_t i = 0; i < kRefusals.size(); ++i) {
@@ -103,6 +105,7 @@ void MetricsFeed::topics() {
     cells_.gauge(Metric::kTopicMemoryBoundBytes, {name})
         .set(static_cast<double>(topic->memory_bound()));
     cells_.gauge(Metric::kConservationDefect, {name}).set(static_cast<double>(sums.defects));
+    cells_.counter(Metric::kLedgerScrubs, {name}).set_total(sums.scrub_passes);
     cells_.gauge(Metric::kLedgerMass, {name, "published"}).set(sums.published);
     cells_.gauge(Metric::kLedgerMass, {name, "open"}).set(sums.open);
     cells_.gauge(Metric::kLedgerMass, {name, "frozen"}).set(sums.in_flight);
@@ -137,12 +140,25 @@ void MetricsFeed::codec_uses(std::string_view operation, const Coder::Uses& uses
   }
 }
 
+void MetricsFeed::clients(const local::TurnedAway& turned_away) {
+  cells_.gauge(Metric::kClientsConnected).set(static_cast<double>(gateway_.client_count()));
+  cells_.gauge(Metric::kClientRingBytes).set(static_cast<double>(gateway_.client_bytes_unread()));
+  auto refused = gateway_.core().counters.clients_refused;
+  refused.at(static_cast<std::size_t>(ClientRefusal::kLimit)) += turned_away.by_limit;
+  refused.at(static_cast<std::size_t>(ClientRefusal::kVersion)) += turned_away.by_version;
+  static constexpr std::array<std::string_view, kClientRefusals> kReasons = {
+      "protocol", "limit", "version", "other"};
+  for (std::size_t i = 0; i < kReasons.size(); ++i) {
+    cells_.counter(Metric::kClientRefused, {kReasons.at(i)}).set_total(refused.at(i));
+  }
+}
+
 void MetricsFeed::process(Instant now) {
   const Core& core = gateway_.core();
   codec_uses("encode", core.coder.encoded());
   codec_uses("decode", core.coder.decoded());
-  cells_.gauge(Metric::kClientsConnected).set(static_cast<double>(gateway_.client_count()));
-  cells_.counter(Metric::kClientRefused, {"protocol"}).set_total(core.counters.clients_refused);
+  cells_.counter(Metric::kCodecRefused).set_total(core.coder.refused());
+  cells_.counter(Metric::kLedgerRecoveries).set_total(core.counters.topics_recovered);
   for (const auto& [reason, count] : gateway_.links().refusals()) {
     cells_.counter(Metric::kCertificateRefused, {refusal_label(reason)}).set_total(count);
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "api/gateway/gateway.h"
+#include "api/local/server.h"
 #include "monitoring/cells.h"
 
 namespace godwit::gateway {
@@ -20,17 +21,18 @@ class MetricsFeed {
   MetricsFeed(Gateway& gateway, monitoring::Cells& cells, Instant started)
       : gateway_(gateway), cells_(cells), started_(started) {}
 
-  // Copies when a period has passed since the last time.
-  void on_turn(Instant now, Duration busy);
+  // Copies when a period has passed since the last time. `turned_away`: by the clients' door.
+  void on_turn(Instant now, Duration busy, const local::TurnedAway& turned_away);
   // When the own certificate ends, seconds since 1970.
   void set_certificate_end(std::int64_t unix_seconds) const {
-    cells_.gauge(monitoring::Metric::kCertificateExpirySeconds, {"own"})
+    cells_.gauge(monitoring::Metric::kCertificateExpirySeconds)
         .set(static_cast<double>(unix_seconds));
   }
 
  private:
   void links(Instant now);
   void topics();
+  void clients(const local::TurnedAway& turned_away);
   void process(Instant now);
   void codec_uses(std::string_view operation, const Coder::Uses& uses);
 

@@ -120,7 +120,8 @@ class Topic {
   bool seed_complete() const { return !spec_.has_seed || seed_complete_; }
 
   // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
-  std::uint64_t publishes = 0;                            // accepted, a count
+  std::uint64_t publishes = 0;  // accepted, a count
+  std::uint64_t elements_published = 0;
   std::array<std::uint64_t, kPublishRefusals> refused{};  // publishes refused at the door, counts
   std::uint64_t duplicates = 0;                           // publishes answered `duplicate`, a count
   std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read

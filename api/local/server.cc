@@ -181,6 +181,7 @@ void Server::accept_waiting() {
       socket = Descriptor(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       socket.reset();
       spare_ = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      ++turned_away_.by_limit;
       log::warn("a local client was turned away: no descriptors left");
       return;
     }
@@ -188,6 +189,7 @@ void Server::accept_waiting() {
       return;
     }
     if (clients_.size() >= options_.clients_max + kUngreetedMax) {
+      ++turned_away_.by_limit;
       send_greeting(socket.get(), make_gateway_greeting(std::nullopt), -1);
       continue;
     }
@@ -230,8 +232,10 @@ void Server::greet(Connection& connection) {
   }
   std::erase(ungreeted_, key);
   const bool room = clients_.size() - ungreeted_.size() <= options_.clients_max;
-  if (got <= 0 || !accepts(connection.greeting) || !room || !give_rings(connection)) {
+  const bool spoke = got > 0 && accepts(connection.greeting);
+  if (!spoke || !room || !give_rings(connection)) {
     if (got > 0) {
+      ++(spoke ? turned_away_.by_limit : turned_away_.by_version);
       send_greeting(connection.socket.get(), make_gateway_greeting(std::nullopt), -1);
     }
     clients_.erase(key);

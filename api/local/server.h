@@ -51,6 +51,12 @@ struct ServerEvent {
   std::string reason = {};  // kDisconnected only
 };
 
+// Connections that never became clients, since listen().
+struct TurnedAway {
+  std::uint64_t by_limit = 0;    // clients_max, descriptors or memory
+  std::uint64_t by_version = 0;  // no greeting that this build can answer
+};
+
 class Server {
  public:
   // Makes the socket. A path left behind by a process that ended is replaced; a path on which
@@ -77,6 +83,7 @@ class Server {
   void forget(ClientId client);
 
   std::size_t client_count() const { return clients_.size(); }
+  const TurnedAway& turned_away() const { return turned_away_; }
 
  private:
   struct Connection;
@@ -96,6 +103,7 @@ class Server {
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> clients_;
   std::deque<std::uint64_t> ungreeted_;  // oldest first
   std::deque<ServerEvent> events_;
+  TurnedAway turned_away_;
 };
 
 }  // namespace godwit::local

@@ -54,6 +54,25 @@ def check(tree):
         bare = list(without_comments(tree.lines(path)))
         yield from edges(path, bare)
         yield from assertions(path, bare)
+    yield from unfed(tree)
+
+
+def unfed(tree):
+    """A metric that nothing writes is exported as 0 for ever: a lie."""
+    catalog = "monitoring/catalog.h"
+    if catalog not in tree.files:
+        return
+    fed = set()
+    for path in tree.code():
+        if not path.startswith(("tests/", "monitoring/catalog")):
+            for line in without_comments(tree.lines(path)):
+                fed.update(re.findall(r"\bMetric::(k\w+)", line))
+    inside = False
+    for number, line in enumerate(tree.lines(catalog), 1):
+        inside = line.startswith("enum class Metric ") or (inside and not line.startswith("}"))
+        name = re.match(r"  (k\w+),$", line)
+        if inside and name and name[1] not in fed:
+            yield Finding(catalog, number, f"{name[1]} is written by somebody, or is no metric")
 
 
 def size(tree, path):

@@ -124,6 +124,13 @@ class Planted(unittest.TestCase):
             with self.subTest(line):
                 self.plant("codec/a.cc", "\n" + line + "\n", "codec/a.cc:2")
 
+    def test_a_metric_that_nobody_writes(self):
+        self.write("monitoring/README.md", "")
+        self.write("monitoring/CMakeLists.txt", "library(cells.cc)")
+        self.write("monitoring/cells.cc", "counter(Metric::kOne); // Metric::kTwo\n")
+        self.plant("monitoring/catalog.h", HEADER + "enum class Metric : int {\n  kOne,\n"
+                   "  kTwo,\n};\n", "monitoring/catalog.h:5")
+
     def test_a_program_of_tests_or_bench_is_free_to(self):
         self.plant("tests/codec/a_test.cc", 'std::printf("x");\n')
 

@@ -38,6 +38,7 @@ TEST(Coder, CountsNothingThatItCouldNotDecode) {
   EXPECT_FALSE(coder.decode(static_cast<std::uint8_t>(codec::Id::kBpc), {}, read));
   EXPECT_FALSE(coder.decode(200, {}, read));
   EXPECT_EQ(coder.decoded()[kBpc].tiles, 0U);
+  EXPECT_EQ(coder.refused(), 2U);
 }
 
 }  // namespace

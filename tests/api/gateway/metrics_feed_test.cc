@@ -28,18 +28,20 @@ struct Counted {
     b.say(local::PublishCommit{.topic = handle, .number = number});
     b.turn(1);
   }
-  std::map<std::string, std::uint64_t> refused() {
+  // The values of a metric by its last label; those of this topic, where it has topics.
+  std::map<std::string, std::uint64_t> values(Metric metric) {
     monitoring::Cells cells;
     MetricsFeed feed(*b.gateway, cells, b.now);
-    feed.on_turn(b.now, Duration::zero());
+    feed.on_turn(b.now, Duration::zero(), {.by_limit = 10, .by_version = 20});
     std::map<std::string, std::uint64_t> found;
-    cells.visit([&found](const monitoring::Cells::Series& series) {
-      if (series.metric == Metric::kTopicRefused && series.labels.at(0) == "t") {
-        found[series.labels.at(1)] = series.cells->load();
+    cells.visit([&](const monitoring::Cells::Series& series) {
+      if (series.metric == metric && (series.labels.size() < 2 || series.labels.at(0) == "t")) {
+        found[series.labels.empty() ? "" : series.labels.back()] = series.cells->load();
       }
     });
     return found;
   }
+  std::map<std::string, std::uint64_t> refused() { return values(Metric::kTopicRefused); }
 };
 
 using Refused = std::map<std::string, std::uint64_t>;
@@ -60,7 +62,8 @@ TEST(MetricsFeed, CountsRefusedPublishesByTheirReason) {
   counted.publish(0, 2, {1, 1});
   EXPECT_EQ(counted.refused(),
             (Refused{{"not_finite", 2}, {"out_of_range", 1}, {"shape", 2}, {"other", 0}}));
-  EXPECT_EQ(counted.b.topic("t").publishes, 1U);
+  EXPECT_EQ(counted.values(Metric::kTopicPublishes).at("t"), 1U);
+  EXPECT_EQ(counted.values(Metric::kTopicElements).at("t"), 2U) << "of the one that was merged";
 }
 
 TEST(MetricsFeed, CountsASumThatWouldLeaveTheRangeAsOutOfRange) {
@@ -70,6 +73,24 @@ TEST(MetricsFeed, CountsASumThatWouldLeaveTheRangeAsOutOfRange) {
   counted.publish(0, 1, {most * 0.75F});
   EXPECT_EQ(counted.refused().at("out_of_range"), 1U);
   EXPECT_EQ(counted.b.topic("t").publishes, 1U);
+}
+
+TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
+  Counted counted;
+  counted.publish(0, 1, {1});
+  EXPECT_EQ(counted.values(Metric::kClientRefused),
+            (Refused{{"protocol", 0}, {"limit", 10}, {"version", 20}, {"other", 0}}));
+  counted.b.say(local::PublishCommit{.topic = counted.handle, .number = 9});  // never begun
+  counted.b.turn(1);
+  EXPECT_EQ(counted.values(Metric::kClientRefused),
+            (Refused{{"protocol", 1}, {"limit", 10}, {"version", 20}, {"other", 0}}));
+}
+
+TEST(MetricsFeed, ShowsWhatAClientHasNotRead) {
+  Counted counted;
+  EXPECT_EQ(counted.values(Metric::kClientRingBytes).at(""), 0U);
+  counted.publish(0, 1, {1});
+  EXPECT_GT(counted.values(Metric::kClientRingBytes).at(""), 0U) << "the answer Safe";
 }
 
 }  // namespace

@@ -237,6 +237,8 @@ TEST_F(ServerTest, DropsAConnectionThatDoesNotSpeakTheGreeting) {
     EXPECT_FALSE(server_->poll_event());
   }
   EXPECT_EQ(server_->client_count(), 0U);
+  EXPECT_EQ(server_->turned_away().by_version, 1U);
+  EXPECT_EQ(server_->turned_away().by_limit, 0U);
 }
 
 TEST_F(ServerTest, SilentConnectionsGiveWayAndCostNoRings) {
@@ -290,6 +292,8 @@ TEST_F(ServerTest, TurnsClientsAwayBeyondItsLimit) {
   const auto third = connect_here();
   ASSERT_FALSE(third);
   EXPECT_EQ(third.error().code, Code::kFull);
+  EXPECT_EQ(server_->turned_away().by_limit, 1U);
+  EXPECT_EQ(server_->turned_away().by_version, 0U);
 }
 
 // A client that floods the doorbell costs one event per poll, nothing more.
