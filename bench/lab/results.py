@@ -26,10 +26,11 @@ def ratio(numerator, denominator):
     return round(numerator.seconds_to_target / denominator.seconds_to_target, 3)
 
 
-def judge(shown, target, audit=None):
-    """What is wrong with the comparison as a whole, in sentences."""
-    problems = [f"{name}: {fault}" for name, result in shown.items() for fault in result.faults]
-    isolated = shown.get("isolated")
+def judge(results, target, audit=None):
+    """What is wrong with the comparison as a whole, in sentences; of `results` of all rows, since
+    one that is not in the table was compared too."""
+    problems = [f"{name}: {fault}" for name, result in results.items() for fault in result.faults]
+    isolated = results.get("isolated")
     if isolated and isolated.best_final_accuracy > target - GAP_MIN:
         problems.append(f"isolated: its best site ends at {isolated.best_final_accuracy:.1%}, not "
                         f"{100 * GAP_MIN:.0f} points below the target: the split is wrong")

@@ -69,9 +69,7 @@ def baseline_rows(wan):
 
 
 def better(results):
-    """The one that reached the target first; of those that did not, the most accurate."""
-    return min(results, key=lambda r: (r.seconds_to_target is None, r.seconds_to_target or 0.0,
-                                       -r.final_accuracy))
-
-
-
+    """Of the valid ones (of all, where none is): the first at the target; of those that did not
+    reach it, the most accurate."""
+    return min(results, key=lambda r: (not r.valid, r.seconds_to_target is None,
+                                       r.seconds_to_target or 0.0, -r.final_accuracy))

@@ -91,6 +91,13 @@ class WhatMayBePrinted(unittest.TestCase):
         self.assertEqual(rows.better([result("x", None, 0.9), result("y", 30.0)]).name, "y")
         self.assertEqual(rows.better([result("x", None, 0.7), result("y", None, 0.75)]).name, "y")
 
+    def test_a_run_that_is_not_valid_is_not_the_better_one_and_is_told_of(self):
+        quick, slow = result("x", 20.0), result("y", 30.0)
+        quick.faults.append("late")
+        self.assertEqual(rows.better([quick, slow]).name, "y")
+        self.assertEqual(results.judge({"x": quick, "y": slow}, 0.8), ["x: late"])
+        self.assertEqual(rows.better([quick]).name, "x")
+
     def test_an_isolated_site_that_comes_too_close_makes_the_comparison_invalid(self):
         self.assertEqual(results.judge({"isolated": result("isolated", None, 0.72)}, 0.8), [])
         self.assertEqual(len(results.judge({"isolated": result("isolated", None, 0.75)}, 0.8)), 1)
