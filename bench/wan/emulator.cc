@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include "bench/wan/awake.h"
 #include "bench/wan/command.h"
 #include "bench/wan/control.h"
 #include "bench/wan/control_socket.h"
@@ -345,6 +346,10 @@ Result<int> run(const RunOptions& options) {
     if (!started) {
       return tl::unexpected(started.error());
     }
+  }
+  std::optional<KeepAwake> awake;
+  if (!options.may_sleep) {
+    awake.emplace();
   }
   become_punctual();
   return Emulator(Network(*plan, options.seed),

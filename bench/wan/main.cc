@@ -189,6 +189,10 @@ CLI::App* add_run(CLI::App& app, Arguments& a) {
   run->add_option("--seed", a.run.seed, "Seed of the losses");
   run->add_flag("--unlimited", a.run.request.unlimited, "Delays only: no rate, no loss");
   run->add_flag("--unprivileged", a.run.unprivileged, "Make a user namespace; needs no root");
+  run->add_flag("--may-sleep",
+                a.run.may_sleep,
+                "Let idle processors halt: deliveries come late "
+                "on virtual machines, and it costs less power");
   run->add_flag("--die-with-parent", a.run.die_with_parent, "End when the parent process ends");
   return run;
 }
