@@ -1,50 +1,33 @@
 #include "api/gateway/config.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/gateway/paths.h"
+#include "api/gateway/policy_order.h"
 #include "api/gateway/toml_reader.h"
+#include "api/gateway/topic_pattern.h"
+#include "api/local/records.h"
 #include "dataplane/port/peer.h"
 
 namespace godwit::gateway {
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1 << 20;  // chosen: 100 sites take 20 KiB
-constexpr double kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
-constexpr std::size_t kSitesMax = 64;  // chosen: headroom of the sums is 2^62 / sites
-
-struct Unit {
-  std::string_view suffix;
-  double factor;
-};
-
-// "<number><unit>", the number finite and >= 0.
-template <std::size_t N>
-Result<double> parse_quantity(std::string_view text,
-                              const std::array<Unit, N>& units,
-                              std::string_view example) {
-  for (const Unit& unit : units) {
-    if (!text.ends_with(unit.suffix)) {
-      continue;
-    }
-    const std::string_view digits = text.substr(0, text.size() - unit.suffix.size());
-    double value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error == std::errc() && end == digits.data() + digits.size() && std::isfinite(value) &&
-        value >= 0) {
-      return value * unit.factor;
-    }
-    break;
-  }
-  return fail(Code::kInvalid, "\"{}\" is not a quantity such as \"{}\"", text, example);
-}
+constexpr std::uint64_t kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
+constexpr std::size_t kSitesMax = 64;         // chosen: headroom of the sums is 2^62 / sites
+// Chosen: the smallest topic among three sites may need 14 MiB; no host has more than the other.
+constexpr Bytes kMemoryMin = Bytes::mib(16);
+constexpr Bytes kMemoryMax = Bytes::mib(std::uint64_t{64} << 20U);
+// Chosen: below the first nothing is measured, and no path on Earth comes near the other.
+constexpr Duration kRttMin = Duration::us(1);
+constexpr Duration kRttMax = Duration::seconds(10);
+constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of the worker
 
 bool site_name_is_valid(std::string_view name) {
   return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -82,16 +65,13 @@ std::string in_microseconds(Duration duration) {
   return fmt::format("\"{}.{:03}us\"", duration.count_ns() / 1000, duration.count_ns() % 1000);
 }
 
-// Parts separated by '/', none empty; a pattern with another shape would never match.
-bool pattern_is_valid(std::string_view pattern) {
-  return !pattern.empty() && pattern.front() != '/' && pattern.back() != '/' &&
-         pattern.find("//") == std::string_view::npos;
-}
-
 void read_sites(TableReader& root, Problems& problems, Config& config) {
   const toml::table* sites = root.table("sites");
   if (sites == nullptr || sites->size() < 2 || sites->size() > kSitesMax) {
-    root.reject("sites", fmt::format("needs 2 to {} tables [sites.NAME]", kSitesMax));
+    root.reject("sites",
+                fmt::format("{}needs 2 to {} tables [sites.NAME]",
+                            sites == nullptr ? "is missing; " : "",
+                            kSitesMax));
     return;
   }
   std::set<SiteId> seen;
@@ -113,10 +93,17 @@ void read_sites(TableReader& root, Problems& problems, Config& config) {
       reader.reject("endpoint", address.error().message);
     } else if (address && address->udp_port() == 0) {
       reader.reject("endpoint", "needs a port from 1 to 65535");
-    } else if (std::any_of(config.sites.begin(), config.sites.end(), [&](const auto& other) {
-                 return !site.endpoint.empty() && other.endpoint == site.endpoint;
-               })) {
-      reader.reject("endpoint", "is that of another site, too");
+    } else if (address) {
+      site.endpoint = address->format();  // one spelling, so that equal addresses are equal texts
+      const auto same = std::find_if(config.sites.begin(), config.sites.end(), [&](const auto& o) {
+        return o.endpoint == site.endpoint;
+      });
+      if (same != config.sites.end()) {
+        reader.reject(
+            "endpoint",
+            fmt::format(
+                "{} is that of site \"{}\", too; each has its own", site.endpoint, same->name));
+      }
     }
     reader.finish();
     if (!seen.insert(site.id).second) {
@@ -170,6 +157,9 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
       reader.reject("cap", "must be at least 64kbit/s");
     }
     reader.parsed("rtt", &parse_duration, link.rtt);
+    if (link.rtt < kRttMin || link.rtt > kRttMax) {
+      reader.reject("rtt", "must be from 1us to 10s");
+    }
     reader.finish();
     config.links.push_back(std::move(link));
   }
@@ -180,6 +170,7 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
   if (policies == nullptr) {
     return;
   }
+  std::size_t steps = kPatternSteps;
   for (const auto& node : *policies) {
     if (!node.is_table()) {
       problems.add(node.source(), "[[policies]]: must be a table");
@@ -189,7 +180,9 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
     PolicyConfig policy;
     policy.match = reader.required_text("match");
     if (!policy.match.empty() && !pattern_is_valid(policy.match)) {
-      reader.reject("match", "must be parts separated by single '/', such as \"ctr/**\"");
+      reader.reject("match",
+                    "must be parts separated by single '/', at most 255 bytes, such as "
+                    "\"ctr/**\"");
     }
     policy.allowed = reader.texts("allowed");
     if (reader.has("allowed") && policy.allowed.empty()) {
@@ -202,8 +195,11 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
     }
     policy.traffic_class = reader.choice("class", "normal", {"urgent", "normal", "bulk"});
     if (reader.has("deadline")) {
-      Duration deadline;
+      Duration deadline = kDeadlineMin;
       reader.parsed("deadline", &parse_duration, deadline);
+      if (deadline < kDeadlineMin || deadline > local::kLongestDeadline) {
+        reader.reject("deadline", "must be from 1ms to 2400h; leave the key out for none");
+      }
       policy.deadline = deadline;
     }
     if (reader.has("tolerance")) {
@@ -218,6 +214,12 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
       inner.finish();
     }
     reader.finish();
+    if (!pattern_is_valid(policy.match)) {
+      continue;
+    }
+    if (const auto wrong = order_problem(config.policies, policy, config.sites, steps)) {
+      reader.reject("match", *wrong);
+    }
     config.policies.push_back(std::move(policy));
   }
 }
@@ -235,13 +237,16 @@ void read_self(TableReader& root,
   }
   if (config.find_site(config.site) == nullptr) {
     self.reject("site",
-                config.site.empty() ? "is missing; name one of the sites here or give --site"
-                                    : fmt::format("\"{}\" is no site of this file", config.site));
+                config.site.empty()
+                    ? "is missing; name one of the sites of this file, here or by --site"
+                    : fmt::format("\"{}\" is no site of this file", config.site));
   }
   const auto path = [&](std::string_view key, std::string_view fallback) {
     const std::string value = self.text(key, fallback);
     if (value.empty()) {
       self.reject(key, "must not be empty");
+    } else if (value.find('\0') != std::string::npos) {
+      self.reject(key, "must not hold the character U+0000; a path ends there");
     }
     return substitute_site(value, config.site);
   };
@@ -249,13 +254,25 @@ void read_self(TableReader& root,
   config.durable_dir = path("durable_dir", "/var/lib/godwit/{site}");
   config.client = path("client", "/run/godwit/{site}/client.sock");
   config.admin = path("admin", "/run/godwit/{site}/admin.sock");
-  const double metrics = self.number("metrics_port", kMetricsPort, 0, 65535);
+  for (const auto& [key, place] :
+       {std::pair("client", config.client), std::pair("admin", config.admin)}) {
+    if (const auto wrong = socket_path_problem(place)) {
+      self.reject(key, *wrong);
+    }
+  }
+  if (is_same_path(config.admin, config.client)) {
+    self.reject("admin", "is the path of `client`, too; each socket has its own");
+  }
+  const std::uint64_t metrics = self.whole_number("metrics_port", kMetricsPort, 0, 65535);
   if (metrics > 0) {
     config.metrics_port = static_cast<std::uint16_t>(metrics);
   }
   config.port = self.choice("port", "uring", {"uring", "epoll"});
   config.congestion = self.choice("congestion", "bbr", {"bbr", "cubic"});
   self.parsed("memory", &parse_bytes, config.memory);
+  if (config.memory < kMemoryMin || config.memory > kMemoryMax) {
+    self.reject("memory", "must be from 16MiB to 65536GiB");
+  }
   self.finish();
 
   const toml::table* tls = root.table("tls");
@@ -311,75 +328,6 @@ std::string shared_part(const Config& config) {
 
 }  // namespace
 
-Result<BitRate> parse_rate(std::string_view text) {
-  static constexpr std::array<Unit, 4> kUnits{
-      {{"Gbit/s", 1e9}, {"Mbit/s", 1e6}, {"kbit/s", 1e3}, {"bit/s", 1}}};
-  const auto value = parse_quantity(text, kUnits, "20Mbit/s");
-  if (!value) {
-    return Failure(value.error());
-  }
-  if (*value > 1e13) {
-    return fail(Code::kInvalid, "\"{}\" is over 10000Gbit/s", text);
-  }
-  return BitRate::bps(static_cast<std::uint64_t>(std::llround(*value)));
-}
-
-Result<Duration> parse_duration(std::string_view text) {
-  static constexpr std::array<Unit, 5> kUnits{
-      {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
-  const auto value = parse_quantity(text, kUnits, "250ms");
-  if (!value) {
-    return Failure(value.error());
-  }
-  if (*value > 1e18) {
-    return fail(Code::kInvalid, "\"{}\" is over 30 years", text);
-  }
-  return Duration::ns(std::llround(*value));
-}
-
-Result<Bytes> parse_bytes(std::string_view text) {
-  static constexpr std::array<Unit, 7> kUnits{{{"KiB", 1024.0},
-                                               {"MiB", 1048576.0},
-                                               {"GiB", 1073741824.0},
-                                               {"kB", 1e3},
-                                               {"MB", 1e6},
-                                               {"GB", 1e9},
-                                               {"B", 1}}};
-  const auto value = parse_quantity(text, kUnits, "64MiB");
-  if (!value) {
-    return Failure(value.error());
-  }
-  if (*value > 1e15) {
-    return fail(Code::kInvalid, "\"{}\" is over 1000000GB", text);
-  }
-  return Bytes(static_cast<std::uint64_t>(std::llround(*value)));
-}
-
-bool topic_matches(std::string_view pattern, std::string_view topic) {
-  const auto split = [](std::string_view text) {
-    const auto slash = text.find('/');
-    return slash == std::string_view::npos
-               ? std::pair{text, std::optional<std::string_view>{}}
-               : std::pair{text.substr(0, slash), std::optional{text.substr(slash + 1)}};
-  };
-  const auto [head, rest] = split(pattern);
-  if (head == "**") {
-    if (!rest || topic_matches(*rest, topic)) {
-      return true;
-    }
-    const auto [unused, tail] = split(topic);
-    return tail && topic_matches(pattern, *tail);
-  }
-  const auto [part, tail] = split(topic);
-  if (part.empty() || (head != "*" && head != part)) {
-    return false;
-  }
-  if (!rest) {
-    return !tail;
-  }
-  return tail ? topic_matches(*rest, *tail) : *rest == "**";
-}
-
 const SiteConfig* Config::find_site(std::string_view name) const {
   const auto at =
       std::find_if(sites.begin(), sites.end(), [&](const auto& s) { return s.name == name; });
@@ -430,7 +378,7 @@ Result<Config> parse_config(std::string_view text,
   Problems problems(file);
   Config config;
   config.file = file;
-  TableReader root(document, "the file", problems);
+  TableReader root(document, std::string(TableReader::kWholeFile), problems);
   if (root.number("version", 0, 0, 1e9) != 1) {
     root.reject("version", "must be `version = 1`");
   }
@@ -446,6 +394,9 @@ Result<Config> parse_config(std::string_view text,
 }
 
 Result<Config> load_config(const std::string& path, std::optional<std::string_view> site_override) {
+  if (is_directory(path)) {
+    return fail(Code::kInvalid, "{}: is a directory; give the path of a configuration file", path);
+  }
   std::ifstream in(path, std::ios::binary);
   if (!in) {
     return fail(Code::kNotFound, "{}: cannot be read; give the path of a configuration file", path);

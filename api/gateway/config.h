@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/gateway/quantity.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
 #include "dataplane/base/units.h"
@@ -92,16 +93,5 @@ std::string effective_config(const Config& config);
 // Of what all sites must agree on, with every default: sites, links and policies. Equal at all
 // sites that run by the same rules, whatever their paths, ports and budgets.
 std::uint64_t shared_hash(const Config& config);
-
-// "20Mbit/s", "1.5Gbit/s", "800kbit/s": decimal units of bits per second.
-Result<BitRate> parse_rate(std::string_view text);
-// "250ms", "30s", "2m", "1h".
-Result<Duration> parse_duration(std::string_view text);
-// "64KiB", "1GiB", "2GB".
-Result<Bytes> parse_bytes(std::string_view text);
-
-// True when the topic's name matches the pattern: parts are separated by '/', `*` matches one
-// part, `**` any number of parts, none included.
-bool topic_matches(std::string_view pattern, std::string_view topic);
 
 }  // namespace godwit::gateway

@@ -28,7 +28,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 void Problems::add(const toml::source_region& where, std::string_view what) {
-  lines_.push_back(fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what));
+  lines_.push_back(
+      where.begin.line == 0
+          ? fmt::format("{}: {}", file_, what)
+          : fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what));
 }
 
 std::string Problems::text() const {
@@ -81,6 +84,23 @@ double TableReader::number(std::string_view key, double fallback, double least, 
     return fallback;
   }
   return *value;
+}
+
+std::uint64_t TableReader::whole_number(std::string_view key,
+                                        std::uint64_t fallback,
+                                        std::uint64_t least,
+                                        std::uint64_t most) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return fallback;
+  }
+  const auto* value = node->as_integer();
+  if (value == nullptr || value->get() < 0 || static_cast<std::uint64_t>(value->get()) < least ||
+      static_cast<std::uint64_t>(value->get()) > most) {
+    complain(*node, key, fmt::format("must be a whole number from {} to {}", least, most));
+    return fallback;
+  }
+  return static_cast<std::uint64_t>(value->get());
 }
 
 bool TableReader::boolean(std::string_view key, bool fallback) {
@@ -153,7 +173,10 @@ std::string TableReader::choice(std::string_view key,
 
 void TableReader::reject(std::string_view key, std::string_view what) {
   const toml::node* node = table_.get(key);
-  problems_.add(node != nullptr ? node->source() : table_.source(),
+  const toml::source_region nowhere{};
+  problems_.add(node != nullptr       ? node->source()
+                : path_ == kWholeFile ? nowhere
+                                      : table_.source(),
                 fmt::format("{} {}: {}", path_, key, what));
 }
 

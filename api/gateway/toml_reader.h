@@ -5,6 +5,7 @@
 // that a person sees all of them at once.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ class Problems {
  public:
   explicit Problems(std::string_view file) : file_(file) {}
 
+  // `where` without a line stands for what is not in the file: then no place is named.
   void add(const toml::source_region& where, std::string_view what);
   bool empty() const { return lines_.empty(); }
   std::string text() const;
@@ -31,6 +33,9 @@ class Problems {
 
 class TableReader {
  public:
+  // How messages call the table that holds all others.
+  static constexpr std::string_view kWholeFile = "the file";
+
   // `path` is how messages call this table, e.g. "[self]".
   TableReader(const toml::table& table, std::string path, Problems& problems)
       : table_(table), path_(std::move(path)), problems_(problems) {}
@@ -39,6 +44,11 @@ class TableReader {
   std::string text(std::string_view key, std::string_view fallback);
   std::string required_text(std::string_view key);
   double number(std::string_view key, double fallback, double least, double most);
+  // A TOML integer; one with a fraction, or written as a float, is refused.
+  std::uint64_t whole_number(std::string_view key,
+                             std::uint64_t fallback,
+                             std::uint64_t least,
+                             std::uint64_t most);
   bool boolean(std::string_view key, bool fallback);
   std::vector<std::string> texts(std::string_view key);
   const toml::table* table(std::string_view key);
@@ -67,7 +77,8 @@ class TableReader {
     }
   }
 
-  // Complains at the place of `key`, or of the table when the key is missing.
+  // Complains at the place of `key`, or of the table when the key is missing; what is missing in
+  // the whole file has no place.
   void reject(std::string_view key, std::string_view what);
   // Call last: every key that nobody asked for is a problem.
   void finish();

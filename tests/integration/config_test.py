@@ -31,6 +31,10 @@ BAD = [
     ('allowed = ["a", "b"]', 'quota = "3GB"', ":17:1: [[policies]]: unknown key `quota`"),
     ('site = "a"\n', 'site = "d"\n', ':3:8: [self] site: "d" is no site of this file'),
     ('"127.0.0.1:7002"', '"b.example:7002"', ":11:12: [sites.b] endpoint: "),
+    ('"127.0.0.1:7002"', '"127.0.0.1:07001"', ':11:12: [sites.b] endpoint: 127.0.0.1:7001 is that of site "a", too'),
+    ('site = "a"\n', f'site = "a"\nadmin = "/{"s" * 107}"\n', "has 108 bytes; a socket's path has at most 107"),
+    ('site = "a"\n', 'site = "a"\nmemory = "0B"\n', ":4:10: [self] memory: must be from 16MiB"),
+    ('[self]\nsite = "a"\n', "", ".toml: [self] site: is missing"),
     ("version = 1", "version = 2", ":1:11: the file version: must be `version = 1`"),
     ('key = "a.key"', "", "[tls] needs the key `key`"),
     ("[tls]", "[tls", ":4:"),
@@ -73,6 +77,9 @@ class Config(unittest.TestCase):
 
     def test_a_missing_file_and_a_wrong_option_are_usage_errors(self):
         self.assertEqual(harness.run(harness.GODWITD, "--config", "/nowhere").returncode, 2)
+        folder = harness.run(harness.GODWITD, "--config", self.lab.folder)
+        self.assertEqual(folder.returncode, 2)
+        self.assertIn("is a directory", folder.stderr)
         self.assertEqual(harness.run(harness.GODWITD, "--nonsense").returncode, 2)
 
 

@@ -2,6 +2,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "api/gateway/config.h"
+#include "api/gateway/topic_pattern.h"
 
 namespace godwit::gateway {
 namespace {
@@ -32,7 +33,9 @@ Config drawn_config() {
   }
   config.port = *rc::gen::element<std::string>("uring", "epoll");
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
-  config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 45U));
+  config.client.insert(0, "c");  // a path of its own
+  config.admin.insert(0, "a");
+  config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(1U << 24U, std::uint64_t{1} << 46U));
   LinkConfig link;
   link.name = drawn_text(10);
   link.ends[0] = config.sites[0].name;
@@ -40,13 +43,13 @@ Config drawn_config() {
   if (*rc::gen::arbitrary<bool>()) {
     link.cap = BitRate::bps(*rc::gen::inRange<std::uint64_t>(64'000, 10'000'000'000'000));
   }
-  link.rtt = Duration::ns(*rc::gen::inRange<std::int64_t>(0, 10'000'000'000'000));
+  link.rtt = Duration::ns(*rc::gen::inRange<std::int64_t>(1'000, 10'000'000'001));
   config.links.push_back(link);
   PolicyConfig policy;
   policy.match = *rc::gen::element<std::string>("**", "a/*", "b/**/c");
   if (*rc::gen::arbitrary<bool>()) {
     policy.allowed = {config.sites[0].name, config.site};
-    policy.deadline = Duration::ns(*rc::gen::inRange<std::int64_t>(0, 10'000'000'000));
+    policy.deadline = Duration::ns(*rc::gen::inRange<std::int64_t>(1'000'000, 10'000'000'000));
     policy.tolerance = *rc::gen::inRange(0, 1000) / 997.0;
     policy.significance = *rc::gen::inRange(0, 1000) / 991.0;
     policy.significance_decays = *rc::gen::arbitrary<bool>();
@@ -74,6 +77,33 @@ RC_GTEST_PROP(ConfigLaw, AnyTextIsReadOrRefusedWithItsPlace, (const std::string&
   const auto config = parse_config(text, "f.toml");
   RC_ASSERT(!config.has_value());
   RC_ASSERT(config.error().message.starts_with("f.toml:"));
+}
+
+std::string drawn_parts(const std::vector<std::string>& from) {
+  const int count = *rc::gen::inRange(1, 7);
+  std::string text = *rc::gen::elementOf(from);
+  for (int i = 1; i < count; ++i) {
+    text += "/" + *rc::gen::elementOf(from);
+  }
+  return text;
+}
+
+// What is found is matched as it should be; what is not found, nobody finds.
+RC_GTEST_PROP(ConfigLaw, AFoundTopicIsMatchedByAllAndByNoneOfTheOthers, ()) {
+  const std::vector<std::string> parts = {"a", "b", "*", "**"};
+  const std::vector<std::string> texts = {
+      drawn_parts(parts), drawn_parts(parts), drawn_parts(parts)};
+  const std::vector<TopicPattern> all = {TopicPattern(texts[0]), TopicPattern(texts[1])};
+  const std::vector<TopicPattern> none = {TopicPattern(texts[2])};
+  const auto fits = [&](std::string_view topic) {
+    return topic_matches(texts[0], topic) && topic_matches(texts[1], topic) &&
+           !topic_matches(texts[2], topic);
+  };
+  std::size_t steps = 1'000'000;
+  const auto topic = find_topic(all, none, steps);
+  RC_PRE(topic.has_value());
+  const bool is_right = *topic ? fits(**topic) : !fits(drawn_parts({"a", "b", "c"}));
+  RC_ASSERT(is_right);
 }
 
 // A pattern without wildcards matches itself alone, and ** matches everything.

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -92,12 +93,22 @@ TEST(Config, IsTheSameFileForAnotherSite) {
 
 TEST(Config, TakesTheFirstPolicyThatMatches) {
   const std::string text = std::string(kGood) +
-                           "[[policies]]\nmatch = \"**\"\nclass = \"bulk\"\n"
-                           "[[policies]]\nmatch = \"x\"\n";
+                           "[[policies]]\nmatch = \"x\"\n"
+                           "[[policies]]\nmatch = \"**\"\nclass = \"bulk\"\n";
   const auto config = parse_config(text, "f.toml");
-  ASSERT_TRUE(config.has_value());
+  ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->policy_for("private/t").traffic_class, "urgent");
-  EXPECT_EQ(config->policy_for("x").traffic_class, "bulk");
+  EXPECT_EQ(config->policy_for("x").traffic_class, "normal");
+  EXPECT_EQ(config->policy_for("y").traffic_class, "bulk");
+}
+
+TEST(Config, RefusesAPolicyThatTheOnesBeforeItSwitchOff) {
+  const std::string all = "[[policies]]\nmatch = \"**\"\n";
+  EXPECT_EQ(
+      problem(with("[[policies]]\n", all + "[[policies]]\n")),
+      "f.toml:19:9: [[policies]] match: \"private/**\" never holds: policies before it match "
+      "all of its topics, and the first that matches holds; put it before them, or remove it");
+  EXPECT_EQ(problem(std::string(kGood) + all), "none");
 }
 
 struct Bad {
@@ -135,7 +146,25 @@ INSTANTIATE_TEST_SUITE_P(
             "[self] memory: \"much\" is not a quantity such as \"64MiB\""},
         Bad{"site = \"a\"",
             "site = \"a\"\nmetrics_port = 70000",
-            "must be a number from 0 to 65535"},
+            "f.toml:4:16: [self] metrics_port: must be a whole number from 0 to 65535"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nmetrics_port = 8080.5",
+            "f.toml:4:16: [self] metrics_port: must be a whole number from 0 to 65535"},
+        Bad{"site = \"a\"", "site = \"a\"\nmetrics_port = -1", "must be a whole number from 0"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nmemory = \"0B\"",
+            "f.toml:4:10: [self] memory: must be from 16MiB to 65536GiB"},
+        Bad{"site = \"a\"", "site = \"a\"\nmemory = \"16383KiB\"", "must be from 16MiB"},
+        Bad{"site = \"a\"", "site = \"a\"\nmemory = \"65537GiB\"", "must be from 16MiB"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nclient = \"/run/s\"\nadmin = \"/run/./s\"",
+            "f.toml:5:9: [self] admin: is the path of `client`, too"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nclient = \"/run/godwit/a/admin.sock\"",
+            "[self] admin: is the path of `client`, too"},
+        Bad{"site = \"a\"",
+            "site = \"a\"\nstate_dir = \"/s\\u0000x\"",
+            "[self] state_dir: must not hold the character U+0000"},
         Bad{"site = \"a\"",
             "site = \"a\"\nport = \"dpdk\"",
             "\"dpdk\" is not one of: uring, epoll"},
@@ -161,6 +190,13 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"\"20Mbit/s\"", "\"1kbit/s\"", "must be at least 64kbit/s"},
         Bad{"\"80ms\"", "\"80\"", "\"80\" is not a quantity such as \"250ms\""},
         Bad{"\"80ms\"", "\"-80ms\"", "is not a quantity"},
+        Bad{"\"80ms\"", "\"0ms\"", "f.toml:15:7: [[links]] rtt: must be from 1us to 10s"},
+        Bad{"\"80ms\"", "\"10001ms\"", "[[links]] rtt: must be from 1us to 10s"},
+        Bad{"\"80ms\"", "\"9999h\"", "[[links]] rtt: must be from 1us to 10s"},
+        Bad{"\"250ms\"",
+            "\"0s\"",
+            "f.toml:20:12: [[policies]] deadline: must be from 1ms to 2400h; leave the key out"},
+        Bad{"\"250ms\"", "\"2401h\"", "[[policies]] deadline: must be from 1ms to 2400h"},
         Bad{"\"80ms\"", "\"nanms\"", "is not a quantity"},
         Bad{"match = \"private/**\"", "", "[[policies]] needs the key `match`"},
         Bad{"\"private/**\"", "\"private//x\"", "must be parts separated by single '/'"},
@@ -171,7 +207,16 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"allowed = [\"b\", \"a\"]", "allowed = []", "must name a site; leave the key out"},
         Bad{"\"[2001:db8::1]:7002\"",
             "\"192.0.2.1:7001\"",
-            "[sites.b] endpoint: is that of another site, too"},
+            "f.toml:11:12: [sites.b] endpoint: 192.0.2.1:7001 is that of site \"a\", too"},
+        Bad{"\"[2001:db8::1]:7002\"",
+            "\"192.0.2.1:07001\"",
+            "[sites.b] endpoint: 192.0.2.1:7001 is that of site \"a\", too"},
+        Bad{"\"[2001:db8::1]:7002\"",
+            "\"[::ffff:192.0.2.1]:7001\"",
+            "[sites.b] endpoint: 192.0.2.1:7001 is that of site \"a\", too"},
+        Bad{"\"192.0.2.1:7001\"",
+            "\"[2001:0DB8:0::0001]:7002\"",
+            "[sites.b] endpoint: [2001:db8::1]:7002 is that of site \"a\", too"},
         Bad{"\"192.0.2.1:7001\"", "\"192.0.2.1:0\"", "[sites.a] endpoint: needs a port from 1"},
         Bad{"allowed = [\"b\", \"a\"]",
             "quota = \"3GB\"",
@@ -185,6 +230,36 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"threshold = 0.02", "treshold = 0.02", "did you mean `threshold`?"},
         Bad{"decay = \"none\"", "decay = \"fast\"", "is not one of: 1/sqrt(t), none"},
         Bad{"[tls]", "[tls", "f.toml:4:"}));
+
+TEST(Config, NamesNoPlaceForATableThatIsNotThere) {
+  EXPECT_EQ(
+      problem(with("[self]\nsite = \"a\"\n", "")),
+      "f.toml: [self] site: is missing; name one of the sites of this file, here or by --site");
+  EXPECT_THAT(
+      problem(with("[tls]\nca = \"ca.pem\"\ncert = \"{site}.pem\"\nkey = \"{site}.key\"\n", "")),
+      HasSubstr("f.toml: the file tls: is missing: "));
+  EXPECT_EQ(problem(""),
+            "f.toml: the file version: must be `version = 1`\n"
+            "f.toml: the file sites: is missing; needs 2 to 64 tables [sites.NAME]\n"
+            "f.toml: [self] site: is missing; name one of the sites of this file, here or by "
+            "--site\n"
+            "f.toml: the file tls: is missing: gateways speak only mutual TLS; see `godwit cert "
+            "--help`");
+}
+
+TEST(Config, RefusesASocketPathThatTheSystemCannotTake) {
+  const auto said = [](std::string_view key, std::size_t bytes) {
+    const std::string path =
+        "/" + std::string(bytes - 1 - 1, 's') + "{site}";  // {site} is one byte
+    return problem(with("site = \"a\"", fmt::format("site = \"a\"\n{} = \"{}\"", key, path)));
+  };
+  for (const std::string_view key : {"client", "admin"}) {
+    EXPECT_EQ(said(key, 107), "none");
+    EXPECT_THAT(said(key, 108),
+                HasSubstr(fmt::format("f.toml:4:{}: [self] {}: \"/sss", key.size() + 4, key)));
+    EXPECT_THAT(said(key, 108), HasSubstr("has 108 bytes; a socket's path has at most 107"));
+  }
+}
 
 TEST(Config, NamesEveryProblemAtOnce) {
   std::string text = with("\"20Mbit/s\"", "\"x\"");
@@ -215,6 +290,27 @@ TEST(Config, WritesItselfInFullAndReadsThatBack) {
   EXPECT_EQ(again->memory, config->memory);
   EXPECT_EQ(again->find_link("a", "b")->rtt, Duration::ms(80));
   EXPECT_EQ(again->policies.front().significance, 0.02);
+}
+
+TEST(Config, TakesTheSmallestAndTheLargestOfEveryRange) {
+  for (const auto& [from, to] : {std::pair("\"80ms\"", "\"1us\""),
+                                 std::pair("\"80ms\"", "\"10s\""),
+                                 std::pair("\"250ms\"", "\"1ms\""),
+                                 std::pair("\"250ms\"", "\"2400h\""),
+                                 std::pair("site = \"a\"", "site = \"a\"\nmemory = \"16MiB\""),
+                                 std::pair("site = \"a\"", "site = \"a\"\nmemory = \"65536GiB\""),
+                                 std::pair("site = \"a\"", "site = \"a\"\nmetrics_port = 65535")}) {
+    EXPECT_EQ(problem(with(from, to)), "none") << to;
+  }
+}
+
+TEST(Config, HasOneHashForEverySpellingOfAnAddress) {
+  const auto plain = parse_config(kGood, "f.toml");
+  const auto other =
+      parse_config(with("[2001:db8::1]:7002", "[2001:DB8:0:0::0:1]:07002"), "f.toml");
+  ASSERT_TRUE(plain.has_value() && other.has_value());
+  EXPECT_EQ(other->find_site("b")->endpoint, "[2001:db8::1]:7002");
+  EXPECT_EQ(shared_hash(*plain), shared_hash(*other));
 }
 
 TEST(Config, HasOneHashAtAllSitesThatDiffersWithEveryRule) {
@@ -253,45 +349,12 @@ TEST(Config, IsReadFromAFileOfAtMostAMebibyte) {
   const testing_support::TemporaryFolder folder;
   const std::string path = (folder / "godwit.toml").string();
   EXPECT_THAT(load_config(path).error().message, HasSubstr("cannot be read"));
+  EXPECT_THAT(load_config((folder / ".").string()).error().message,
+              HasSubstr("is a directory; give the path of a configuration file"));
   std::ofstream(path) << kGood;
   EXPECT_TRUE(load_config(path).has_value());
   std::ofstream(path) << std::string(1'100'000, '#');
   EXPECT_THAT(load_config(path).error().message, HasSubstr("is over 1048576 bytes"));
-}
-
-TEST(Config, MatchesPatternsByParts) {
-  struct Row {
-    std::string_view pattern;
-    std::string_view topic;
-    bool matches;
-  };
-  for (const Row& row :
-       {Row{"a", "a", true},         Row{"a", "b", false},       Row{"a", "a/b", false},
-        Row{"*", "a", true},         Row{"*", "a/b", false},     Row{"a/*", "a/b", true},
-        Row{"a/*", "a", false},      Row{"a/*", "a/b/c", false}, Row{"**", "a", true},
-        Row{"**", "a/b/c", true},    Row{"a/**", "a", true},     Row{"a/**", "a/b/c", true},
-        Row{"a/**", "b/a", false},   Row{"**/c", "c", true},     Row{"**/c", "a/b/c", true},
-        Row{"**/c", "a/b", false},   Row{"a/**/c", "a/c", true}, Row{"a/**/c", "a/x/y/c", true},
-        Row{"a/**/c", "a/x", false}, Row{"*/b", "a/b", true},    Row{"*/b", "b", false},
-        Row{"a*", "ab", false}}) {
-    EXPECT_EQ(topic_matches(row.pattern, row.topic), row.matches)
-        << row.pattern << " and " << row.topic;
-  }
-}
-
-TEST(Config, ReadsQuantitiesWithTheirUnits) {
-  EXPECT_EQ(*parse_rate("1.5Gbit/s"), BitRate::bps(1'500'000'000));
-  EXPECT_EQ(*parse_rate("800kbit/s"), BitRate::bps(800'000));
-  EXPECT_EQ(*parse_rate("9bit/s"), BitRate::bps(9));
-  EXPECT_EQ(*parse_duration("2m"), Duration::seconds(120));
-  EXPECT_EQ(*parse_duration("1.5us"), Duration::ns(1500));
-  EXPECT_EQ(*parse_duration("1h"), Duration::seconds(3600));
-  EXPECT_EQ(*parse_bytes("64KiB"), Bytes(65536));
-  EXPECT_EQ(*parse_bytes("2GB"), Bytes(2'000'000'000));
-  EXPECT_EQ(*parse_bytes("7B"), Bytes(7));
-  for (const std::string_view text : {"", "Mbit/s", "20", "20 Mbit/s", "1e99Gbit/s", "infMbit/s"}) {
-    EXPECT_FALSE(parse_rate(text).has_value()) << text;
-  }
 }
 
 }  // namespace

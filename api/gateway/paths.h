@@ -1,0 +1,19 @@
+// Paths of files and sockets as an operator writes them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace godwit::gateway {
+
+// Why no Unix socket can have this path (sockaddr_un takes 107 bytes), and what to do; nothing when
+// one can.
+std::optional<std::string> socket_path_problem(const std::string& path);
+
+// True when the texts lead to the same place, links aside: "/run/./s" and "/run/s".
+bool is_same_path(const std::string& one, const std::string& other);
+
+// True when there is a directory.
+bool is_directory(const std::string& path);
+
+}  // namespace godwit::gateway
