@@ -61,16 +61,19 @@ struct TopicOptions {
   std::string tenant = {};
   std::string service_class = {};
   std::vector<std::string> allowed_sites = {};  // residency; empty: every site
-  Duration update_deadline = Duration::zero();  // when an update should have arrived; zero: none
+  // When an update should have arrived, up to 100 days; zero: none.
+  Duration update_deadline = Duration::zero();
   Significance significance = {};
-  std::span<const float> seed = {};  // initial values, or empty; copied, equal at all sites
+  // Initial values, or empty; copied, equal at all sites. Each is finite and below
+  // 2^(62 - fraction_bits) in magnitude, the range of every sum.
+  std::span<const float> seed = {};
 };
 
 struct PublishOptions {
   std::uint64_t first = 0;                      // element of the first value
   std::optional<std::uint64_t> step = {};       // merged at most once for a named client
   Duration deadline = Duration::seconds(10);    // how long to wait for room, then Code::kFull
-  Duration update_deadline = Duration::zero();  // zero: the topic's
+  Duration update_deadline = Duration::zero();  // up to 100 days; zero: the topic's
 };
 
 // How far a publish has come.
@@ -218,7 +221,8 @@ class Client {
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
 
-  // Opens a topic and waits at most `deadline` for the gateway's answer.
+  // Opens a topic and waits at most `deadline` for the gateway's answer. What is wrong in the
+  // options is kInvalid before anything is sent.
   Result<Topic> declare(const TopicOptions& options, Duration deadline = Duration::seconds(10));
 
   ClientStats stats() const;

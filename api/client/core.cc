@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/local/seed.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/checksum.h"
 
@@ -102,6 +103,17 @@ Result<std::uint32_t> Core::declare(const TopicOptions& options) {
   }
   if (!options.seed.empty() && options.seed.size() != options.element_count) {
     return fail(Code::kInvalid, "topic {}: the seed must have element_count values", options.name);
+  }
+  if (auto good = local::check_seed(0, options.seed, options.fraction_bits); !good) {
+    return fail(Code::kInvalid, "topic {}: {}", options.name, good.error().message);
+  }
+  if (options.update_deadline < Duration::zero() ||
+      options.update_deadline > local::kLongestDeadline) {
+    return fail(Code::kInvalid,
+                "topic {}: update_deadline is {} s; it must be 0 (none) or up to {} s",
+                options.name,
+                options.update_deadline.to_seconds(),
+                local::kLongestDeadline.to_seconds());
   }
   if (options.allowed_sites.size() > local::kSitesMax ||
       !std::all_of(options.allowed_sites.begin(),

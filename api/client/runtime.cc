@@ -244,6 +244,13 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
                 publish.count,
                 elements);
   }
+  if (options.update_deadline < Duration::zero() ||
+      options.update_deadline > local::kLongestDeadline) {
+    return fail(Code::kInvalid,
+                "a publish: update_deadline is {} s; it must be 0 (the topic's) or up to {} s",
+                options.update_deadline.to_seconds(),
+                local::kLongestDeadline.to_seconds());
+  }
   if (!core_.fits_ever(cost)) {
     return fail(Code::kInvalid, "a publish of {} bytes exceeds unsafe_bytes_max", values.size());
   }

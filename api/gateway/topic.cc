@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "api/local/seed.h"
 #include "api/proto/state.pb.h"
 
 namespace godwit::gateway {
@@ -314,6 +315,9 @@ Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<cons
   }
   if (first != seed_next_ || values.size() > spec_.element_count - first) {
     return fail(Code::kInvalid, "topic {}: seed chunks must come in order and fit", spec_.name);
+  }
+  if (auto good = local::check_seed(first, values, spec_.fraction_bits); !good) {
+    return fail(Code::kInvalid, "topic {}: {}", spec_.name, good.error().message);
   }
   if (auto written = ledger_->write_seed(first, values); !written) {
     return written;

@@ -199,6 +199,12 @@ TEST_F(ClientTest, RefusesWhatCannotBeMeant) {
   EXPECT_FALSE(topic->publish(std::vector<float>(11)));
   EXPECT_FALSE(topic->publish(std::vector<float>(1), {.first = 10}));
   EXPECT_FALSE(topic->publish(std::vector<float>(2), {.first = ~std::uint64_t{0}}));
+  const auto late = topic->publish(std::vector<float>(1), {.update_deadline = Duration::ns(-1)});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kInvalid);
+  EXPECT_FALSE(
+      topic->publish(std::vector<float>(1), {.update_deadline = Duration::seconds(8'640'001)}));
+  EXPECT_EQ(client.stats().publishes, 0U);
   EXPECT_TRUE(topic->tick(5));
   EXPECT_FALSE(topic->tick(4));
   EXPECT_TRUE(topic->subscribe());

@@ -38,6 +38,13 @@ TEST(MemoryBudget, AnswersWhatTheTopicMayComeToUseWithAllItsPeers) {
   EXPECT_EQ(b.topic("t").memory_bound(), before);
 }
 
+TEST(MemoryBudget, HoldsASmallTopicWhenItIsTheLeastThatAFileMaySay) {
+  OneGateway b("b");
+  b.config.memory = Bytes::mib(16);
+  b.declare("t", 1);
+  EXPECT_TRUE(b.knows("t")) << b.declared.error;
+}
+
 TEST(MemoryBudget, RefusesATopicThatDoesNotFitBesideWhatTheOthersMayUse) {
   OneGateway b("b");
   b.declare("first", kElements);
