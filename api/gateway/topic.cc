@@ -54,6 +54,39 @@ ledger::Shape make_shape(const TopicSpec& spec, const Config& config) {
   return shape;
 }
 
+// What of a stored description no gateway has written; nothing when all of it may be true. The
+// shape is the ledger's to check.
+std::optional<std::string_view> damage(const state::TopicState& stored) {
+  const auto is_amount = [](double value) { return std::isfinite(value) && value >= 0; };
+  const auto is_site = [](const std::string& name) {
+    return !name.empty() && local::is_name(name);
+  };
+  if (stored.name().empty() || !local::is_name(stored.name()) || !local::is_name(stored.tenant())) {
+    return "its name or its tenant";
+  }
+  if (stored.fraction_bits() > local::kFractionBitsMax) {
+    return "fraction_bits";
+  }
+  if (!is_amount(stored.tolerance()) || !is_amount(stored.significance())) {
+    return "the tolerance or the significance";
+  }
+  if (stored.traffic_class() >= scheduler::kClassCount) {
+    return "the class";
+  }
+  if (stored.deadline_ns() > static_cast<std::uint64_t>(local::kLongestDeadline.count_ns())) {
+    return "the deadline";
+  }
+  const auto& sites = stored.allowed_sites();
+  if (static_cast<std::size_t>(sites.size()) > local::kSitesMax ||
+      !std::all_of(sites.begin(), sites.end(), is_site) ||
+      !std::is_sorted(sites.begin(), sites.end())) {
+    return "the allowed sites";
+  }
+  return static_cast<std::size_t>(stored.tickers_size()) > SiteClock::kRememberedMax
+             ? std::optional<std::string_view>("who ticks")
+             : std::nullopt;
+}
+
 // With a lane to every peer, one subscriber and one publisher.
 std::uint64_t bound_at_least(const ledger::Shape& shape) {
   return ledger::storage_bound(shape, shape.lanes_in + 1, 1);
@@ -163,9 +196,18 @@ Result<std::unique_ptr<Topic>> Topic::recover(const std::string& description,
                                               Incarnation incarnation,
                                               ledger::TileDecoder& decoder) {
   state::TopicState stored;
-  if (!stored.ParseFromString(description) || stored.name().empty() ||
-      stored.traffic_class() >= scheduler::kClassCount) {
-    return fail(Code::kCorrupt, "the description of a topic in the state directory is damaged");
+  if (!stored.ParseFromString(description)) {
+    return fail(Code::kCorrupt,
+                "the description of a topic in the state directory is damaged; restore it, or "
+                "remove it with its sums");
+  }
+  if (const auto wrong = damage(stored)) {
+    return fail(
+        Code::kCorrupt,
+        "topic {:016x}: its stored description is damaged ({}); restore it, or remove it with "
+        "its sums",
+        TopicId::of(stored.name()).value(),
+        *wrong);
   }
   TopicSpec spec;
   spec.name = stored.name();
