@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,28 @@ namespace godwit::gateway {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
+
+// The stable id of a refusal that an operator must end; nothing for those that pass by themselves,
+// when both ends have declared the topic and know each other's life.
+std::optional<std::string_view> reason_of(control::Refuse::Code code) {
+  switch (code) {
+    case control::Refuse::CODE_UNKNOWN_TOPIC:
+    case control::Refuse::CODE_INCARNATION_MISMATCH:
+      return std::nullopt;
+    case control::Refuse::CODE_RESIDENCY:
+      return "topic.residency";
+    case control::Refuse::CODE_SHAPE_MISMATCH:
+      return "topic.shape_mismatch";
+    case control::Refuse::CODE_SEED_MISMATCH:
+      return "topic.seed_mismatch";
+    case control::Refuse::CODE_POLICY_MISMATCH:
+      return "topic.policy_mismatch";
+    case control::Refuse::CODE_MEMORY:
+      return "topic.no_memory";
+    default:
+      return "topic.refused";
+  }
+}
 
 Failure violation(std::string_view what) {
   return fail(Code::kCorrupt, "control message: {}", what);
@@ -95,6 +118,7 @@ void Exchange::on_down(Instant now, Peer& peer) {
     }
     PeerLanes& lanes = at->second;
     lanes.announced = false;
+    lanes.refusal.reset();
     lanes.open = false;
     lanes.receipt_due = Instant::never();
     lanes.coverage_told = 0;
@@ -139,11 +163,7 @@ Result<void> Exchange::on_message(Instant now, Peer& peer, const control::Contro
     case control::ControlMessage::kCoverage:
       return on_coverage(peer, message.coverage());
     case control::ControlMessage::kRefuse:
-      log::warn("{} refuses topic {:016x}: {}",
-                peer.site().name,
-                message.refuse().topic(),
-                message.refuse().text().substr(0, 1024));
-      return {};
+      return on_refuse(now, peer, message.refuse());
     default:
       return {};  // kinds of newer versions are ignored
   }
@@ -340,6 +360,7 @@ Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::La
     return violation("LaneAccept: its frontier is beyond what was sent");
   }
   lanes->open = true;
+  lanes->refusal.reset();
   lanes->resend_after = accept.frontier();
   lanes->resend_until = info.next_k - 1;
   if (GODWIT_MUTANT(kDropOnSessionLoss)) {
@@ -347,6 +368,25 @@ Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::La
   }
   peer.queue.set_blocked(now, lanes->handle, info.quarantined);
   send_clock(*topic, peer);
+  return {};
+}
+
+Result<void> Exchange::on_refuse(Instant now, Peer& peer, const control::Refuse& refuse) {
+  Topic* topic = nullptr;
+  PeerLanes* lanes = find_lanes(peer, refuse.topic(), &topic);
+  if (lanes == nullptr) {
+    return {};  // of a topic that was never offered
+  }
+  const auto reason = reason_of(refuse.code());
+  const bool is_told = reason && lanes->refusal && lanes->refusal->reason == *reason;
+  const std::string text = printable(refuse.text());
+  if (!is_told) {
+    log::warn("{} refuses topic {}: {}", peer.site().name, topic->spec().name, text);
+  }
+  if (reason) {
+    const Instant since = is_told ? lanes->refusal->since : now;
+    lanes->refusal = Refusal{.reason = *reason, .text = text, .since = since};
+  }
   return {};
 }
 

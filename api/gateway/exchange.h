@@ -63,6 +63,7 @@ class Exchange {
   Result<void> on_receipt(Instant now, Peer& peer, const control::Receipt& receipt);
   Result<void> on_clock(Peer& peer, const control::Clock& clock);
   Result<void> on_coverage(Peer& peer, const control::Coverage& coverage);
+  Result<void> on_refuse(Instant now, Peer& peer, const control::Refuse& refuse);
   void send_receipt(Topic& topic, Peer& peer, const PeerLanes& lanes);
   void send_clock(const Topic& topic, Peer& peer);
   void release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);

@@ -16,6 +16,14 @@ constexpr int kEventsPerTurn = 64;
 // transport waits 2 s for the first answer at most.
 constexpr Duration kRttBelieved = Duration::ms(850);
 
+// 1, 10, 100 and so on: what happens again and again is told in so few lines.
+bool is_milestone(std::uint64_t count) {
+  while (count % 10 == 0 && count > 0) {
+    count /= 10;
+  }
+  return count == 1;
+}
+
 control::Goodbye::Reason reason_of(SessionCode code) {
   switch (code) {
     case SessionCode::kStopping:
@@ -93,10 +101,14 @@ void Links::greet_strangers(Instant now) {
         ++refusals_[closed ? event->close.reason : transport::CloseReason::kUnknownSite];
       }
       const std::string text =
-          closed ? event->close.text
-                 : fmt::format("\"{}\" is no peer of this site", event->identity.site);
-      if (text != last_stranger_) {  // it comes again every second
-        log::warn("a connection was refused: {}", text);
+          printable(closed ? event->close.text
+                           : fmt::format("\"{}\" is no peer of this site", event->identity.site));
+      const auto reason = closed ? event->close.reason : transport::CloseReason::kUnknownSite;
+      if (is_milestone(++strangers_by_reason_[reason])) {  // they come again every second
+        log::warn("a connection was refused: {} ({}, {} so far)",
+                  text,
+                  transport::name(reason),
+                  strangers_by_reason_[reason]);
       }
       last_stranger_ = text;
       endpoint_.retire(now, session);
@@ -175,8 +187,8 @@ Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byt
     return on_hello(now, peer, message.hello());
   }
   if (message.kind_case() == control::ControlMessage::kGoodbye) {
-    peer.last_error = fmt::format(
-        "{} said goodbye: {}", peer.site().name, message.goodbye().text().substr(0, 1024));
+    peer.last_error =
+        fmt::format("{} said goodbye: {}", peer.site().name, printable(message.goodbye().text()));
     return {};
   }
   if (peer.state != PeerState::kUp) {
@@ -210,8 +222,8 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
                 kVersionMin,
                 kVersionMax);
   }
-  peer.software = hello.software().substr(0, 255);
-  peer.gateway_id = hello.gateway_id().substr(0, 255);
+  peer.software = printable(hello.software()).substr(0, 255);
+  peer.gateway_id = printable(hello.gateway_id()).substr(0, 255);
   peer.incarnation = hello.incarnation();
   peer.on_state(now, PeerState::kUp);
   exchange_.on_up(now, peer);
@@ -244,12 +256,11 @@ void Links::session_over(Instant now, Peer& peer, const transport::Close& close)
   if (close.is_refusal()) {
     ++refusals_[close.reason];
   }
-  if (peer.last_error != close.text && peer.state != PeerState::kUp && !close.text.empty()) {
-    log::warn(
-        "no session with {}: {} ({})", peer.site().name, close.text, transport::name(close.reason));
-  }
-  peer.last_error = close.text.empty() ? std::string(transport::name(close.reason)) : close.text;
+  peer.last_error = printable(close.text.empty() ? transport::name(close.reason) : close.text);
   peer.last_reason = transport::name(close.reason);
+  if (peer.state != PeerState::kUp) {
+    peer.on_failed_attempt(peer.last_reason, peer.last_error);
+  }
   ++peer.closed_by_reason[peer.last_reason];
   transport::Session* over = peer.session;
   peer.session = nullptr;

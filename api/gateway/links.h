@@ -68,6 +68,7 @@ class Links {
   Ingress& ingress_;
   std::vector<transport::Session*> strangers_;  // accepted; their first event is to come
   std::uint64_t strangers_refused_ = 0;
+  std::map<transport::CloseReason, std::uint64_t> strangers_by_reason_;  // the same
   std::string last_stranger_;
   std::map<transport::CloseReason, std::uint64_t> refusals_;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "dataplane/base/log.h"
 #include "dataplane/transport/shaper.h"
 
@@ -21,6 +23,7 @@ constexpr std::uint64_t kHeaderBytes = 28;
 
 // Dials that trust the round trip measured before. The path may be another one since: where it is
 // longer, nobody would be waited for long enough, so later dials are as patient as configured.
+constexpr std::size_t kTextBytesMax = 1024;  // of a Refuse or a Goodbye, as control.proto says
 constexpr std::uint64_t kDialsMeasured = 3;  // chosen: within two seconds of the cut
 
 scheduler::LinkQueue::Options queue_options(const Config& config) {
@@ -30,6 +33,13 @@ scheduler::LinkQueue::Options queue_options(const Config& config) {
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, kTextBytesMax));
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return out;
+}
 
 Peer::Peer(const Config& config, const SiteConfig& site, Random& random, Instant now)
     : state_since(now),
@@ -106,13 +116,34 @@ std::uint32_t Peer::handle_for(Topic& topic, ledger::LaneIndex lane) {
   return static_cast<std::uint32_t>(queued_.size() - 1);
 }
 
+void Peer::on_failed_attempt(std::string_view reason, std::string_view text) {
+  if (++failures[std::string(reason)] == 1) {
+    log::warn(
+        "no session with {}: {} ({}); it is tried again, and counted", site_.name, text, reason);
+  }
+}
+
+std::uint64_t Peer::failed_attempts() const {
+  std::uint64_t sum = 0;
+  for (const auto& [reason, count] : failures) {
+    sum += count;
+  }
+  return sum;
+}
+
 void Peer::on_state(Instant now, PeerState next) {
   if (next == state) {
     return;
   }
   if (next == PeerState::kUp) {
     ++counters.handshakes;
-    log::info("link to {} is up", site_.name);
+    std::string before;
+    for (const auto& [reason, count] : failures) {
+      before +=
+          fmt::format("{}{} {}", before.empty() ? "; attempts that failed: " : ", ", reason, count);
+    }
+    log::info("link to {} is up{}", site_.name, before);
+    failures.clear();
   } else if (state == PeerState::kUp) {
     log::warn("link to {} is down: {}", site_.name, last_error);
   }

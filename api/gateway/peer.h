@@ -58,6 +58,10 @@ struct PeerCounters {
   std::uint64_t refused = 0;     // sessions that ended by certificate or site
 };
 
+// What a peer says, as a person may see it: at most 1,024 bytes, printable ASCII, the others as
+// '?'.
+std::string printable(std::string_view text);
+
 class Peer {
  public:
   Peer(const Config& config, const SiteConfig& site, Random& random, Instant now);
@@ -90,6 +94,9 @@ class Peer {
   QueuedLane& queued(std::uint32_t handle) { return queued_.at(handle); }
 
   void on_state(Instant now, PeerState state);
+  // Counts an attempt that failed, and says so the first time that it fails for this reason.
+  void on_failed_attempt(std::string_view reason, std::string_view text);
+  std::uint64_t failed_attempts() const;
 
   PeerState state = PeerState::kDown;
   Instant state_since;
@@ -100,7 +107,9 @@ class Peer {
   Duration rtt_measured = Duration::zero();  // least of the last session; zero = none was up
   std::string last_error;                    // why the last session ended; empty = none did
   std::string last_reason;                   // the same as a stable id
-  std::string software;                      // from its Hello
+  // Attempts that failed since a session was up last, by that id.
+  std::map<std::string, std::uint64_t> failures;
+  std::string software;  // from its Hello
   std::string gateway_id;
   std::uint64_t incarnation = 0;  // packed, from its Hello
   std::vector<std::string> capabilities;

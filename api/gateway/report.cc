@@ -13,6 +13,8 @@ namespace {
 
 // Certificates that end within this are reported (chosen: time to issue new ones by hand).
 constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
+// Refusals of topics that a status lists one by one. Chosen: a screen.
+constexpr std::size_t kRefusalsListed = 32;
 
 std::uint64_t since(Instant now, Instant then) {
   return static_cast<std::uint64_t>(std::max(now - then, Duration::zero()).count_ns());
@@ -195,8 +197,9 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
     add(admin::Problem::SEVERITY_FAILURE,
         refused ? "link.refused" : "link.down",
         one->site().name,
-        one->last_error.empty() ? fmt::format("no session with {} yet", one->site().name)
-                                : one->last_error,
+        one->last_error.empty()
+            ? fmt::format("no session with {} yet", one->site().name)
+            : fmt::format("{} (attempts that failed: {})", one->last_error, one->failed_attempts()),
         fmt::format("godwit peer {}", one->site().name),
         since(now, one->state_since));
   }
@@ -220,6 +223,36 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
                     gateway_.links().last_stranger()),
         "godwit peer",
         0);
+  }
+  add_refusals(now, out);
+}
+
+// What a peer does not take is not sent, though our own rules would have it there.
+void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
+  const Core& core = gateway_.core();
+  std::size_t count = 0;
+  for (const auto& [id, topic] : core.topics) {
+    for (const auto& [site, lanes] : topic->peers()) {
+      const SiteConfig* peer = core.config.find_site(site);
+      if (!lanes.refusal || peer == nullptr || ++count > kRefusalsListed) {
+        continue;
+      }
+      auto* problem = out.add_problems();
+      problem->set_severity(admin::Problem::SEVERITY_FAILURE);
+      problem->set_reason(std::string(lanes.refusal->reason));
+      problem->set_subject(topic->spec().name);
+      problem->set_text(fmt::format("{} refuses it: {}", peer->name, lanes.refusal->text));
+      problem->set_command(fmt::format("godwit explain {}", topic->spec().name));
+      problem->set_since_ns(since(now, lanes.refusal->since));
+    }
+  }
+  if (count > kRefusalsListed) {
+    auto* problem = out.add_problems();
+    problem->set_severity(admin::Problem::SEVERITY_FAILURE);
+    problem->set_reason("topic.refused");
+    problem->set_subject(core.config.site);
+    problem->set_text(fmt::format("{} more topics are refused", count - kRefusalsListed));
+    problem->set_command("godwit topic");
   }
 }
 
@@ -390,6 +423,12 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
       set("link.down",
           fmt::format("no session with {}; changes go on merging", known->name),
           fmt::format("godwit peer {}", known->name));
+      continue;
+    }
+    if (lanes.refusal) {
+      set(lanes.refusal->reason,
+          fmt::format("{} refuses it: {}", known->name, lanes.refusal->text),
+          fmt::format("godwit config check {}", gateway_.core().config.file));
       continue;
     }
     if (!lanes.outgoing || !lanes.open) {

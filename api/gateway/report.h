@@ -26,6 +26,7 @@ class Reporter {
   admin::AdminResponse respond(Instant now, const admin::AdminRequest& request);
   void status(Instant now, admin::StatusReport& out);
   void add_problems(Instant now, admin::StatusReport& out);
+  void add_refusals(Instant now, admin::StatusReport& out);
   void link(Instant now, const Peer& peer, admin::LinkReport& out);
   void summary(const Topic& topic, admin::TopicSummary& out);
   void topic(Instant now, Topic& topic, admin::TopicReport& out);

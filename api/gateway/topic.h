@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,13 @@ struct TopicSpec {
 // topic, or the declaration wants more sites than the policy allows.
 Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config);
 
+// A peer does not take a topic; until its rules or ours change nothing of it moves between us.
+struct Refusal {
+  std::string_view reason;  // stable id, "topic.residency" and so on
+  std::string text;         // the peer's words
+  Instant since;
+};
+
 // The lanes between this gateway and one peer for one topic.
 struct PeerLanes {
   Incarnation peer_incarnation;  // of the topic's state there; zero = not announced yet
@@ -72,6 +80,7 @@ struct PeerLanes {
   bool open = false;               // LaneAccept came on the present session: data may be sent
   std::uint64_t resend_after = 0;  // unreceipted transfers up to here were sent on this session
   std::uint64_t resend_until = 0;  // those above were first sent on this session
+  std::optional<Refusal> refusal;  // the peer's last one on the present session
   Instant receipt_due = Instant::never();
 
   std::uint64_t coverage_told = 0;  // last coverage the peer was told of, in any message

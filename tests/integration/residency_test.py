@@ -75,6 +75,10 @@ class Residency(unittest.TestCase):
                 lab.wait_for(lambda site=site: "does not allow it between" in
                              lab.gateways[site].text(), f"{site}'s refusal in its log", 30)
             self.assertIn("refuses topic", lab.gateways["c"].text())
+            problem = next(p for p in lab.problems("c") if p["reason"] == "topic.residency")
+            self.assertEqual(problem["subject"], TOPIC)
+            self.assertIn("does not allow it between", problem["text"])
+            self.assertEqual(problem["command"], f"godwit explain {TOPIC}")
             self.assertEqual(lab.probe("sum", "a", topic=TOPIC, elements=4), "0 0 0 0")
             self.assertEqual(self.files_of(lab, "b"), [])
             lanes = lab.ask("c", "topic", TOPIC)["topics"][0]["lanes"]

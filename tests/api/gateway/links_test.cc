@@ -1,3 +1,7 @@
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/api/gateway/one_gateway.h"
@@ -182,6 +186,72 @@ TEST(Links, DialAgainForEverWithinASecond) {
     b.endpoint.dialled("c")->end(transport::CloseReason::kHandshakeTimeout, "nothing was heard");
     b.turn(1);
   }
+}
+
+std::size_t count_of(std::string_view what, std::string_view text) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+// The next attempt to reach c ends so.
+void fail_attempt(OneGateway& b, transport::CloseReason reason, const std::string& text) {
+  const auto is_dialled = [&] {
+    const ScriptedSession* c = b.endpoint.dialled("c");
+    return c != nullptr && !c->retired;
+  };
+  for (int i = 0; i < 400 && !is_dialled(); ++i) {
+    b.turn(1);
+  }
+  ASSERT_TRUE(is_dialled());
+  b.endpoint.dialled("c")->end(reason, text);
+  b.turn(1);
+}
+
+TEST(Links, TellOnceForEachReasonWhyThereIsNoSessionAndCountTheAttempts) {
+  OneGateway b("b");
+  fail_attempt(b, transport::CloseReason::kHandshakeTimeout, "nothing heard for 1000 ms");
+  ::testing::internal::CaptureStderr();
+  for (int i = 1; i < 30; ++i) {
+    fail_attempt(
+        b, transport::CloseReason::kHandshakeTimeout, fmt::format("nothing heard for {} ms", i));
+  }
+  fail_attempt(b, transport::CloseReason::kCertificateExpired, "expired certificate of site c");
+  fail_attempt(b, transport::CloseReason::kHandshakeTimeout, "nothing heard for 7 ms");
+  const std::string outage = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count_of("no session with c", outage), 1U) << outage;
+  EXPECT_EQ(count_of("expired certificate of site c (certificate_expired)", outage), 1U) << outage;
+  EXPECT_EQ(b.peer("c").failed_attempts(), 32U);
+  EXPECT_EQ(b.peer("c").last_error, "nothing heard for 7 ms");
+  ::testing::internal::CaptureStderr();
+  ScriptedSession& c = b.greeted("c");
+  c.end(transport::CloseReason::kSilent, "cut");
+  b.turn(1);
+  fail_attempt(b, transport::CloseReason::kHandshakeTimeout, "nothing heard for 8 ms");
+  const std::string next = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count_of("link to c is up; attempts that failed: certificate_expired 1, "
+                     "handshake_timeout 31",
+                     next),
+            1U)
+      << next;
+  EXPECT_EQ(count_of("no session with c: nothing heard for 8 ms", next), 1U) << next;
+  EXPECT_EQ(b.peer("c").failed_attempts(), 1U);
+}
+
+TEST(Links, TellOfStrangersLessAndLessOften) {
+  OneGateway b("b");
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 25; ++i) {
+    b.endpoint.accept().end(transport::CloseReason::kHandshakeTimeout,
+                            fmt::format("nothing heard for {} ms", i));
+    b.turn(1);
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count_of("a connection was refused", said), 2U) << said;
+  EXPECT_EQ(count_of("(handshake_timeout, 10 so far)", said), 1U) << said;
+  EXPECT_EQ(b.gateway->links().strangers_refused(), 25U);
 }
 
 TEST(Links, SayGoodbyeWhenTheGatewayStops) {

@@ -1,5 +1,8 @@
 #include "api/gateway/report.h"
 
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "tests/api/gateway/one_gateway.h"
@@ -12,7 +15,8 @@ constexpr const char* kCapped = "[[links]]\nends = [\"a\", \"b\"]\ncap = \"20Mbi
 admin::AdminResponse ask(OneGateway& b, const admin::AdminRequest& request) {
   Reporter reporter(*b.gateway, b.now);
   admin::AdminResponse response;
-  response.ParseFromString(reporter.answer(b.now, as_bytes(request.SerializeAsString())));
+  EXPECT_TRUE(
+      response.ParseFromString(reporter.answer(b.now, as_bytes(request.SerializeAsString()))));
   return response;
 }
 
@@ -55,6 +59,128 @@ TEST(Report, TellsTheHashOfTheRulesThatAllSitesShare) {
   EXPECT_NE(status_of(a).config_hash(), 0U);
   EXPECT_EQ(status_of(a).config_hash(), status_of(b).config_hash());
   EXPECT_NE(status_of(a).config_hash(), status_of(other).config_hash());
+}
+
+control::ControlMessage refusal(const std::string& topic, control::Refuse::Code code) {
+  control::ControlMessage message;
+  message.mutable_refuse()->set_topic(TopicId::of(topic).value());
+  message.mutable_refuse()->set_code(code);
+  message.mutable_refuse()->set_text("the policy of site a does not allow it");
+  return message;
+}
+
+// The problems of topics; those of links aside, because c is never there.
+std::vector<admin::Problem> topic_problems(OneGateway& b) {
+  std::vector<admin::Problem> found;
+  const admin::StatusReport report = status_of(b);
+  for (const auto& problem : report.problems()) {
+    if (problem.reason().starts_with("topic.")) {
+      found.push_back(problem);
+    }
+  }
+  return found;
+}
+
+TEST(Report, MakesAPeersRefusalOfATopicAProblemWithAReasonAndACommand) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& a = b.greeted("a");
+  EXPECT_TRUE(topic_problems(b).empty());
+  a.control(refusal("t", control::Refuse::CODE_RESIDENCY));
+  b.turn();
+  a.control(refusal("t", control::Refuse::CODE_RESIDENCY));
+  b.turn(1);
+  const auto problems = topic_problems(b);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].severity(), admin::Problem::SEVERITY_FAILURE);
+  EXPECT_EQ(problems[0].reason(), "topic.residency");
+  EXPECT_EQ(problems[0].subject(), "t");
+  EXPECT_EQ(problems[0].text(), "a refuses it: the policy of site a does not allow it");
+  EXPECT_EQ(problems[0].command(), "godwit explain t");
+  EXPECT_EQ(problems[0].since_ns(), 8U * 3'000'000U) << "since the first, 8 turns of 3 ms ago";
+
+  admin::AdminRequest request;
+  request.mutable_explain()->set_topic("t");
+  const auto explained = ask(b, request).explain();
+  ASSERT_EQ(explained.lanes_size(), 1);
+  EXPECT_EQ(explained.lanes(0).reason(), "topic.residency");
+  EXPECT_EQ(explained.lanes(0).command(), "godwit config check test.toml");
+}
+
+TEST(Report, ForgetsARefusalWithTheSessionAndWhenTheLaneIsAccepted) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& first = b.greeted("a");
+  first.control(refusal("t", control::Refuse::CODE_SHAPE_MISMATCH));
+  b.turn(1);
+  ASSERT_EQ(topic_problems(b).size(), 1U);
+  EXPECT_EQ(topic_problems(b)[0].reason(), "topic.shape_mismatch");
+  first.end(transport::CloseReason::kSilent, "cut");
+  b.turn(1);
+  EXPECT_TRUE(topic_problems(b).empty());
+  ScriptedSession& second = b.greeted("a");
+  second.control(refusal("t", control::Refuse::CODE_SEED_MISMATCH));
+  b.turn(1);
+  EXPECT_EQ(topic_problems(b).size(), 1U);
+  second.control(OneGateway::announcement("t", 10));
+  control::ControlMessage accept;
+  accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
+  accept.mutable_lane_accept()->set_from_incarnation(b.incarnation.packed());
+  accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
+  second.control(accept);
+  b.turn(1);
+  EXPECT_TRUE(topic_problems(b).empty());
+}
+
+TEST(Report, MakesNoProblemOfRefusalsThatPassOrMeanNothingHere) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& a = b.greeted("a");
+  a.control(refusal("t", control::Refuse::CODE_UNKNOWN_TOPIC));
+  a.control(refusal("t", control::Refuse::CODE_INCARNATION_MISMATCH));
+  a.control(refusal("unknown", control::Refuse::CODE_RESIDENCY));
+  b.turn(1);
+  EXPECT_FALSE(a.closed);
+  EXPECT_TRUE(topic_problems(b).empty());
+}
+
+// A text that is no UTF-8 would be an answer that nobody can read.
+TEST(Report, AnswersWhateverThePeersSaid) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& a = b.greeted("a");
+  control::ControlMessage message = refusal("t", control::Refuse::CODE_RESIDENCY);
+  message.mutable_refuse()->set_text(std::string(1023, 'x') + "\u00e9\n");
+  a.control(message);
+  control::ControlMessage goodbye;
+  goodbye.mutable_goodbye()->set_text(std::string(1023, 'y') + "\u00e9\n");
+  a.control(goodbye);
+  b.turn(1);
+  const auto problems = topic_problems(b);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].text(), "a refuses it: " + std::string(1023, 'x') + "?");
+  a.end(transport::CloseReason::kPeer, "\xff\x1b[2J");
+  b.endpoint.accept().end(transport::CloseReason::kPeer, "\xfe");
+  b.turn(1);
+  EXPECT_EQ(link_to(b, "a").last_error(), "??[2J");
+  EXPECT_EQ(b.gateway->links().last_stranger(), "?");
+  status_of(b);
+}
+
+TEST(Report, ListsAScreenOfRefusalsAndCountsTheRest) {
+  OneGateway b("b");
+  for (int i = 0; i < 40; ++i) {
+    b.declare("t" + std::to_string(i), 10);
+  }
+  ScriptedSession& a = b.greeted("a");
+  for (int i = 0; i < 40; ++i) {
+    a.control(refusal("t" + std::to_string(i), control::Refuse::CODE_RESIDENCY));
+  }
+  b.turn();
+  const auto problems = topic_problems(b);
+  ASSERT_EQ(problems.size(), 33U);
+  EXPECT_EQ(problems.back().reason(), "topic.refused");
+  EXPECT_EQ(problems.back().text(), "8 more topics are refused");
 }
 
 TEST(Report, CountsLayer3BytesOverAllSessions) {
