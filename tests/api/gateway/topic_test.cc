@@ -55,7 +55,10 @@ TEST(Topic, RefusesASeedThatNoTopicCanStartFrom) {
   b.say(local::SeedChunk{.topic = handle, .first = 2, .values = bad});
   b.turn();
   EXPECT_FALSE(b.topic("seeded").seed_complete());
-  EXPECT_EQ(b.gateway->core().counters.clients_refused, 1U) << "its connection is closed";
+  EXPECT_EQ(b.gateway->core().counters.clients_refused.at(
+                static_cast<std::size_t>(ClientRefusal::kProtocol)),
+            1U)
+      << "its connection is closed";
 }
 
 TEST(Topic, RefusesAClassThatThereIsNot) {
