@@ -1,32 +1,28 @@
-// Keeps the processors from halting while something lives that must be woken in time.
+// Keeps the processors from sleeping while something lives that must be woken in time.
 //
 //   const KeepAwake awake;  // until the end of the scope
 //
 // On a virtual machine a halted processor is taken away, and comes back milliseconds after the
-// interrupt that wakes it (counted as steal in /proc/stat). One thread on each allowed processor
-// that never sleeps prevents it; under SCHED_IDLE everything else goes before it at once.
-//
-// Thread: any. Costs a full processor's electricity on each processor, and no processor time that
+// interrupt that wakes it (counted as steal in /proc/stat); on a real one deep states take up to a
+// millisecond to leave. A request for zero latency makes idle processors poll instead
+// (Linux: Documentation/power/pm_qos_interface.rst). Costs electricity, and no processor time that
 // anybody wants.
+//
+// Thread: any.
 #pragma once
 
-#include <atomic>
-#include <thread>
-#include <vector>
+#include "bench/wan/os.h"
 
 namespace godwit::wan {
 
 class KeepAwake {
  public:
-  // One thread for each processor that the calling thread may use; none where the system refuses.
   KeepAwake();
-  ~KeepAwake();
-  KeepAwake(const KeepAwake&) = delete;
-  KeepAwake& operator=(const KeepAwake&) = delete;
+  // False where the system refuses (it takes root), or has no such request.
+  bool holds() const { return request_.valid(); }
 
  private:
-  std::atomic<bool> over_{false};
-  std::vector<std::thread> threads_;
+  Descriptor request_;  // it is in force while this is open
 };
 
 }  // namespace godwit::wan

@@ -350,6 +350,9 @@ Result<int> run(const RunOptions& options) {
   std::optional<KeepAwake> awake;
   if (!options.may_sleep) {
     awake.emplace();
+    if (!awake->holds()) {
+      log::debug("processors may sleep here; deliveries may be late on an idle virtual machine");
+    }
   }
   become_punctual();
   return Emulator(Network(*plan, options.seed),

@@ -1,6 +1,6 @@
 // The emulator at work: reads the sites' TAP devices, lets the Network decide, writes what is due.
 //
-// Thread: one, SCHED_FIFO where that is allowed; and those of KeepAwake.
+// Thread: one, SCHED_FIFO where that is allowed.
 // Time: sleeps until something is due or arrives; when busy, wakes at most every `coalesce_for`
 // (the least delay of a link / 20, from 20 to 200 us), because a wake-up costs more than a packet.
 #pragma once
@@ -22,7 +22,7 @@ struct RunOptions {
   std::uint64_t seed = 1;
   bool unprivileged = false;
   bool die_with_parent = false;
-  bool may_sleep = false;  // let idle processors halt; see KeepAwake
+  bool may_sleep = false;  // let idle processors sleep; see KeepAwake
   std::vector<std::string> command;
 };
 

@@ -191,7 +191,7 @@ CLI::App* add_run(CLI::App& app, Arguments& a) {
   run->add_flag("--unprivileged", a.run.unprivileged, "Make a user namespace; needs no root");
   run->add_flag("--may-sleep",
                 a.run.may_sleep,
-                "Let idle processors halt: deliveries come late "
+                "Let idle processors sleep: deliveries come late "
                 "on virtual machines, and it costs less power");
   run->add_flag("--die-with-parent", a.run.die_with_parent, "End when the parent process ends");
   return run;
