@@ -37,6 +37,7 @@ struct Train {
   std::uint16_t segment_bytes = 0;  // bytes of every datagram but the last; 1..65527
   std::span<std::byte> bytes;       // all datagrams, end to end; not empty
   std::uint8_t ecn = 0;             // an Ecn value
+  std::uint8_t dscp = 0;            // differentiated services codepoint (RFC 2474), 0..63, when sent
 };
 
 // What a port can do; fixed for its life.
