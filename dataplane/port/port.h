@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "dataplane/base/units.h"
@@ -37,7 +38,7 @@ struct Train {
   std::uint16_t segment_bytes = 0;  // bytes of every datagram but the last; 1..65527
   std::span<std::byte> bytes;       // all datagrams, end to end; not empty
   std::uint8_t ecn = 0;             // an Ecn value
-  std::uint8_t dscp = 0;            // differentiated services codepoint (RFC 2474), 0..63, when sent
+  std::uint8_t dscp = 0;  // differentiated services codepoint (RFC 2474), 0..63, when sent
 };
 
 // What a port can do; fixed for its life.
@@ -61,6 +62,13 @@ struct Counters {
   std::uint64_t send_errors = 0;      // any other refusal; the train is lost, as on a network
   std::uint64_t receive_errors = 0;   // refused receives, unknown address families
   std::uint64_t receive_starved = 0;  // times the receive buffers were all in use
+};
+
+// What a router on the way said of longer datagrams: they do not pass (RFC 1191, RFC 8201). Anybody
+// who can guess addresses and ports may say so: a hint to probe, never a size to trust.
+struct PathMtu {
+  Peer peer;                       // to whom
+  std::size_t datagram_bytes = 0;  // the largest UDP payload that would pass
 };
 
 class Port {
@@ -87,6 +95,9 @@ class Port {
   // before closing it.
   virtual void watch(int descriptor) = 0;
   virtual void unwatch(int descriptor) = 0;
+
+  // The oldest hint not yet told; nothing where the kernel keeps them to itself.
+  virtual std::optional<PathMtu> poll_path_mtu() { return std::nullopt; }
 
   virtual Counters counters() const = 0;
 };

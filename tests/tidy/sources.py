@@ -8,7 +8,7 @@ LINES_MAX = 500
 
 # Folders in which time, chance and the world come in as parameters.
 PURE = ("codec/", "scheduler/", "dataplane/memory/", "dataplane/ledger/", "dataplane/wire/",
-        "dataplane/transport/", "dataplane/port/loop", "monitoring/catalog")
+        "dataplane/transport/", "dataplane/port/ip/", "dataplane/port/loop", "monitoring/catalog")
 
 # Takes the time of day as a function, and the system's when it is given none.
 IMPURE = ("dataplane/transport/tls_context.cc",)

@@ -31,8 +31,8 @@ enum class Checksums : std::uint8_t {
 };
 
 struct Frame {
-  std::span<std::byte> bytes;    // of `reserve`: all the room there is; shortened before `transmit`
-  void* handle = nullptr;        // the device's own
+  std::span<std::byte> bytes;  // of `reserve`: all the room there is; shortened before `transmit`
+  void* handle = nullptr;      // the device's own
   Checksums received = Checksums::kUnknown;
   // To be transmitted: lengths of the headers whose checksums the device fills in (capability
   // `fills_checksums`); 0: there is nothing to fill in.
