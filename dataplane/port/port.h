@@ -62,6 +62,10 @@ struct Counters {
   std::uint64_t send_errors = 0;      // any other refusal; the train is lost, as on a network
   std::uint64_t receive_errors = 0;   // refused receives, unknown address families
   std::uint64_t receive_starved = 0;  // times the receive buffers were all in use
+  // Ethernet frames of a device of our own, neighbours' questions included; 0 where the kernel has
+  // it.
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_sent = 0;
 };
 
 // What a router on the way said of longer datagrams: they do not pass (RFC 1191, RFC 8201). Anybody

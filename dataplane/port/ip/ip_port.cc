@@ -243,6 +243,8 @@ Counters IpPort::counters() const {
   Counters counters = counters_;
   counters.receive_errors = fates_.refused() + device.receive_errors;
   counters.receive_starved = device.receive_missed;
+  counters.frames_received = device.frames_received;
+  counters.frames_sent = device.frames_sent;
   counters.send_errors += neighbours().dropped + device.transmit_errors;
   return counters;
 }
