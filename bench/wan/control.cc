@@ -343,7 +343,9 @@ Json Control::stats(Instant now) const {
     const TapFigures tap = tap_figures_(i);
     sites.push_back({{"name", plan.sites[i]},
                      {"tap_drops", tap.drops - tap_at_reset_[i].drops},
-                     {"tap_write_errors", tap.write_errors - tap_at_reset_[i].write_errors}});
+                     {"tap_write_errors", tap.write_errors - tap_at_reset_[i].write_errors},
+                     {"frames_in", tap.frames_in - tap_at_reset_[i].frames_in},
+                     {"frames_out", tap.frames_out - tap_at_reset_[i].frames_out}});
   }
   Json all = lateness_json(lateness);
   all["count"] = lateness.count();
