@@ -53,6 +53,10 @@ enum class Metric : std::uint16_t {
   kLinkInFlightBytes,
   kLinkReconnects,
   kLinkClosed,
+  // port
+  kPortPackets,
+  kPortFrames,
+  kPortTroubles,
   // queue
   kQueueKeys,
   kQueuePendingEnergy,

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "api/gateway/port_config.h"
 #include "api/gateway/toml_reader.h"
 #include "dataplane/port/peer.h"
 
@@ -59,22 +60,6 @@ std::string substitute_site(std::string path, std::string_view site) {
     path.replace(at, kPlaceholder.size(), site);
   }
   return path;
-}
-
-// A basic string of TOML.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
 }
 
 // To the nanosecond, as parse_duration reads it back.
@@ -253,10 +238,10 @@ void read_self(TableReader& root,
   if (metrics > 0) {
     config.metrics_port = static_cast<std::uint16_t>(metrics);
   }
-  config.port = self.choice("port", "uring", {"uring", "epoll"});
   config.congestion = self.choice("congestion", "bbr", {"bbr", "cubic"});
   self.parsed("memory", &parse_bytes, config.memory);
   self.finish();
+  config.port = read_port(root.table("port"), problems);
 
   const toml::table* tls = root.table("tls");
   if (tls == nullptr) {
@@ -310,6 +295,21 @@ std::string shared_part(const Config& config) {
 }
 
 }  // namespace
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
 
 Result<BitRate> parse_rate(std::string_view text) {
   static constexpr std::array<Unit, 4> kUnits{
@@ -439,6 +439,12 @@ Result<Config> parse_config(std::string_view text,
   read_links(root, problems, config);
   read_policies(root, problems, config);
   root.finish();
+  if (problems.empty() && config.port.kind == "dpdk") {
+    const auto port = port_options(config.port, config.find_site(config.site)->endpoint);
+    if (!port) {
+      root.reject("port", port.error().message);
+    }
+  }
   if (!problems.empty()) {
     return fail(Code::kInvalid, "{}", problems.text());
   }
@@ -462,17 +468,17 @@ Result<Config> load_config(const std::string& path, std::optional<std::string_vi
 std::string effective_config(const Config& config) {
   return fmt::format(
       "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
-      "admin = {}\nmetrics_port = {}\nport = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
-      "[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
+      "admin = {}\nmetrics_port = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
+      "[port]\n{}\n[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
       quoted(config.site),
       quoted(config.state_dir),
       quoted(config.durable_dir),
       quoted(config.client),
       quoted(config.admin),
       config.metrics_port.value_or(0),
-      quoted(config.port),
       quoted(config.congestion),
       config.memory.count(),
+      port_as_toml(config.port),
       quoted(config.certificate),
       quoted(config.key),
       quoted(config.authority),

@@ -7,6 +7,7 @@
 // Thread: any; a Config is immutable once parsed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +46,20 @@ struct PolicyConfig {
   bool significance_decays = true;       // v / sqrt(clock) instead of v
 };
 
+// How datagrams leave the host. All but `kind` describes the DPDK device.
+struct PortConfig {
+  std::string kind = "uring";           // uring | epoll | dpdk
+  std::string device;                   // as dataplane/port/device_name.h reads it
+  std::string address;                  // numeric; empty: the host of the own endpoint
+  std::optional<unsigned> prefix;       // bits of the own network; none: 24 (IPv4), 64 (IPv6)
+  std::string gateway;                  // numeric; empty: every peer is a neighbour
+  std::vector<std::string> neighbours;  // "10.77.1.1 02:77:00:00:00:01": never asked for
+  std::optional<std::uint16_t> vlan;    // 1 to 4094
+  std::size_t mtu = 1500;               // layer 3, bytes
+  std::string huge_pages = "auto";      // auto | always | never
+  std::string idle = "sleep";           // sleep | spin
+};
+
 struct Config {
   std::string file;
 
@@ -55,9 +70,10 @@ struct Config {
   std::string client;                         // path of the Unix socket for local clients
   std::string admin;                          // path of the Unix socket for the command `godwit`
   std::optional<std::uint16_t> metrics_port;  // of /metrics on loopback; none = off
-  std::string port;                           // uring | epoll
   std::string congestion;                     // bbr | cubic
   Bytes memory = Bytes::mib(1024);            // budget for all topics' state
+
+  PortConfig port;  // [port]
 
   // [tls]
   std::string certificate;
@@ -93,6 +109,8 @@ std::string effective_config(const Config& config);
 // sites that run by the same rules, whatever their paths, ports and budgets.
 std::uint64_t shared_hash(const Config& config);
 
+// `text` as a basic string of TOML.
+std::string quoted(std::string_view text);
 // "20Mbit/s", "1.5Gbit/s", "800kbit/s": decimal units of bits per second.
 Result<BitRate> parse_rate(std::string_view text);
 // "250ms", "30s", "2m", "1h".

@@ -1,6 +1,6 @@
 // godwitd: one site's gateway as a process.
 //
-// Everything that touches the operating system meets here: the UDP port, the clients' socket, the
+// Everything that touches the operating system meets here: the port, the clients' socket, the
 // admin socket, the metrics endpoint and signals; the Gateway itself does no I/O.
 
 #include <algorithm>
@@ -20,12 +20,13 @@
 #include "api/gateway/gateway.h"
 #include "api/gateway/identity.h"
 #include "api/gateway/metrics_feed.h"
+#include "api/gateway/port_config.h"
 #include "api/gateway/report.h"
 #include "api/gateway/store.h"
 #include "api/local/server.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
-#include "dataplane/port/udp.h"
+#include "dataplane/port/make_port.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/tls_context.h"
 #include "monitoring/collector.h"
@@ -88,15 +89,11 @@ class Daemon {
 };
 
 Result<void> Daemon::start_transport() {
-  const SiteConfig* self = config_.find_site(config_.site);
-  const auto address = port::Peer::parse(self->endpoint);
-  if (!address) {
-    return fail(Code::kInvalid, "[sites.{}] endpoint: {}", self->name, address.error().message);
+  const auto options = port_options(config_.port, config_.find_site(config_.site)->endpoint);
+  if (!options) {
+    return Failure(options.error());
   }
-  port::UdpOptions options;
-  options.local = *address;
-  options.engine = config_.port == "epoll" ? port::UdpEngine::kEpoll : port::UdpEngine::kAutomatic;
-  auto port = port::make_udp_port(options);
+  auto port = port::make_port(*options);
   if (!port) {
     return Failure(port.error());
   }
@@ -122,6 +119,7 @@ Result<void> Daemon::start_transport() {
 
 Result<void> Daemon::start_metrics() {
   feed_ = std::make_unique<MetricsFeed>(*gateway_, cells_, started_);
+  feed_->set_port(*port_);
   feed_->set_certificate_end(tls_->own().valid_until);
   collector_ = std::make_unique<monitoring::Collector>(
       monitoring::Identity{config_.site, "0.1.0", "release"},
@@ -239,10 +237,13 @@ int run_daemon(int argc, char** argv) {
       "The same file serves all sites; --site says which one this is."};
   std::string file = "/etc/godwit/godwit.toml";
   std::string site;
+  std::string port;
   std::string level = "info";
   bool check = false;
   app.add_option("-c,--config", file, "The configuration file")->capture_default_str();
   app.add_option("--site", site, "This site's name, instead of [self] site");
+  app.add_option("--port", port, "uring, epoll or dpdk, instead of [port] kind")
+      ->check(CLI::IsMember({"uring", "epoll", "dpdk"}));
   app.add_option("--log-level", level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -261,6 +262,9 @@ int run_daemon(int argc, char** argv) {
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return kExitConfig;
+  }
+  if (!port.empty()) {
+    config->port.kind = port;
   }
   if (check) {
     std::printf("%s: good for site %s\n", file.c_str(), config->site.c_str());

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "api/gateway/gateway.h"
+#include "dataplane/port/port.h"
 #include "monitoring/cells.h"
 
 namespace godwit::gateway {
@@ -22,6 +23,8 @@ class MetricsFeed {
 
   // Copies when a period has passed since the last time.
   void on_turn(Instant now, Duration busy);
+  // The port whose counts are shown; it outlives this.
+  void set_port(const port::Port& port) { port_ = &port; }
   // When the own certificate ends, seconds since 1970.
   void set_certificate_end(std::int64_t unix_seconds) const {
     cells_.gauge(monitoring::Metric::kCertificateExpirySeconds, {"own"})
@@ -30,11 +33,13 @@ class MetricsFeed {
 
  private:
   void links(Instant now);
+  void port_counts();
   void topics();
   void process(Instant now);
   void codec_uses(std::string_view operation, const Coder::Uses& uses);
 
   Gateway& gateway_;
+  const port::Port* port_ = nullptr;
   monitoring::Cells& cells_;
   Instant started_;
   Instant next_ = Instant::from_ns(0);

@@ -30,7 +30,19 @@ Config drawn_config() {
                             &config.authority}) {
     *text = drawn_text(40);
   }
-  config.port = *rc::gen::element<std::string>("uring", "epoll");
+  config.port.kind = *rc::gen::element<std::string>("uring", "epoll", "dpdk");
+  config.port.device =
+      *rc::gen::element<std::string>("af_packet:wan0", "0000:3b:00.0", "net_ring0");
+  config.port.address = *rc::gen::element<std::string>("", "10.0.0.7");
+  if (*rc::gen::arbitrary<bool>()) {
+    config.port.prefix = *rc::gen::inRange(1U, 33U);
+    config.port.gateway = "10.0.0.1";
+    config.port.vlan = *rc::gen::inRange<std::uint16_t>(1, 4095);
+    config.port.neighbours = {"10.0.0.1 02:77:00:00:00:01", "10.0.0.2 02:77:00:00:00:02"};
+  }
+  config.port.mtu = *rc::gen::inRange<std::size_t>(1280, 9001);
+  config.port.huge_pages = *rc::gen::element<std::string>("auto", "always", "never");
+  config.port.idle = *rc::gen::element<std::string>("sleep", "spin");
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
   config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 45U));
   LinkConfig link;
