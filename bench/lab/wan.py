@@ -8,6 +8,7 @@ import subprocess
 from bench.lab.failure import Failure
 
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # linux/capability.h
+PREFIX = 16  # of all sites' common network
 
 
 class Wan:
@@ -57,6 +58,22 @@ class Wan:
 
     def heal(self, a, b):
         self.ask("heal", **{"from": a, "to": b})
+
+    def _configure(self, site, *words):
+        command = [*site["enter"], "ip", "address", *words, "dev", "wan0"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"{' '.join(command)}: {done.stderr.strip()}")
+
+    def take_addresses(self):
+        """From now on the sites' kernels have no part in the WAN: no address, so no answer."""
+        for site in self.sites:
+            self._configure(site, "flush")
+
+    def give_addresses(self):
+        """As they were; neighbours are asked for, and the emulator answers."""
+        for site in self.sites:
+            self._configure(site, "add", f"{site['address']}/{PREFIX}")
 
     def stats(self):
         return self.ask("stats")
