@@ -44,4 +44,13 @@ Result<KernelInterface> kernel_interface(const std::string& name) {
   return out;
 }
 
+bool kernel_link_is_up(const std::string& name) {
+  // Any socket will do for this question; this one is of no network.
+  const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  constexpr int kUp = IFF_UP | IFF_RUNNING;
+  ifreq request{};
+  return socket.get() >= 0 && ask(socket, name, SIOCGIFFLAGS, request) &&
+         (request.ifr_flags & kUp) == kUp;
+}
+
 }  // namespace godwit::port

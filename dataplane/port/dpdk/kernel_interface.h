@@ -17,4 +17,7 @@ struct KernelInterface {
 // kNotFound when there is no such interface, kIo with the system's text.
 Result<KernelInterface> kernel_interface(const std::string& name);
 
+// Whether the interface is there, up and has a carrier. Two system calls.
+bool kernel_link_is_up(const std::string& name);
+
 }  // namespace godwit::port

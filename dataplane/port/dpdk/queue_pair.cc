@@ -14,6 +14,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/dpdk/eal_log.h"
+#include "dataplane/port/dpdk/kernel_interface.h"
 
 namespace godwit::port {
 namespace {
@@ -134,6 +135,10 @@ DeviceCapabilities QueuePair::capabilities() const {
 }
 
 bool QueuePair::link_up() const {
+  const DeviceName& device = share_.card().options().device;
+  if (device.is_packet_socket()) {  // whose driver says "up" whatever happens (22.11)
+    return kernel_link_is_up(device.interface);
+  }
   rte_eth_link link{};
   return rte_eth_link_get_nowait(port_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
