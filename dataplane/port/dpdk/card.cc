@@ -250,9 +250,14 @@ Card::~Card() {
   }
 }
 
+// A device within the process may have no address; a locally administered one makes it a host.
 Mac Card::mac() const {
   rte_ether_addr address{};
   rte_eth_macaddr_get(port_, &address);
+  if (rte_is_zero_ether_addr(&address) != 0) {
+    return {
+        0x02, 0, 0, 0, static_cast<std::uint8_t>(port_ >> 8U), static_cast<std::uint8_t>(port_)};
+  }
   Mac out{};
   std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), out.begin());
   return out;

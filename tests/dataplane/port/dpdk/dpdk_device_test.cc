@@ -77,6 +77,15 @@ TEST(DpdkDevice, CarriesFramesInOrderAndUnchanged) {
   EXPECT_EQ(counters.bytes_received, counters.bytes_sent);
 }
 
+TEST(DpdkDevice, WithoutAnAddressIsGivenOne) {
+  const auto one = open_ring("net_ring7");
+  const auto other = open_ring("net_ring8");
+  const Mac mac = one->capabilities().mac;
+  EXPECT_EQ(mac[0] & 3U, 2U) << "locally administered, of one host";
+  EXPECT_NE(mac, other->capabilities().mac);
+  EXPECT_EQ(mac, one->capabilities().mac);
+}
+
 TEST(DpdkDevice, HoldsAFrameOfItsMtuWithOneTag) {
   const auto plain = open_ring("net_ring6");
   EXPECT_EQ(plain->capabilities().frame_bytes_max, 1'518U);
