@@ -95,8 +95,11 @@ Result<void> Card::attach() {
     is_attached_ = true;
     return {};
   }
-  const int status = rte_dev_probe(device.arguments.c_str());
-  if (status < 0 || rte_eth_dev_get_port_by_name(device.name.c_str(), &port_) != 0) {
+  int status = rte_dev_probe(device.arguments.c_str());
+  if (status == 0) {
+    status = rte_eth_dev_get_port_by_name(device.name.c_str(), &port_);
+  }
+  if (status != 0) {
     if (device.is_pci()) {
       return fail(
           Code::kNotFound,
@@ -250,7 +253,8 @@ Card::~Card() {
   }
 }
 
-// A device within the process may have no address; a locally administered one makes it a host.
+// A device within the process may have no address, and a TAP has that of the kernel's end: they are
+// given a locally administered one.
 Mac Card::mac() const {
   rte_ether_addr address{};
   rte_eth_macaddr_get(port_, &address);
@@ -260,6 +264,10 @@ Mac Card::mac() const {
   }
   Mac out{};
   std::copy(std::begin(address.addr_bytes), std::end(address.addr_bytes), out.begin());
+  if (options_.device.driver == "net_tap") {
+    constexpr std::uint8_t kOtherEnd = 0x04;
+    out[0] = static_cast<std::uint8_t>((out[0] | 0x02U) ^ kOtherEnd);
+  }
   return out;
 }
 
