@@ -38,6 +38,11 @@ class Wan:
         self._channel.connect(self.socket_path)
         self._answers = self._channel.makefile("r", encoding="utf-8")
 
+    def close(self):
+        self._answers.close()
+        self._channel.close()
+        self._registry.end([self.process])
+
     def ask(self, op, **members):
         members["op"] = op
         self._channel.sendall(json.dumps(members).encode() + b"\n")
