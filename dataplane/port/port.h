@@ -37,8 +37,10 @@ struct Train {
   Peer peer;                        // the source when received, the destination when sent
   std::uint16_t segment_bytes = 0;  // bytes of every datagram but the last; 1..65527
   std::span<std::byte> bytes;       // all datagrams, end to end; not empty
-  std::uint8_t ecn = 0;             // an Ecn value
-  std::uint8_t dscp = 0;  // differentiated services codepoint (RFC 2474), 0..63, when sent
+  // An Ecn value; received by the kernel's sockets: always 0.
+  std::uint8_t ecn = 0;
+  // Differentiated services codepoint (RFC 2474), 0..63; received but by `loop`: always 0.
+  std::uint8_t dscp = 0;
 };
 
 // What a port can do; fixed for its life.
