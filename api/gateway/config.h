@@ -17,6 +17,7 @@
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
 #include "dataplane/base/units.h"
+#include "dataplane/port/idle.h"
 
 namespace godwit::gateway {
 
@@ -57,7 +58,7 @@ struct PortConfig {
   std::optional<std::uint16_t> vlan;    // 1 to 4094
   std::size_t mtu = 1500;               // layer 3, bytes
   std::string huge_pages = "auto";      // auto | always | never
-  std::string idle = "sleep";           // sleep | spin
+  port::IdleMode idle = port::IdleMode::kWait;
 };
 
 struct Config {

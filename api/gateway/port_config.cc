@@ -105,7 +105,7 @@ PortConfig read_port(const toml::table* table, Problems& problems) {
     }
   }
   config.huge_pages = reader.choice("huge_pages", config.huge_pages, {"auto", "always", "never"});
-  config.idle = reader.choice("idle", config.idle, {"sleep", "spin"});
+  reader.parsed("idle", &port::parse_idle_mode, config.idle);
   reader.finish();
   return config;
 }
@@ -131,7 +131,7 @@ std::string port_as_toml(const PortConfig& config) {
   return out + fmt::format("mtu = {}\nhuge_pages = {}\nidle = {}\n",
                            config.mtu,
                            quoted(config.huge_pages),
-                           quoted(config.idle));
+                           quoted(port::name(config.idle)));
 }
 
 Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint) {
@@ -155,7 +155,7 @@ Result<port::PortOptions> port_options(const PortConfig& config, std::string_vie
   options.dpdk.huge_pages = config.huge_pages == "always"  ? port::HugePages::kAlways
                             : config.huge_pages == "never" ? port::HugePages::kNever
                                                            : port::HugePages::kAuto;
-  options.dpdk.idle = config.idle == "spin" ? port::Idle::kSpin : port::Idle::kSleep;
+  options.dpdk.idle = config.idle;
   const auto own = own_address(config, *peer);
   if (!own) {
     return fail(Code::kInvalid, "[port] address: {}", own.error().message);

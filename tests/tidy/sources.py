@@ -39,7 +39,7 @@ FREE = ("tests/", "bench/")  # programs that measure and provoke the world
 # What an engine must not contain at all.
 PURITY = [
     ("system time or entropy; take `now` or a Random& as a parameter",
-     r"\bsystem_(now|unix_seconds|entropy)\s*\("),
+     r"\bsystem_(now|unix_seconds|unix_ns|entropy)\s*\("),
     ("a thread or a lock; a worker owns everything it touches",
      r"\bstd::(jthread|thread|mutex|shared_mutex|recursive_mutex|condition_variable)\b"),
 ]

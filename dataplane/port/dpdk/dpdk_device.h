@@ -13,7 +13,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/port/dpdk/eal.h"
-#include "dataplane/port/dpdk/idle_ladder.h"
+#include "dataplane/port/idle.h"
 #include "dataplane/port/ip/device.h"
 
 namespace godwit::port {
@@ -24,7 +24,7 @@ struct DpdkOptions {
   std::uint16_t queue = 0;   // this worker's
   std::size_t mtu = 1'500;   // layer 3, 1280 to 9000 bytes
   HugePages huge_pages = HugePages::kAuto;
-  Idle idle = Idle::kSleep;
+  IdleMode idle = IdleMode::kWait;
 };
 
 // Starts DPDK and the card when they are not yet. Errors name the device, what is missing and what

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -22,6 +23,8 @@ namespace {
 // Ethernet's header and one 802.1Q tag.
 constexpr std::size_t kFramingBytes = 14 + 4;
 constexpr std::size_t kIpv6HeaderBytes = 40;
+// How soon a device is looked at again that would not raise an interrupt.
+constexpr Duration kArmRetry = Duration::us(20);
 
 // Makes the thread known to DPDK, for the pools' caches; any number of devices may share it.
 class Membership {
@@ -78,7 +81,7 @@ void prepare(const Frame& frame, rte_mbuf& buffer) {
 
 }  // namespace
 
-Result<std::unique_ptr<Device>> QueuePair::open(CardShare share, Idle idle) {
+Result<std::unique_ptr<Device>> QueuePair::open(CardShare share, IdleMode idle) {
   Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
   Descriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (epoll.get() < 0 || wake.get() < 0) {
@@ -87,13 +90,13 @@ Result<std::unique_ptr<Device>> QueuePair::open(CardShare share, Idle idle) {
   return std::make_unique<QueuePair>(std::move(share), idle, std::move(epoll), std::move(wake));
 }
 
-QueuePair::QueuePair(CardShare share, Idle idle, Descriptor epoll, Descriptor wake)
+QueuePair::QueuePair(CardShare share, IdleMode idle, Descriptor epoll, Descriptor wake)
     : share_(std::move(share)),
       port_(share_.card().port()),
       queue_(share_.queue()),
       pool_(share_.card().pool(queue_)),
       frame_bytes_max_(share_.card().options().mtu + kFramingBytes),
-      ladder_(idle),
+      idle_(IdleLadder::polling(idle)),
       epoll_(std::move(epoll)),
       wake_(std::move(wake)) {
   watch(wake_.get());
@@ -146,9 +149,7 @@ bool QueuePair::link_up() const {
 std::size_t QueuePair::look(std::span<rte_mbuf*> into) {
   const auto most = static_cast<std::uint16_t>(std::min<std::size_t>(into.size(), kBurst));
   const std::size_t count = rte_eth_rx_burst(port_, queue_, into.data(), most);
-  if (count > 0) {
-    ladder_.on_frames();
-  }
+  found_ += count;
   return count;
 }
 
@@ -266,7 +267,7 @@ bool QueuePair::await_events(Duration at_most) {
 // Asked for first, then looked once more: a frame that came in between raises no interrupt.
 bool QueuePair::await_interrupt(Duration at_most) {
   if (must_arm_ && rte_eth_dev_rx_intr_enable(port_, queue_) != 0) {
-    return await_events(IdleLadder::kSleepMin);
+    return await_events(kArmRetry);
   }
   ready_begin_ = 0;
   ready_end_ = look(ready_);
@@ -283,11 +284,12 @@ void QueuePair::wait(Duration at_most) {
   while (ready_begin_ == ready_end_) {
     ready_begin_ = 0;
     ready_end_ = look(ready_);
-    const Duration rest = end - system_now();
+    const Instant now = system_now();
+    const Duration rest = end - now;
     if (ready_end_ > 0 || rest <= Duration::zero()) {
       return;
     }
-    const Duration step = std::min(ladder_.on_empty(), rest);
+    const Duration step = idle_.after_turn(now, std::exchange(found_, 0), rest);
     const bool by_interrupt = interrupt_ >= 0 && step > Duration::zero();
     if (by_interrupt ? await_interrupt(rest) : await_events(step)) {
       return;

@@ -1,6 +1,6 @@
 // A card's receive and transmit queue as a Device.
 //
-//   receive ◀─ ready_ ◀─ rte_eth_rx_burst        wait: look, climb the idle ladder, look …
+//   receive ◀─ ready_ ◀─ rte_eth_rx_burst        wait: look, rest as `Idle` says, look …
 //   transmit ─▶ rte_eth_tx_burst                 epoll: wake(), watched descriptors, interrupts
 //
 // Frames are DPDK's buffers themselves; nothing is copied here. Most virtual devices of DPDK cannot
@@ -14,7 +14,7 @@
 #include <span>
 
 #include "dataplane/port/dpdk/card.h"
-#include "dataplane/port/dpdk/idle_ladder.h"
+#include "dataplane/port/idle.h"
 #include "dataplane/port/udp_socket.h"
 
 struct rte_mbuf;
@@ -23,8 +23,8 @@ namespace godwit::port {
 
 class QueuePair final : public Device {
  public:
-  static Result<std::unique_ptr<Device>> open(CardShare share, Idle idle);
-  QueuePair(CardShare share, Idle idle, Descriptor epoll, Descriptor wake);
+  static Result<std::unique_ptr<Device>> open(CardShare share, IdleMode idle);
+  QueuePair(CardShare share, IdleMode idle, Descriptor epoll, Descriptor wake);
   ~QueuePair() override;
 
   DeviceCapabilities capabilities() const override;
@@ -54,7 +54,8 @@ class QueuePair final : public Device {
   std::uint16_t queue_;
   rte_mempool* pool_;
   std::size_t frame_bytes_max_;
-  IdleLadder ladder_;
+  Idle idle_;
+  std::size_t found_ = 0;  // frames since the last empty look of `wait`
   Descriptor epoll_;
   Descriptor wake_;
   int interrupt_ = -1;     // DPDK's descriptor; -1: the device has none

@@ -42,7 +42,8 @@ Config drawn_config() {
   }
   config.port.mtu = *rc::gen::inRange<std::size_t>(1280, 9001);
   config.port.huge_pages = *rc::gen::element<std::string>("auto", "always", "never");
-  config.port.idle = *rc::gen::element<std::string>("sleep", "spin");
+  config.port.idle =
+      *rc::gen::element(port::IdleMode::kWait, port::IdleMode::kAdaptive, port::IdleMode::kSpin);
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
   config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 45U));
   LinkConfig link;

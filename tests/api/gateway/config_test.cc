@@ -97,7 +97,7 @@ TEST(Config, ReadsThePort) {
   EXPECT_EQ(options->dpdk.device, "0000:3b:00.0");
   EXPECT_EQ(options->dpdk.mtu, 9000U);
   EXPECT_EQ(options->dpdk.huge_pages, port::HugePages::kAlways);
-  EXPECT_EQ(options->dpdk.idle, port::Idle::kSpin);
+  EXPECT_EQ(options->dpdk.idle, port::IdleMode::kSpin);
   EXPECT_EQ(options->ip.v4->address.format(), "192.0.2.1");  // the endpoint's
   EXPECT_EQ(options->ip.v4->prefix_bits, 28U);
   EXPECT_EQ(options->ip.gateway_v4->format(), "192.0.2.14");

@@ -161,7 +161,7 @@ TEST(DpdkDevice, DoesNotSleepWhenItMustNot) {
 
 TEST(DpdkDevice, ThatSpinsHearsItsWaker) {
   const auto device =
-      open({.device = "net_ring5", .huge_pages = HugePages::kNever, .idle = Idle::kSpin});
+      open({.device = "net_ring5", .huge_pages = HugePages::kNever, .idle = IdleMode::kSpin});
   std::thread waker([&] { device->wake(); });
   device->wait(kForEver);
   waker.join();
