@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <fstream>
 #include <set>
 
@@ -12,6 +10,7 @@
 
 #include "api/gateway/port_config.h"
 #include "api/gateway/toml_reader.h"
+#include "dataplane/port/dscp.h"
 #include "dataplane/port/peer.h"
 
 namespace godwit::gateway {
@@ -20,32 +19,9 @@ namespace {
 constexpr std::size_t kConfigBytesMax = 1 << 20;  // chosen: 100 sites take 20 KiB
 constexpr double kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
 constexpr std::size_t kSitesMax = 64;  // chosen: headroom of the sums is 2^62 / sites
-
-struct Unit {
-  std::string_view suffix;
-  double factor;
-};
-
-// "<number><unit>", the number finite and >= 0.
-template <std::size_t N>
-Result<double> parse_quantity(std::string_view text,
-                              const std::array<Unit, N>& units,
-                              std::string_view example) {
-  for (const Unit& unit : units) {
-    if (!text.ends_with(unit.suffix)) {
-      continue;
-    }
-    const std::string_view digits = text.substr(0, text.size() - unit.suffix.size());
-    double value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error == std::errc() && end == digits.data() + digits.size() && std::isfinite(value) &&
-        value >= 0) {
-      return value * unit.factor;
-    }
-    break;
-  }
-  return fail(Code::kInvalid, "\"{}\" is not a quantity such as \"{}\"", text, example);
-}
+// In the order of transport::Precedence.
+constexpr std::array<std::string_view, transport::kPrecedences> kDscpKeys{
+    "control", "urgent", "normal", "bulk"};
 
 bool site_name_is_valid(std::string_view name) {
   return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -207,6 +183,20 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
   }
 }
 
+// A table, even an empty one, switches marking on; what it does not name has the standard's value.
+void read_dscp(TableReader& root, Problems& problems, Config& config) {
+  const toml::table* table = root.table("dscp");
+  if (table == nullptr) {
+    return;
+  }
+  config.markings = transport::Markings::standard();
+  TableReader reader(*table, "[dscp]", problems);
+  for (std::size_t index = 0; index < kDscpKeys.size(); ++index) {
+    reader.parsed(kDscpKeys[index], &port::parse_dscp, config.markings->codepoints[index]);
+  }
+  reader.finish();
+}
+
 void read_self(TableReader& root,
                Problems& problems,
                std::optional<std::string_view> site_override,
@@ -242,6 +232,7 @@ void read_self(TableReader& root,
   self.parsed("memory", &parse_bytes, config.memory);
   self.finish();
   config.port = read_port(root.table("port"), problems);
+  config.port.capture = substitute_site(config.port.capture, config.site);
 
   const toml::table* tls = root.table("tls");
   if (tls == nullptr) {
@@ -255,7 +246,7 @@ void read_self(TableReader& root,
   reader.finish();
 }
 
-// [sites], [[links]] and [[policies]] with every default.
+// [sites], [[links]], [[policies]] and [dscp] with every default.
 std::string shared_part(const Config& config) {
   std::string out;
   for (const auto& site : config.sites) {
@@ -291,94 +282,17 @@ std::string shared_part(const Config& config) {
           policy.significance_decays ? "1/sqrt(t)" : "none");
     }
   }
+  if (config.markings) {
+    out += "\n[dscp]\n";
+    for (std::size_t index = 0; index < kDscpKeys.size(); ++index) {
+      out += fmt::format(
+          "{} = \"{}\"\n", kDscpKeys[index], port::format_dscp(config.markings->codepoints[index]));
+    }
+  }
   return out;
 }
 
 }  // namespace
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-Result<BitRate> parse_rate(std::string_view text) {
-  static constexpr std::array<Unit, 4> kUnits{
-      {{"Gbit/s", 1e9}, {"Mbit/s", 1e6}, {"kbit/s", 1e3}, {"bit/s", 1}}};
-  const auto value = parse_quantity(text, kUnits, "20Mbit/s");
-  if (!value) {
-    return Failure(value.error());
-  }
-  if (*value > 1e13) {
-    return fail(Code::kInvalid, "\"{}\" is over 10000Gbit/s", text);
-  }
-  return BitRate::bps(static_cast<std::uint64_t>(std::llround(*value)));
-}
-
-Result<Duration> parse_duration(std::string_view text) {
-  static constexpr std::array<Unit, 5> kUnits{
-      {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
-  const auto value = parse_quantity(text, kUnits, "250ms");
-  if (!value) {
-    return Failure(value.error());
-  }
-  if (*value > 1e18) {
-    return fail(Code::kInvalid, "\"{}\" is over 30 years", text);
-  }
-  return Duration::ns(std::llround(*value));
-}
-
-Result<Bytes> parse_bytes(std::string_view text) {
-  static constexpr std::array<Unit, 7> kUnits{{{"KiB", 1024.0},
-                                               {"MiB", 1048576.0},
-                                               {"GiB", 1073741824.0},
-                                               {"kB", 1e3},
-                                               {"MB", 1e6},
-                                               {"GB", 1e9},
-                                               {"B", 1}}};
-  const auto value = parse_quantity(text, kUnits, "64MiB");
-  if (!value) {
-    return Failure(value.error());
-  }
-  if (*value > 1e15) {
-    return fail(Code::kInvalid, "\"{}\" is over 1000000GB", text);
-  }
-  return Bytes(static_cast<std::uint64_t>(std::llround(*value)));
-}
-
-bool topic_matches(std::string_view pattern, std::string_view topic) {
-  const auto split = [](std::string_view text) {
-    const auto slash = text.find('/');
-    return slash == std::string_view::npos
-               ? std::pair{text, std::optional<std::string_view>{}}
-               : std::pair{text.substr(0, slash), std::optional{text.substr(slash + 1)}};
-  };
-  const auto [head, rest] = split(pattern);
-  if (head == "**") {
-    if (!rest || topic_matches(*rest, topic)) {
-      return true;
-    }
-    const auto [unused, tail] = split(topic);
-    return tail && topic_matches(pattern, *tail);
-  }
-  const auto [part, tail] = split(topic);
-  if (part.empty() || (head != "*" && head != part)) {
-    return false;
-  }
-  if (!rest) {
-    return !tail;
-  }
-  return tail ? topic_matches(*rest, *tail) : *rest == "**";
-}
 
 const SiteConfig* Config::find_site(std::string_view name) const {
   const auto at =
@@ -438,6 +352,7 @@ Result<Config> parse_config(std::string_view text,
   read_self(root, problems, site_override, config);
   read_links(root, problems, config);
   read_policies(root, problems, config);
+  read_dscp(root, problems, config);
   root.finish();
   if (problems.empty() && config.port.kind == "dpdk") {
     const auto port = port_options(config.port, config.find_site(config.site)->endpoint);

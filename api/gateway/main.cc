@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <sys/prctl.h>
@@ -26,7 +27,9 @@
 #include "api/local/server.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
+#include "dataplane/port/idle.h"
 #include "dataplane/port/make_port.h"
+#include "dataplane/port/with/capture.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/tls_context.h"
 #include "monitoring/collector.h"
@@ -67,12 +70,15 @@ class Daemon {
   Result<void> start_metrics();
   void turn_clients();
   bool wants_stop(Instant now);
+  void rest(Instant now);
 
   Config config_;
   Random random_;
   Instant started_ = system_now();
   int signals_ = stop_signals();
   std::unique_ptr<port::Port> port_;
+  port::Idle idle_{port::IdleLadder::waiting(config_.port.idle)};
+  std::uint64_t packets_seen_ = 0;  // of the port, when the last turn ended
   std::unique_ptr<transport::TlsContext> tls_;
   std::unique_ptr<transport::Endpoint> endpoint_;
   std::unique_ptr<FileStore> store_;
@@ -98,6 +104,19 @@ Result<void> Daemon::start_transport() {
     return Failure(port.error());
   }
   port_ = std::move(*port);
+  if (!config_.port.capture.empty()) {
+    auto capturing = port::with_capture(std::move(port_),
+                                        {.path = config_.port.capture,
+                                         .bytes_max = config_.port.capture_max,
+                                         .unix_ns_at_zero = system_unix_ns() - system_now().ns()});
+    if (!capturing) {
+      return Failure(capturing.error());
+    }
+    port_ = std::move(*capturing);
+    log::info("every packet is captured in {}, at most {} MiB",
+              config_.port.capture,
+              config_.port.capture_max.count() >> 20U);
+  }
   auto tls = transport::TlsContext::load({config_.authority, config_.certificate, config_.key});
   if (!tls) {
     return Failure(tls.error());
@@ -113,6 +132,7 @@ Result<void> Daemon::start_transport() {
   transport::QuicOptions quic;
   quic.congestion = config_.congestion == "cubic" ? transport::CongestionControl::kCubic
                                                   : transport::CongestionControl::kBbr;
+  quic.markings = config_.markings.value_or(transport::Markings{});
   endpoint_ = transport::make_quic_endpoint(*port_, *tls_, quic, random_);
   return {};
 }
@@ -207,6 +227,18 @@ bool Daemon::wants_stop(Instant now) {
   return stop_at_ && (now >= *stop_at_ || gateway_->drained());
 }
 
+void Daemon::rest(Instant now) {
+  const Duration at_most = std::min(gateway_->deadline() - now, kWaitMax);
+  if (config_.port.kind == "dpdk") {  // its device rests as it is told, look by look
+    port_->wait(at_most);
+    return;
+  }
+  const port::Counters counters = port_->counters();
+  const std::uint64_t packets = counters.packets_received + counters.packets_sent;
+  const std::uint64_t found = packets - std::exchange(packets_seen_, packets);
+  port_->wait(idle_.after_turn(now, found, at_most));
+}
+
 void Daemon::run() {
   for (;;) {
     const Instant now = system_now();
@@ -223,7 +255,7 @@ void Daemon::run() {
       break;
     }
     if (!more) {
-      port_->wait(std::min(gateway_->deadline() - done, kWaitMax));
+      rest(done);
     }
   }
   gateway_->stop(system_now());

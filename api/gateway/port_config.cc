@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "dataplane/port/device_name.h"
+#include "dataplane/port/with/capture_file.h"
 
 namespace godwit::gateway {
 namespace {
@@ -77,6 +78,12 @@ PortConfig read_port(const toml::table* table, Problems& problems) {
   TableReader reader(table != nullptr ? *table : kEmpty, "[port]", problems);
   PortConfig config;
   config.kind = reader.choice("kind", config.kind, {"uring", "epoll", "dpdk"});
+  reader.parsed("idle", &port::parse_idle_mode, config.idle);
+  config.capture = reader.text("capture", "");
+  reader.parsed("capture_max", &parse_bytes, config.capture_max);
+  if (config.capture_max < port::kCaptureBytesMin) {
+    reader.reject("capture_max", "must be at least 2MiB");
+  }
   config.device = reader.text("device", "");
   config.mtu = static_cast<std::size_t>(reader.number(
       "mtu", static_cast<double>(config.mtu), kMtuMin, static_cast<double>(port::kMtuMax)));
@@ -105,13 +112,16 @@ PortConfig read_port(const toml::table* table, Problems& problems) {
     }
   }
   config.huge_pages = reader.choice("huge_pages", config.huge_pages, {"auto", "always", "never"});
-  reader.parsed("idle", &port::parse_idle_mode, config.idle);
   reader.finish();
   return config;
 }
 
 std::string port_as_toml(const PortConfig& config) {
-  std::string out = fmt::format("kind = {}\n", quoted(config.kind));
+  std::string out = fmt::format("kind = {}\nidle = {}\ncapture = {}\ncapture_max = \"{}B\"\n",
+                                quoted(config.kind),
+                                quoted(port::name(config.idle)),
+                                quoted(config.capture),
+                                config.capture_max.count());
   out += line_of("device", config.device);
   out += line_of("address", config.address);
   if (config.prefix) {
@@ -128,10 +138,7 @@ std::string port_as_toml(const PortConfig& config) {
   if (config.vlan) {
     out += fmt::format("vlan = {}\n", *config.vlan);
   }
-  return out + fmt::format("mtu = {}\nhuge_pages = {}\nidle = {}\n",
-                           config.mtu,
-                           quoted(config.huge_pages),
-                           quoted(port::name(config.idle)));
+  return out + fmt::format("mtu = {}\nhuge_pages = {}\n", config.mtu, quoted(config.huge_pages));
 }
 
 Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint) {

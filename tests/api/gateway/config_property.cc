@@ -31,6 +31,11 @@ Config drawn_config() {
     *text = drawn_text(40);
   }
   config.port.kind = *rc::gen::element<std::string>("uring", "epoll", "dpdk");
+  config.port.idle =
+      *rc::gen::element(port::IdleMode::kWait, port::IdleMode::kAdaptive, port::IdleMode::kSpin);
+  config.port.capture = *rc::gen::arbitrary<bool>() ? drawn_text(40) : "";
+  config.port.capture_max =
+      Bytes(*rc::gen::inRange<std::uint64_t>(2 << 20, std::uint64_t{1} << 40U));
   config.port.device =
       *rc::gen::element<std::string>("af_packet:wan0", "0000:3b:00.0", "net_ring0");
   config.port.address = *rc::gen::element<std::string>("", "10.0.0.7");
@@ -42,8 +47,12 @@ Config drawn_config() {
   }
   config.port.mtu = *rc::gen::inRange<std::size_t>(1280, 9001);
   config.port.huge_pages = *rc::gen::element<std::string>("auto", "always", "never");
-  config.port.idle =
-      *rc::gen::element(port::IdleMode::kWait, port::IdleMode::kAdaptive, port::IdleMode::kSpin);
+  if (*rc::gen::arbitrary<bool>()) {
+    config.markings.emplace();
+    for (std::uint8_t& codepoint : config.markings->codepoints) {
+      codepoint = *rc::gen::inRange<std::uint8_t>(0, 64);
+    }
+  }
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
   config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 45U));
   LinkConfig link;
@@ -76,6 +85,12 @@ RC_GTEST_PROP(ConfigLaw, EffectiveTextReadsBackAsTheSameConfiguration, ()) {
   RC_ASSERT(effective_config(*again) == text);
   RC_ASSERT(again->state_dir == config.state_dir);
   RC_ASSERT(again->memory == config.memory);
+  RC_ASSERT(again->port.kind == config.port.kind);
+  RC_ASSERT(again->port.neighbours == config.port.neighbours);
+  RC_ASSERT(again->port.idle == config.port.idle);
+  RC_ASSERT(again->port.capture == config.port.capture);
+  RC_ASSERT(again->port.capture_max == config.port.capture_max);
+  RC_ASSERT(again->markings == config.markings);
   RC_ASSERT(again->links[0].cap == config.links[0].cap);
   RC_ASSERT(again->links[0].rtt == config.links[0].rtt);
   RC_ASSERT(again->policies[0].deadline == config.policies[0].deadline);

@@ -163,6 +163,35 @@ struct Bad {
   std::string_view said;
 };
 
+TEST(Config, RestsAndCapturesAsItIsTold) {
+  const auto plain = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(plain.has_value());
+  EXPECT_EQ(plain->port.idle, port::IdleMode::kWait);
+  EXPECT_EQ(plain->port.capture, "");
+  EXPECT_EQ(plain->port.capture_max, Bytes::mib(64));
+  const std::string text = with("[tls]",
+                                "[port]\nidle = \"spin\"\ncapture = \"/c/{site}.pcap\"\n"
+                                "capture_max = \"1GiB\"\n[tls]");
+  const auto config = parse_config(text, "f.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->port.idle, port::IdleMode::kSpin);
+  EXPECT_EQ(config->port.capture, "/c/a.pcap");
+  EXPECT_EQ(config->port.capture_max, Bytes::mib(1024));
+}
+
+TEST(Config, MarksNothingUnlessThereIsATable) {
+  EXPECT_FALSE(parse_config(kGood, "f.toml")->markings.has_value());
+  const auto standard = parse_config(std::string(kGood) + "[dscp]\n", "f.toml");
+  ASSERT_TRUE(standard.has_value()) << standard.error().message;
+  EXPECT_EQ(standard->markings->codepoints, (std::array<std::uint8_t, 4>{40, 18, 0, 1}));
+  const auto own =
+      parse_config(std::string(kGood) + "[dscp]\ncontrol = \"cs6\"\nnormal = \"17\"\n", "f.toml");
+  ASSERT_TRUE(own.has_value()) << own.error().message;
+  EXPECT_EQ(own->markings->codepoints, (std::array<std::uint8_t, 4>{48, 18, 17, 1}));
+  EXPECT_EQ(parse_config(effective_config(*own), "f.toml")->markings, own->markings);
+  EXPECT_NE(shared_hash(*own), shared_hash(*standard));
+}
+
 class ConfigRefuses : public ::testing::TestWithParam<Bad> {};
 
 TEST_P(ConfigRefuses, WithThePlaceAndWhatIsAllowed) {
@@ -196,6 +225,14 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"site = \"a\"",
             "site = \"a\"\nstate_dir = \"\"",
             "[self] state_dir: must not be empty"},
+        Bad{"[tls]",
+            "[port]\nidle = \"sleep\"\n[tls]",
+            "f.toml:5:8: [port] idle: \"sleep\" is not one of: wait, adaptive, spin"},
+        Bad{"[tls]",
+            "[port]\ncapture_max = \"1MiB\"\n[tls]",
+            "[port] capture_max: must be at least 2MiB"},
+        Bad{"[tls]", "[dscp]\nurgent = \"af44\"\n[tls]", "[dscp] urgent: \"af44\" is no codepoint"},
+        Bad{"[tls]", "[dscp]\nurgnet = \"ef\"\n[tls]", "did you mean `urgent`?"},
         Bad{"ca = \"ca.pem\"", "", "[tls] needs the key `ca`"},
         Bad{"[tls]", "[tsl]", "unknown key `tsl`; did you mean `tls`?"},
         Bad{"[sites.b]", "[sites.B]", "site \"B\": a name has 1 to 32 of a-z, 0-9 and '-'"},
