@@ -88,6 +88,9 @@ class Gateways:
         """Holds the process id of the gateway's present life."""
         return os.path.join(self.folder, self.names[index], "pid")
 
+    def pids(self):
+        return [process.pid for process in self._processes.values()]
+
     def kill(self, index):
         self._processes[index].kill()
 

@@ -16,6 +16,7 @@ BASELINE_PROGRAMS = {"godwit-wan": "bench/wan", "godwit-site": "bench/workloads/
 GODWIT_PROGRAMS = {"godwitd": "api/gateway", "godwit": "api/cli",
                    "godwit-auditor": "bench/workloads/programs"}
 PROGRAMS = {**BASELINE_PROGRAMS, **GODWIT_PROGRAMS}
+SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane"}
 
 
 def sections(port):
@@ -52,14 +53,14 @@ def check_tun():
                       "as root")
 
 
-def install(port):
-    done = subprocess.run([os.path.join(ROOT, ".ci", "install"), *sections(port)])
+def install(*names):
+    done = subprocess.run([os.path.join(ROOT, ".ci", "install"), *names])
     if done.returncode != 0:
         raise Failure("the packages could not be installed; the lines above say why")
 
 
 def program(name):
-    return os.path.join(BUILD, PROGRAMS[name], name)
+    return os.path.join(BUILD, {**PROGRAMS, **SUITE_PROGRAMS}[name], name)
 
 
 def _run(registry, command, log_path):
@@ -77,7 +78,7 @@ def _run(registry, command, log_path):
         raise Failure(f"{' '.join(command[:4])} … failed; {log_path} ends with:\n{tail}")
 
 
-def build(registry, say, names, port):
+def build(registry, say, names, port="uring"):
     """Configures and builds only `names`."""
     os.makedirs(BUILD, exist_ok=True)
     log_path = os.path.join(BUILD, "build.log")

@@ -71,7 +71,7 @@ class MainJob:
         machine.announce(say, tries * len(options.runs), self.limit, options.port)
         self._check_json()
         machine.check_tun()
-        machine.install(options.port)
+        machine.install(*machine.sections(options.port))
         wanted = list(machine.PROGRAMS if with_godwit else machine.BASELINE_PROGRAMS)
         machine.build(self.registry, say, wanted, options.port)
         name = options.wan or wan.scarcest(self.program("godwit-wan"))
