@@ -53,7 +53,7 @@ Work FlowRunner::run(Duration length) {
 
 void FlowRunner::loop(Side side) {
   pin(side == Side::kSender ? 1 : 0);
-  int done = phase_;
+  int done = 0;  // not phase_: the first phase may have begun before this thread did
   while (!stop_) {
     if (done == phase_) {
       flow_->turn(side, Effort::kRest);

@@ -78,6 +78,9 @@ class TheLoopbackProgram(unittest.TestCase):
                 self.assertGreater(min(flow["sender_s"], flow["receiver_s"]), 0)
         # Which one is first moves on by one each time.
         self.assertEqual(len({next(iter(work)) for work in rounds}), 3)
+        # Alone, a flow begins its first phase before its threads have begun.
+        self.assertEqual([set(work) for work in said(self, start(
+            LOOPBACK, "--rounds", "1", "--phase-ms", "30", "--only", "quic"))], [{"quic"}])
 
 
 if __name__ == "__main__":
