@@ -69,7 +69,7 @@ class Paths:
                 raise Failure(f"godwit cert {words[0]}: {(done.stderr or done.stdout).strip()}")
 
     def close(self):
-        self._lab.registry.end([self.wan.process])
+        self.wan.close()
         self._lab.registry.remove(self._certificates)
 
     def __enter__(self):

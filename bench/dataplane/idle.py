@@ -8,7 +8,6 @@ from bench.lab.figure import Bar, Figure
 from bench.lab.godwit import Gateways
 from bench.lab.wan import Wan
 
-NAMES = ["idle_core_share_uring"]
 SITES = 3
 UP_SECONDS = 15
 SETTLE_SECONDS = 2.0
@@ -35,23 +34,30 @@ def wait_until_up(gateways):
         time.sleep(0.1)
 
 
-def measure(lab):
-    lab.wan = Wan(lab.program("godwit-wan"), lab.registry, "lan", SITES)
-    gateways = Gateways(lab)
-    pairs = []
-    try:
-        gateways.start()
-        wait_until_up(gateways)
-        time.sleep(SETTLE_SECONDS)
-        pids = gateways.pids()
-        for _ in range(WINDOWS):
-            before, begun = sum(map(processor_seconds, pids)), time.monotonic()
-            time.sleep(WINDOW_SECONDS)
-            used = sum(map(processor_seconds, pids)) - before
-            pairs.append((used / (time.monotonic() - begun), 1.0))
-    finally:
-        gateways.stop()
-        lab.registry.end([lab.wan.process])
-        lab.wan = None
-    return [Figure("idle_core_share_uring", "of a core", "one core", pairs,
-                   Bar("value", "<=", SHARE_MAX))]
+def name_of(port):
+    return f"idle_core_share_{port}"
+
+
+def share(port):
+    """Measures gateways on this port."""
+    def measure(lab):
+        lab.wan = Wan(lab.program("godwit-wan"), lab.registry, "lan", SITES)
+        gateways = Gateways(lab, port)
+        pairs = []
+        try:
+            gateways.start()
+            wait_until_up(gateways)
+            time.sleep(SETTLE_SECONDS)
+            pids = gateways.pids()
+            for _ in range(WINDOWS):
+                before, begun = sum(map(processor_seconds, pids)), time.monotonic()
+                time.sleep(WINDOW_SECONDS)
+                used = sum(map(processor_seconds, pids)) - before
+                pairs.append((used / (time.monotonic() - begun), 1.0))
+        finally:
+            gateways.stop()
+            lab.wan.close()
+            lab.wan = None
+        return [Figure(name_of(port), "of a core", "one core", pairs, Bar("value", "<=", SHARE_MAX))]
+
+    return measure

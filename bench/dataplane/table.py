@@ -4,10 +4,10 @@ A benchmark is added by a line here: the names of its figures, what it is, about
 takes, and the function that measures.
 """
 
-from bench.dataplane import idle, loopback, path, recovery
+from bench.dataplane import idle, loopback, path, ports, recovery
 from bench.lab.benchmark import Benchmark
 
-PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-wan", "godwit", "godwitd"]
+PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-port", "godwit-wan", "godwit", "godwitd"]
 
 BENCHMARKS = [
     Benchmark(loopback.NAMES,
@@ -22,5 +22,9 @@ BENCHMARKS = [
     Benchmark(recovery.NAMES,
               "a step from 50 to 20 Mbit/s and a cut of 3 s", recovery.RUNS * (recovery.SECONDS + 2),
               recovery.measure),
-    Benchmark(idle.NAMES, "three gateways that nobody uses", 40, idle.measure),
+    Benchmark([ports.RINGS], "the user-space UDP/IP endpoint over DPDK's rings", 5, ports.rings, needs="dpdk"),
+    Benchmark([ports.PACKET_SOCKET], "datagrams between two namespaces: DPDK's packet sockets beside io_uring",
+              2 * ports.RUNS * (ports.RECEIVER_SECONDS + 1), ports.packet_sockets, needs="dpdk"),
+    Benchmark([idle.name_of("uring")], "three gateways that nobody uses", 40, idle.share("uring")),
+    Benchmark([idle.name_of("dpdk")], "the same on DPDK", 40, idle.share("dpdk"), needs="dpdk"),
 ]

@@ -2,7 +2,9 @@
 
 
 class Benchmark:
-    """`measure(lab)` returns the figures `names`, and takes about `seconds`."""
+    """`measure(lab)` returns the figures `names`, and takes about `seconds`. `needs` is a section of
+    .ci/packages that only some benchmarks need, or None."""
 
-    def __init__(self, names, summary, seconds, measure):
+    def __init__(self, names, summary, seconds, measure, needs=None):
         self.names, self.summary, self.seconds, self.measure = names, summary, seconds, measure
+        self.needs = needs

@@ -16,7 +16,8 @@ BASELINE_PROGRAMS = {"godwit-wan": "bench/wan", "godwit-site": "bench/workloads/
 GODWIT_PROGRAMS = {"godwitd": "api/gateway", "godwit": "api/cli",
                    "godwit-auditor": "bench/workloads/programs"}
 PROGRAMS = {**BASELINE_PROGRAMS, **GODWIT_PROGRAMS}
-SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane"}
+SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane",
+                  "godwit-port": "bench/dataplane"}
 
 
 def sections(port):

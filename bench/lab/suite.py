@@ -98,8 +98,9 @@ def run(options, table, registry, console):
     console.say(f"bench/run {options.part}: {len(options.names)} figures, about {seconds / 60:.0f} minutes "
                 "besides the build")
     machine.check_tun()
-    machine.install("run", "bench")
-    machine.build(registry, console.say, table.PROGRAMS)
+    needs = sorted({benchmark.needs for benchmark in chosen if benchmark.needs})
+    machine.install("run", "bench", *needs)
+    machine.build(registry, console.say, table.PROGRAMS, "dpdk" if "dpdk" in needs else "uring")
     lab, figures = Lab(registry, console), []
     for benchmark in chosen:
         console.say(f"\n{benchmark.summary}")

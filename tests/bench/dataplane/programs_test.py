@@ -9,6 +9,7 @@ import unittest
 BUILD = os.environ["GODWIT_BUILD"]
 PATH = os.path.join(BUILD, "bench", "dataplane", "godwit-path")
 LOOPBACK = os.path.join(BUILD, "bench", "dataplane", "godwit-loopback")
+PORT = os.path.join(BUILD, "bench", "dataplane", "godwit-port")
 GODWIT = os.path.join(BUILD, "api", "cli", "godwit")
 SECONDS_MAX = 120
 
@@ -62,6 +63,28 @@ class OneEndOfAPath(unittest.TestCase):
         _, complaint = process.communicate(timeout=SECONDS_MAX)
         self.assertEqual((process.returncode, complaint),
                          (1, "godwit-path: the kernel does not offer nothing\n"))
+
+
+@unittest.skipUnless(os.path.exists("/usr/include/dpdk/rte_eal.h"), "it is built where DPDK is")
+class ThePortProgram(unittest.TestCase):
+    def test_carries_datagrams_through_a_window(self):
+        for port in ("uring", "epoll"):
+            with self.subTest(port):
+                receiver = start(PORT, "receive", "--port", port, "--local", "127.7.7.2/8", "--seconds", "2")
+                self.assertEqual(json.loads(receiver.stdout.readline()), {"ready": True})
+                sent, = said(self, start(PORT, "send", "--port", port, "--local", "127.7.7.1/8", "--seconds", "1",
+                                         "--peer", "127.7.7.2:7000"))
+                got, = said(self, receiver)
+                self.assertEqual((sent["bytes"] % 1472, got["bytes"] % 1472), (0, 0))
+                # More than one window: the receiver's word was heard.
+                self.assertGreater(got["bytes"], 1024 * 1472)
+                self.assertLessEqual(got["bytes"], sent["bytes"])
+                self.assertGreater(min(sent["processor_s"], got["processor_s"]), 0)
+
+    def test_measures_the_endpoint_over_rings(self):
+        rounds = said(self, start(PORT, "rings", "--rounds", "2"))
+        self.assertEqual([set(line) for line in rounds], [{"ns", "memcpy_ns"}] * 2)
+        self.assertTrue(all(min(line.values()) > 0 for line in rounds), rounds)
 
 
 class TheLoopbackProgram(unittest.TestCase):
