@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
@@ -77,6 +78,12 @@ struct PathMtu {
   std::size_t datagram_bytes = 0;  // the largest UDP payload that would pass
 };
 
+// Frames that a port refused for one reason, since it was made.
+struct Refusal {
+  std::string_view reason;  // a stable name, also a metric's label
+  std::uint64_t count = 0;
+};
+
 class Port {
  public:
   virtual ~Port() = default;
@@ -106,6 +113,11 @@ class Port {
   virtual std::optional<PathMtu> poll_path_mtu() { return std::nullopt; }
 
   virtual Counters counters() const = 0;
+  // What `counters` calls refused, by reason; nothing where the kernel keeps it to itself. Valid
+  // until the next call.
+  virtual std::span<const Refusal> refusals() { return {}; }
+  // False while a device of our own has no link; true where the link is the kernel's.
+  virtual bool link_up() const { return true; }
 };
 
 }  // namespace godwit::port

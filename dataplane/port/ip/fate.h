@@ -36,6 +36,7 @@ enum class Fate : std::uint8_t {
   kConflict,         // somebody else uses our address; defended
 };
 inline constexpr std::size_t kFates = static_cast<std::size_t>(Fate::kConflict) + 1;
+inline constexpr std::size_t kRefusals = kFates - static_cast<std::size_t>(Fate::kTruncated);
 
 constexpr bool is_refusal(Fate fate) {
   return fate >= Fate::kTruncated;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/base/log.h"
 
 namespace godwit::port {
 namespace {
@@ -75,6 +76,9 @@ void IpPort::turn(Instant now) {
   if (now >= link_check_at_) {
     link_check_at_ = now + kLinkCheckInterval;
     const bool is_up = device_->link_up();
+    if (is_up != link_was_up_) {
+      log::warn("{}: the link is {}", device_->capabilities().name, is_up ? "up again" : "down");
+    }
     if (is_up && !link_was_up_) {
       resolver_.on_link_up(now);
     }
@@ -236,6 +240,14 @@ void IpPort::wait(Duration at_most) {
     sleep = std::min(sleep, resolver_.next_wakeup() - now_);
   }
   device_->wait(outbox_.is_empty() ? sleep : std::min(sleep, kBusyRetry));
+}
+
+std::span<const Refusal> IpPort::refusals() {
+  for (std::size_t index = 0; index < refusals_.size(); ++index) {
+    const auto fate = static_cast<Fate>(ip::kFates - ip::kRefusals + index);
+    refusals_.at(index) = {.reason = to_string(fate), .count = fates_.of(fate)};
+  }
+  return refusals_;
 }
 
 Counters IpPort::counters() const {

@@ -52,6 +52,8 @@ class IpPort final : public Port {
   // `receive_errors` are the refused frames and the device's, `send_errors` also what was dropped
   // because a neighbour did not answer.
   Counters counters() const override;
+  std::span<const Refusal> refusals() override;
+  bool link_up() const override { return device_->link_up(); }
 
   const ip::FateCounts& fates() const { return fates_; }
   const ip::Neighbours::Counters& neighbours() const { return resolver_.neighbours().counters(); }
@@ -73,6 +75,7 @@ class IpPort final : public Port {
   ip::Resolver resolver_;
   ip::Icmp icmp_;
   ip::FateCounts fates_;
+  std::array<Refusal, ip::kRefusals> refusals_{};
   Counters counters_;
   // Room for the frames of one burst; too large to be cleared for every call.
   std::array<Frame, ip::Outbox::kFrames> burst_{};

@@ -53,6 +53,8 @@ class CapturePort final : public Port {
   void unwatch(int descriptor) override { port_->unwatch(descriptor); }
   std::optional<PathMtu> poll_path_mtu() override { return port_->poll_path_mtu(); }
   Counters counters() const override { return port_->counters(); }
+  std::span<const Refusal> refusals() override { return port_->refusals(); }
+  bool link_up() const override { return port_->link_up(); }
 
  private:
   void write(Instant now, Direction direction, const Train& train) {

@@ -61,6 +61,8 @@ class LossPort final : public Port {
   std::optional<PathMtu> poll_path_mtu() override { return port_->poll_path_mtu(); }
   // The port's own: sent are those that were not lost, received all that came.
   Counters counters() const override { return port_->counters(); }
+  std::span<const Refusal> refusals() override { return port_->refusals(); }
+  bool link_up() const override { return port_->link_up(); }
 
   LossCounters sent() const { return sent_.counters; }
   LossCounters received() const { return received_.counters; }

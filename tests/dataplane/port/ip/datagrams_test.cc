@@ -214,6 +214,12 @@ TEST_F(DatagramsTest, CountsEveryKindOfRefusedFrame) {
   EXPECT_EQ(fate_of(with(good6, 53, 9)), Fate::kWrongHost);
   EXPECT_EQ(fate_of(with(good6, 63, 9)), Fate::kBadChecksum);
   EXPECT_EQ(port_->counters().receive_errors, port_->fates().total());
+  std::uint64_t refused = 0;
+  for (const Refusal& refusal : port_->refusals()) {
+    refused += refusal.count;
+    EXPECT_TRUE(refusal.reason != "bad_checksum" || refusal.count == 2) << refusal.count;
+  }
+  EXPECT_EQ(refused, port_->fates().total());
   EXPECT_EQ(fate_of(good4), Fate::kDelivered) << "survived";
   EXPECT_EQ(fate_of(good6), Fate::kDelivered);
   EXPECT_EQ(lab_.sent.size(), 0U) << "nobody is told";

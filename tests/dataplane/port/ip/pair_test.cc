@@ -105,11 +105,13 @@ TEST_F(PairTest, LosesWhatTheLinkLosesAndComesBack) {
   EXPECT_NEAR(static_cast<double>(count), 500.0, 5 * 15.8);  // standard deviation 15.8
   wire_->set_loss(0);
   wire_->set_link(false);
+  EXPECT_FALSE(ports_[0]->link_up());
   send(0, kTo1, bytes, 100);
   EXPECT_TRUE(arrived(1).empty());
   EXPECT_GE(ports_[0]->counters().send_errors, 1U);
   now_ = now_ + Duration::ms(60'000);
   wire_->set_link(true);
+  EXPECT_TRUE(ports_[0]->link_up());
   send(0, kTo1, bytes, 100);
   EXPECT_EQ(arrived(1).size(), 1U);
 }
