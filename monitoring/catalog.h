@@ -57,6 +57,8 @@ enum class Metric : std::uint16_t {
   kPortPackets,
   kPortFrames,
   kPortTroubles,
+  kPortRefused,
+  kPortLinkUp,
   // queue
   kQueueKeys,
   kQueuePendingEnergy,

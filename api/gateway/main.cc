@@ -175,6 +175,7 @@ Result<void> Daemon::start() {
     return started;
   }
   reporter_ = std::make_unique<Reporter>(*gateway_, started_);
+  reporter_->set_port(*port_);
   auto admin = AdminServer::listen(config_.admin, [this](std::span<const std::byte> request) {
     return reporter_->answer(system_now(), request);
   });

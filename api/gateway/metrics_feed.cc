@@ -99,6 +99,10 @@ void MetricsFeed::port_counts() {
   cells_.counter(Metric::kPortTroubles, {"send_error"}).set_total(c.send_errors);
   cells_.counter(Metric::kPortTroubles, {"receive_error"}).set_total(c.receive_errors);
   cells_.counter(Metric::kPortTroubles, {"receive_starved"}).set_total(c.receive_starved);
+  for (const port::Refusal& refusal : port_->refusals()) {
+    cells_.counter(Metric::kPortRefused, {refusal.reason}).set_total(refusal.count);
+  }
+  cells_.gauge(Metric::kPortLinkUp, {}).set(port_->link_up() ? 1 : 0);
 }
 
 void MetricsFeed::topics() {

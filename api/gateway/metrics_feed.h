@@ -24,7 +24,7 @@ class MetricsFeed {
   // Copies when a period has passed since the last time.
   void on_turn(Instant now, Duration busy);
   // The port whose counts are shown; it outlives this.
-  void set_port(const port::Port& port) { port_ = &port; }
+  void set_port(port::Port& port) { port_ = &port; }
   // When the own certificate ends, seconds since 1970.
   void set_certificate_end(std::int64_t unix_seconds) const {
     cells_.gauge(monitoring::Metric::kCertificateExpirySeconds, {"own"})
@@ -39,7 +39,7 @@ class MetricsFeed {
   void codec_uses(std::string_view operation, const Coder::Uses& uses);
 
   Gateway& gateway_;
-  const port::Port* port_ = nullptr;
+  port::Port* port_ = nullptr;
   monitoring::Cells& cells_;
   Instant started_;
   Instant next_ = Instant::from_ns(0);
