@@ -38,6 +38,28 @@ constexpr Names kLinkClosedReason[] = {"local",
                                        "limit",
                                        "internal",
                                        "other"};
+constexpr Names kPortDirection[] = {"sent", "received"};
+constexpr Names kPortTroublesKind[] = {
+    "send_busy", "send_error", "receive_error", "receive_starved"};
+constexpr Names kPortRefusedReason[] = {"truncated",
+                                        "looped",
+                                        "not_ours",
+                                        "wrong_vlan",
+                                        "unknown_type",
+                                        "bad_arp",
+                                        "bad_ip",
+                                        "ip_options",
+                                        "ip_fragment",
+                                        "bad_source",
+                                        "wrong_host",
+                                        "unknown_protocol",
+                                        "bad_udp",
+                                        "bad_checksum",
+                                        "wrong_port",
+                                        "bad_neighbour",
+                                        "unheeded",
+                                        "too_many",
+                                        "conflict"};
 constexpr Names kQueueDecisionsReason[] = {"deadline", "age", "significance", "deepen"};
 constexpr Names kQueueDeadlinesOutcome[] = {"met", "expired"};
 constexpr Names kCodecTilesOperation[] = {"encode", "decode"};
@@ -54,6 +76,9 @@ constexpr LabelInfo kPeerLabels[] = {{"peer", {}}};
 constexpr LabelInfo kLinkTransfersReceivedLabels[] = {{"peer", {}},
                                                       {"result", kLinkTransfersReceivedResult}};
 constexpr LabelInfo kLinkClosedLabels[] = {{"peer", {}}, {"reason", kLinkClosedReason}};
+constexpr LabelInfo kPortDirectionLabels[] = {{"direction", kPortDirection}};
+constexpr LabelInfo kPortTroublesLabels[] = {{"kind", kPortTroublesKind}};
+constexpr LabelInfo kPortRefusedLabels[] = {{"reason", kPortRefusedReason}};
 constexpr LabelInfo kQueueDecisionsLabels[] = {{"peer", {}}, {"reason", kQueueDecisionsReason}};
 constexpr LabelInfo kQueueDeadlinesLabels[] = {{"peer", {}}, {"outcome", kQueueDeadlinesOutcome}};
 constexpr LabelInfo kCodecTilesLabels[] = {{"operation", kCodecTilesOperation},
@@ -106,6 +131,21 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kLinkClosed, "godwit_link_closed_total", kCounter, kNone, kSum, kLinkClosedLabels, {},
      "Ends of connections and of attempts, by reason. The log line of the same moment has the "
      "details."},
+    {kPortPackets, "godwit_port_packets_total", kCounter, kNone, kSum, kPortDirectionLabels, {},
+     "UDP datagrams that the gateway's port sent and received."},
+    {kPortFrames, "godwit_port_frames_total", kCounter, kNone, kSum, kPortDirectionLabels, {},
+     "Ethernet frames of the DPDK device, those for finding neighbours included; 0 where the kernel "
+     "makes them."},
+    {kPortTroubles, "godwit_port_troubles_total", kCounter, kNone, kSum, kPortTroublesLabels, {},
+     "What a port could not do: send_busy is tried again; the others are lost packets. "
+     "receive_starved rising: the gateway is slower than what comes in."},
+    {kPortRefused, "godwit_port_refused_total", kCounter, kNone, kSum, kPortRefusedLabels, {},
+     "Frames that the DPDK device received and the gateway refused, by reason; 0 where the kernel "
+     "refuses them. Broadcasts of other hosts are not_ours or wrong_host; conflict: somebody else "
+     "uses the gateway's address."},
+    {kPortLinkUp, "godwit_port_link_up", kGauge, kNone, kMax, {}, {},
+     "1 while the DPDK device has a link, else 0; always 1 on sockets, whose link is the kernel's. "
+     "When 0: see to the cable or the interface."},
     {kQueueKeys, "godwit_queue_keys", kGauge, kNone, kSum, kPeerLabels, {},
      "Tiles with something pending for the peer. Bounded by the topics' sizes; it does not grow "
      "with an outage beyond that."},

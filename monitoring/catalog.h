@@ -53,6 +53,12 @@ enum class Metric : std::uint16_t {
   kLinkInFlightBytes,
   kLinkReconnects,
   kLinkClosed,
+  // port
+  kPortPackets,
+  kPortFrames,
+  kPortTroubles,
+  kPortRefused,
+  kPortLinkUp,
   // queue
   kQueueKeys,
   kQueuePendingEnergy,

@@ -1,6 +1,7 @@
 #include "api/gateway/config.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <set>
 #include <utility>
@@ -10,9 +11,11 @@
 
 #include "api/gateway/paths.h"
 #include "api/gateway/policy_order.h"
+#include "api/gateway/port_config.h"
 #include "api/gateway/toml_reader.h"
 #include "api/gateway/topic_pattern.h"
 #include "api/local/records.h"
+#include "dataplane/port/dscp.h"
 #include "dataplane/port/peer.h"
 
 namespace godwit::gateway {
@@ -28,6 +31,9 @@ constexpr Bytes kMemoryMax = Bytes::mib(std::uint64_t{64} << 20U);
 constexpr Duration kRttMin = Duration::us(1);
 constexpr Duration kRttMax = Duration::seconds(10);
 constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of the worker
+// In the order of transport::Precedence.
+constexpr std::array<std::string_view, transport::kPrecedences> kDscpKeys{
+    "control", "urgent", "normal", "bulk"};
 
 bool site_name_is_valid(std::string_view name) {
   return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -42,22 +48,6 @@ std::string substitute_site(std::string path, std::string_view site) {
     path.replace(at, kPlaceholder.size(), site);
   }
   return path;
-}
-
-// A basic string of TOML.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
 }
 
 // To the nanosecond, as parse_duration reads it back.
@@ -224,6 +214,20 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
   }
 }
 
+// A table, even an empty one, switches marking on; what it does not name has the standard's value.
+void read_dscp(TableReader& root, Problems& problems, Config& config) {
+  const toml::table* table = root.table("dscp");
+  if (table == nullptr) {
+    return;
+  }
+  config.markings = transport::Markings::standard();
+  TableReader reader(*table, "[dscp]", problems);
+  for (std::size_t index = 0; index < kDscpKeys.size(); ++index) {
+    reader.parsed(kDscpKeys[index], &port::parse_dscp, config.markings->codepoints[index]);
+  }
+  reader.finish();
+}
+
 void read_self(TableReader& root,
                Problems& problems,
                std::optional<std::string_view> site_override,
@@ -267,13 +271,14 @@ void read_self(TableReader& root,
   if (metrics > 0) {
     config.metrics_port = static_cast<std::uint16_t>(metrics);
   }
-  config.port = self.choice("port", "uring", {"uring", "epoll"});
   config.congestion = self.choice("congestion", "bbr", {"bbr", "cubic"});
   self.parsed("memory", &parse_bytes, config.memory);
   if (config.memory < kMemoryMin || config.memory > kMemoryMax) {
     self.reject("memory", "must be from 16MiB to 65536GiB");
   }
   self.finish();
+  config.port = read_port(root.table("port"), problems);
+  config.port.capture = substitute_site(config.port.capture, config.site);
 
   const toml::table* tls = root.table("tls");
   if (tls == nullptr) {
@@ -287,7 +292,7 @@ void read_self(TableReader& root,
   reader.finish();
 }
 
-// [sites], [[links]] and [[policies]] with every default.
+// [sites], [[links]], [[policies]] and [dscp] with every default.
 std::string shared_part(const Config& config) {
   std::string out;
   for (const auto& site : config.sites) {
@@ -321,6 +326,13 @@ std::string shared_part(const Config& config) {
           "significance = {{ filter = \"relative\", threshold = {}, decay = \"{}\" }}\n",
           *policy.significance,
           policy.significance_decays ? "1/sqrt(t)" : "none");
+    }
+  }
+  if (config.markings) {
+    out += "\n[dscp]\n";
+    for (std::size_t index = 0; index < kDscpKeys.size(); ++index) {
+      out += fmt::format(
+          "{} = \"{}\"\n", kDscpKeys[index], port::format_dscp(config.markings->codepoints[index]));
     }
   }
   return out;
@@ -386,7 +398,14 @@ Result<Config> parse_config(std::string_view text,
   read_self(root, problems, site_override, config);
   read_links(root, problems, config);
   read_policies(root, problems, config);
+  read_dscp(root, problems, config);
   root.finish();
+  if (problems.empty() && config.port.kind == "dpdk") {
+    const auto port = port_options(config.port, config.find_site(config.site)->endpoint);
+    if (!port) {
+      root.reject("port", port.error().message);
+    }
+  }
   if (!problems.empty()) {
     return fail(Code::kInvalid, "{}", problems.text());
   }
@@ -413,17 +432,17 @@ Result<Config> load_config(const std::string& path, std::optional<std::string_vi
 std::string effective_config(const Config& config) {
   return fmt::format(
       "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
-      "admin = {}\nmetrics_port = {}\nport = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
-      "[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
+      "admin = {}\nmetrics_port = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
+      "[port]\n{}\n[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
       quoted(config.site),
       quoted(config.state_dir),
       quoted(config.durable_dir),
       quoted(config.client),
       quoted(config.admin),
       config.metrics_port.value_or(0),
-      quoted(config.port),
       quoted(config.congestion),
       config.memory.count(),
+      port_as_toml(config.port),
       quoted(config.certificate),
       quoted(config.key),
       quoted(config.authority),

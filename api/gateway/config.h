@@ -7,6 +7,7 @@
 // Thread: any; a Config is immutable once parsed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
 #include "dataplane/base/units.h"
+#include "dataplane/port/idle.h"
+#include "dataplane/transport/marking.h"
 
 namespace godwit::gateway {
 
@@ -46,6 +49,22 @@ struct PolicyConfig {
   bool significance_decays = true;       // v / sqrt(clock) instead of v
 };
 
+// How datagrams leave the host. What follows `device` describes it.
+struct PortConfig {
+  std::string kind = "uring";  // uring | epoll | dpdk
+  port::IdleMode idle = port::IdleMode::kWait;
+  std::string capture;                  // path of the packet capture; empty = off
+  Bytes capture_max = Bytes::mib(64);   // of the capture and the older one beside it
+  std::string device;                   // as dataplane/port/device_name.h reads it
+  std::string address;                  // numeric; empty: the host of the own endpoint
+  std::optional<unsigned> prefix;       // bits of the own network; none: 24 (IPv4), 64 (IPv6)
+  std::string gateway;                  // numeric; empty: every peer is a neighbour
+  std::vector<std::string> neighbours;  // "10.77.1.1 02:77:00:00:00:01": never asked for
+  std::optional<std::uint16_t> vlan;    // 1 to 4094
+  std::size_t mtu = 1500;               // layer 3, bytes
+  std::string huge_pages = "auto";      // auto | always | never
+};
+
 struct Config {
   std::string file;
 
@@ -56,9 +75,10 @@ struct Config {
   std::string client;                         // path of the Unix socket for local clients
   std::string admin;                          // path of the Unix socket for the command `godwit`
   std::optional<std::uint16_t> metrics_port;  // of /metrics on loopback; none = off
-  std::string port;                           // uring | epoll
   std::string congestion;                     // bbr | cubic
   Bytes memory = Bytes::mib(1024);            // budget for all topics' state
+
+  PortConfig port;  // [port]
 
   // [tls]
   std::string certificate;
@@ -68,6 +88,7 @@ struct Config {
   std::vector<SiteConfig> sites;  // at least two, in the file's order
   std::vector<LinkConfig> links;
   std::vector<PolicyConfig> policies;
+  std::optional<transport::Markings> markings;  // [dscp]; none = nothing is marked
 
   const SiteConfig* find_site(std::string_view name) const;
   const SiteConfig* find_site(SiteId id) const;
@@ -90,8 +111,8 @@ Result<Config> load_config(const std::string& path,
 
 // The configuration as TOML with every default spelt out.
 std::string effective_config(const Config& config);
-// Of what all sites must agree on, with every default: sites, links and policies. Equal at all
-// sites that run by the same rules, whatever their paths, ports and budgets.
+// Of what all sites must agree on, with every default: sites, links, policies, marking. Equal at
+// all sites that run by the same rules, whatever their paths, ports and budgets.
 std::uint64_t shared_hash(const Config& config);
 
 }  // namespace godwit::gateway

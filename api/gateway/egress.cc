@@ -27,6 +27,18 @@ std::uint64_t largest_difference(std::span<const std::int64_t> a, std::span<cons
   return most;
 }
 
+transport::Precedence precedence_of(const Topic& topic) {
+  switch (topic.spec().traffic_class) {
+    case scheduler::Class::kUrgent:
+      return transport::Precedence::kUrgent;
+    case scheduler::Class::kBulk:
+      return transport::Precedence::kBulk;
+    case scheduler::Class::kNormal:
+      break;
+  }
+  return transport::Precedence::kNormal;
+}
+
 }  // namespace
 
 void Egress::pump(Instant now, Peer& peer) {
@@ -56,7 +68,8 @@ bool Egress::resend(Instant now, Peer& peer) {
       continue;
     }
     lanes.resend_after = *k;
-    peer.session->send_transfer(now, topic->ledger().frozen(*lanes.outgoing, *k));
+    peer.session->send_transfer(
+        now, topic->ledger().frozen(*lanes.outgoing, *k), precedence_of(*topic));
     ++peer.counters.transfers_resent;
     return true;
   }
@@ -191,7 +204,7 @@ void Egress::seal_and_send(Instant now, Peer& peer, const QueuedLane& queued) {
   GODWIT_ASSERT(k.has_value(), "a transfer with tiles can be sealed");
   const auto bytes = ledger.frozen(queued.lane, *k);
   lanes.coverage_told = std::max(lanes.coverage_told, ledger.coverage(queued.lane).value());
-  peer.session->send_transfer(now, bytes);
+  peer.session->send_transfer(now, bytes, precedence_of(*queued.topic));
   ++peer.counters.transfers_sent;
   peer.counters.coded_bytes_sent += bytes.size();
   if (ledger.window_full(queued.lane)) {

@@ -1,6 +1,6 @@
 // godwitd: one site's gateway as a process.
 //
-// Everything that touches the operating system meets here: the UDP port, the clients' socket, the
+// Everything that touches the operating system meets here: the port, the clients' socket, the
 // admin socket, the metrics endpoint and signals; the Gateway itself does no I/O.
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <sys/prctl.h>
@@ -20,12 +21,15 @@
 #include "api/gateway/gateway.h"
 #include "api/gateway/identity.h"
 #include "api/gateway/metrics_feed.h"
+#include "api/gateway/port_config.h"
 #include "api/gateway/report.h"
 #include "api/gateway/store.h"
 #include "api/local/server.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
-#include "dataplane/port/udp.h"
+#include "dataplane/port/idle.h"
+#include "dataplane/port/make_port.h"
+#include "dataplane/port/with/capture.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/tls_context.h"
 #include "monitoring/collector.h"
@@ -66,12 +70,15 @@ class Daemon {
   Result<void> start_metrics();
   void turn_clients();
   bool wants_stop(Instant now);
+  void rest(Instant now);
 
   Config config_;
   Random random_;
   Instant started_ = system_now();
   int signals_ = stop_signals();
   std::unique_ptr<port::Port> port_;
+  port::Idle idle_{port::IdleLadder::waiting(config_.port.idle)};
+  std::uint64_t packets_seen_ = 0;  // of the port, when the last turn ended
   std::unique_ptr<transport::TlsContext> tls_;
   std::unique_ptr<transport::Endpoint> endpoint_;
   std::unique_ptr<FileStore> store_;
@@ -88,19 +95,28 @@ class Daemon {
 };
 
 Result<void> Daemon::start_transport() {
-  const SiteConfig* self = config_.find_site(config_.site);
-  const auto address = port::Peer::parse(self->endpoint);
-  if (!address) {
-    return fail(Code::kInvalid, "[sites.{}] endpoint: {}", self->name, address.error().message);
+  const auto options = port_options(config_.port, config_.find_site(config_.site)->endpoint);
+  if (!options) {
+    return Failure(options.error());
   }
-  port::UdpOptions options;
-  options.local = *address;
-  options.engine = config_.port == "epoll" ? port::UdpEngine::kEpoll : port::UdpEngine::kAutomatic;
-  auto port = port::make_udp_port(options);
+  auto port = port::make_port(*options);
   if (!port) {
     return Failure(port.error());
   }
   port_ = std::move(*port);
+  if (!config_.port.capture.empty()) {
+    auto capturing = port::with_capture(std::move(port_),
+                                        {.path = config_.port.capture,
+                                         .bytes_max = config_.port.capture_max,
+                                         .unix_ns_at_zero = system_unix_ns() - system_now().ns()});
+    if (!capturing) {
+      return Failure(capturing.error());
+    }
+    port_ = std::move(*capturing);
+    log::info("every packet is captured in {}, at most {} MiB",
+              config_.port.capture,
+              config_.port.capture_max.count() >> 20U);
+  }
   auto tls = transport::TlsContext::load({config_.authority, config_.certificate, config_.key});
   if (!tls) {
     return Failure(tls.error());
@@ -116,12 +132,14 @@ Result<void> Daemon::start_transport() {
   transport::QuicOptions quic;
   quic.congestion = config_.congestion == "cubic" ? transport::CongestionControl::kCubic
                                                   : transport::CongestionControl::kBbr;
+  quic.markings = config_.markings.value_or(transport::Markings{});
   endpoint_ = transport::make_quic_endpoint(*port_, *tls_, quic, random_);
   return {};
 }
 
 Result<void> Daemon::start_metrics() {
   feed_ = std::make_unique<MetricsFeed>(*gateway_, cells_, started_);
+  feed_->set_port(*port_);
   feed_->set_certificate_end(tls_->own().valid_until);
   collector_ = std::make_unique<monitoring::Collector>(
       monitoring::Identity{config_.site, "0.1.0", "release"},
@@ -157,6 +175,7 @@ Result<void> Daemon::start() {
     return started;
   }
   reporter_ = std::make_unique<Reporter>(*gateway_, started_);
+  reporter_->set_port(*port_);
   auto admin = AdminServer::listen(config_.admin, [this](std::span<const std::byte> request) {
     return reporter_->answer(system_now(), request);
   });
@@ -209,6 +228,18 @@ bool Daemon::wants_stop(Instant now) {
   return stop_at_ && (now >= *stop_at_ || gateway_->drained());
 }
 
+void Daemon::rest(Instant now) {
+  const Duration at_most = std::min(gateway_->deadline() - now, kWaitMax);
+  if (config_.port.kind == "dpdk") {  // its device rests as it is told, look by look
+    port_->wait(at_most);
+    return;
+  }
+  const port::Counters counters = port_->counters();
+  const std::uint64_t packets = counters.packets_received + counters.packets_sent;
+  const std::uint64_t found = packets - std::exchange(packets_seen_, packets);
+  port_->wait(idle_.after_turn(now, found, at_most));
+}
+
 void Daemon::run() {
   for (;;) {
     const Instant now = system_now();
@@ -225,7 +256,7 @@ void Daemon::run() {
       break;
     }
     if (!more) {
-      port_->wait(std::min(gateway_->deadline() - done, kWaitMax));
+      rest(done);
     }
   }
   gateway_->stop(system_now());
@@ -239,10 +270,13 @@ int run_daemon(int argc, char** argv) {
       "The same file serves all sites; --site says which one this is."};
   std::string file = "/etc/godwit/godwit.toml";
   std::string site;
+  std::string port;
   std::string level = "info";
   bool check = false;
   app.add_option("-c,--config", file, "The configuration file")->capture_default_str();
   app.add_option("--site", site, "This site's name, instead of [self] site");
+  app.add_option("--port", port, "uring, epoll or dpdk, instead of [port] kind")
+      ->check(CLI::IsMember({"uring", "epoll", "dpdk"}));
   app.add_option("--log-level", level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -261,6 +295,9 @@ int run_daemon(int argc, char** argv) {
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return kExitConfig;
+  }
+  if (!port.empty()) {
+    config->port.kind = port;
   }
   if (check) {
     std::printf("%s: good for site %s\n", file.c_str(), config->site.c_str());

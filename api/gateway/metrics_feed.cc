@@ -33,6 +33,7 @@ void MetricsFeed::on_turn(Instant now, Duration busy, const local::TurnedAway& t
   }
   next_ = now + kPeriod;
   links(now);
+  port_counts();
   topics();
   clients(turned_away);
   process(now);
@@ -84,6 +85,25 @@ void MetricsFeed::links(Instant now) {
     cells_.counter(Metric::kQueueDeadlines, {name, "expired"}).set_total(queue.deadlines_expired);
     cells_.counter(Metric::kQueueVisitBytes, {name}).set_total(queue.bytes);
   }
+}
+
+void MetricsFeed::port_counts() {
+  if (port_ == nullptr) {
+    return;
+  }
+  const port::Counters c = port_->counters();
+  cells_.counter(Metric::kPortPackets, {"sent"}).set_total(c.packets_sent);
+  cells_.counter(Metric::kPortPackets, {"received"}).set_total(c.packets_received);
+  cells_.counter(Metric::kPortFrames, {"sent"}).set_total(c.frames_sent);
+  cells_.counter(Metric::kPortFrames, {"received"}).set_total(c.frames_received);
+  cells_.counter(Metric::kPortTroubles, {"send_busy"}).set_total(c.send_busy);
+  cells_.counter(Metric::kPortTroubles, {"send_error"}).set_total(c.send_errors);
+  cells_.counter(Metric::kPortTroubles, {"receive_error"}).set_total(c.receive_errors);
+  cells_.counter(Metric::kPortTroubles, {"receive_starved"}).set_total(c.receive_starved);
+  for (const port::Refusal& refusal : port_->refusals()) {
+    cells_.counter(Metric::kPortRefused, {refusal.reason}).set_total(refusal.count);
+  }
+  cells_.gauge(Metric::kPortLinkUp, {}).set(port_->link_up() ? 1 : 0);
 }
 
 void MetricsFeed::topics() {

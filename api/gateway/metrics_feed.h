@@ -10,6 +10,7 @@
 
 #include "api/gateway/gateway.h"
 #include "api/local/server.h"
+#include "dataplane/port/port.h"
 #include "monitoring/cells.h"
 
 namespace godwit::gateway {
@@ -23,6 +24,8 @@ class MetricsFeed {
 
   // Copies when a period has passed since the last time. `turned_away`: by the clients' door.
   void on_turn(Instant now, Duration busy, const local::TurnedAway& turned_away);
+  // The port whose counts are shown; it outlives this.
+  void set_port(port::Port& port) { port_ = &port; }
   // When the own certificate ends, seconds since 1970.
   void set_certificate_end(std::int64_t unix_seconds) const {
     cells_.gauge(monitoring::Metric::kCertificateExpirySeconds)
@@ -31,12 +34,14 @@ class MetricsFeed {
 
  private:
   void links(Instant now);
+  void port_counts();
   void topics();
   void clients(const local::TurnedAway& turned_away);
   void process(Instant now);
   void codec_uses(std::string_view operation, const Coder::Uses& uses);
 
   Gateway& gateway_;
+  port::Port* port_ = nullptr;
   monitoring::Cells& cells_;
   Instant started_;
   Instant next_ = Instant::from_ns(0);

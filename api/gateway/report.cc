@@ -189,6 +189,14 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         "godwit ledger",
         0);
   }
+  if (port_is_down()) {
+    add(admin::Problem::SEVERITY_FAILURE,
+        "port.link_down",
+        core.config.port.device,
+        fmt::format("{} has no link, so nothing leaves this gateway", core.config.port.device),
+        core.config.port.device.starts_with("af_") ? "ip link" : "dpdk-devbind.py --status",
+        0);
+  }
   for (const auto& one : core.peers) {
     if (one->state == PeerState::kUp) {
       continue;
@@ -261,7 +269,9 @@ void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
   out.set_peer(peer.site().name);
   out.set_state(link_state(peer));
   if (peer.state != PeerState::kUp) {
-    out.set_reason(peer.last_reason.empty() ? "link.connecting" : "link." + peer.last_reason);
+    out.set_reason(port_is_down()             ? "port.link_down"
+                   : peer.last_reason.empty() ? "link.connecting"
+                                              : "link." + peer.last_reason);
   }
   out.set_in_state_ns(since(now, peer.state_since));
   out.set_peer_address(peer.site().endpoint);

@@ -9,6 +9,7 @@
 
 #include "api/gateway/gateway.h"
 #include "api/proto/admin.pb.h"
+#include "dataplane/port/port.h"
 
 namespace godwit::gateway {
 
@@ -19,6 +20,8 @@ class Reporter {
   // A serialised AdminRequest in, a serialised AdminResponse out. `stop_requested` is set when the
   // request asks the gateway to stop.
   std::string answer(Instant now, std::span<const std::byte> request);
+  // The port whose link is reported; it outlives this.
+  void set_port(const port::Port& port) { port_ = &port; }
   bool stop_requested() const { return stop_requested_; }
   Duration stop_drain() const { return stop_drain_; }
 
@@ -36,7 +39,10 @@ class Reporter {
   void peer(const Peer& peer, admin::PeerReport& out);
   std::string lane_name(const ledger::LaneKey& key) const;
 
+  bool port_is_down() const { return port_ != nullptr && !port_->link_up(); }
+
   Gateway& gateway_;
+  const port::Port* port_ = nullptr;
   Instant started_;
   bool stop_requested_ = false;
   Duration stop_drain_ = Duration::zero();

@@ -31,6 +31,9 @@ class Problems {
   std::vector<std::string> lines_;
 };
 
+// `text` as a basic string of TOML.
+std::string quoted(std::string_view text);
+
 class TableReader {
  public:
   // How messages call the table that holds all others.

@@ -72,6 +72,9 @@ def parse(arguments):
                         help="find the learning rates again and write them down (an hour)")
     parser.add_argument("--keep", action="store_true",
                         help="leave the lab running at the end, with commands to try on it")
+    parser.add_argument("--port", choices=["uring", "epoll", "dpdk"], default="uring",
+                        help="what Godwit's gateways send with; dpdk takes the sites' network devices from "
+                             "the kernel, and needs some 200 packages more; default: uring")
     parser.add_argument("--baselines", action="store_true", help="everything but Godwit itself")
     parser.add_argument("--only", type=runs, metavar="RUN,...",
                         help=f"only these runs, e.g. oracle,godwit; there are {', '.join(RUNS)}")

@@ -17,6 +17,8 @@ RESTART_AFTER = 1.0    # seconds that a dead gateway stays dead, as a service ma
 AUDIT_SECONDS = 60     # for what is still open to arrive after training has ended
 UNHEALTHY = 10         # exit status of `godwit` and of the auditor: answered, and not well
 TOPIC = "quickstart/model"
+# The emulator's devices, through DPDK's packet sockets; all sites are in one network.
+DEVICE = 'device = "af_packet:wan0"\nprefix = 16\n'
 
 
 def gateway_name(site):
@@ -25,8 +27,9 @@ def gateway_name(site):
 
 
 class Gateways:
-    def __init__(self, lab):
+    def __init__(self, lab, port="uring"):
         self.lab = lab
+        self.port = port
         self.names = [gateway_name(site) for site in lab.wan.sites]
         self.folder = lab.registry.folder("godwit-lab.")
         self.config = os.path.join(self.folder, "godwit.toml")
@@ -55,6 +58,7 @@ class Gateways:
                 f'durable_dir = "{self.folder}/{{site}}/durable"\n'
                 f'client = "{self.folder}/{{site}}/client.sock"\n'
                 f'admin = "{self.folder}/{{site}}/admin.sock"\n\n'
+                f'[port]\nkind = "{self.port}"\n{DEVICE if self.port == "dpdk" else ""}\n'
                 f'[tls]\nca = "{self.folder}/certificates/ca.pem"\n'
                 f'cert = "{self.folder}/certificates/{{site}}.pem"\n'
                 f'key = "{self.folder}/certificates/{{site}}.key"\n')
@@ -84,6 +88,9 @@ class Gateways:
         """Holds the process id of the gateway's present life."""
         return os.path.join(self.folder, self.names[index], "pid")
 
+    def pids(self):
+        return [process.pid for process in self._processes.values()]
+
     def kill(self, index):
         self._processes[index].kill()
 
@@ -98,6 +105,8 @@ class Gateways:
             file.write(f"{self._processes[index].pid}\n")
 
     def start(self):
+        if self.port == "dpdk":
+            self.lab.wan.take_addresses()
         for index, name in enumerate(self.names):
             for kind in ("state", "durable"):  # a run begins at zero, also when tuning repeats it
                 shutil.rmtree(os.path.join(self.folder, name, kind), ignore_errors=True)
@@ -182,3 +191,5 @@ class Gateways:
     def stop(self):
         processes, self._processes = list(self._processes.values()), {}
         self.lab.registry.end(processes, patience=5.0)
+        if self.port == "dpdk":
+            self.lab.wan.give_addresses()

@@ -16,11 +16,18 @@ BASELINE_PROGRAMS = {"godwit-wan": "bench/wan", "godwit-site": "bench/workloads/
 GODWIT_PROGRAMS = {"godwitd": "api/gateway", "godwit": "api/cli",
                    "godwit-auditor": "bench/workloads/programs"}
 PROGRAMS = {**BASELINE_PROGRAMS, **GODWIT_PROGRAMS}
+SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane",
+                  "godwit-port": "bench/dataplane"}
 
 
-def announce(say, runs, limit):
+def sections(port):
+    """Of .ci/packages, what a run with this port needs."""
+    return ["run", "dpdk"] if port == "dpdk" else ["run"]
+
+
+def announce(say, runs, limit, port):
     """Says what will happen before anything does."""
-    dry = subprocess.run([os.path.join(ROOT, ".ci", "install"), "--dry-run", "run"],
+    dry = subprocess.run([os.path.join(ROOT, ".ci", "install"), "--dry-run", *sections(port)],
                          capture_output=True, text=True)
     words = dry.stderr.strip() or dry.stdout.strip() or "all are installed, nothing to download"
     say("bench/quickstart trains one model at several sites over an emulated WAN and compares ways "
@@ -47,14 +54,14 @@ def check_tun():
                       "as root")
 
 
-def install():
-    done = subprocess.run([os.path.join(ROOT, ".ci", "install"), "run"])
+def install(*names):
+    done = subprocess.run([os.path.join(ROOT, ".ci", "install"), *names])
     if done.returncode != 0:
         raise Failure("the packages could not be installed; the lines above say why")
 
 
 def program(name):
-    return os.path.join(BUILD, PROGRAMS[name], name)
+    return os.path.join(BUILD, {**PROGRAMS, **SUITE_PROGRAMS}[name], name)
 
 
 def _run(registry, command, log_path):
@@ -72,7 +79,7 @@ def _run(registry, command, log_path):
         raise Failure(f"{' '.join(command[:4])} … failed; {log_path} ends with:\n{tail}")
 
 
-def build(registry, say, names):
+def build(registry, say, names, port="uring"):
     """Configures and builds only `names`."""
     os.makedirs(BUILD, exist_ok=True)
     log_path = os.path.join(BUILD, "build.log")
@@ -82,6 +89,6 @@ def build(registry, say, names):
     # -O2: what all warnings are checked with; the trainer sets its own -O3.
     _run(registry, ["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
           "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",
-          "-DGODWIT_TESTS=OFF"], log_path)
+          "-DGODWIT_TESTS=OFF", f"-DGODWIT_DPDK={'ON' if port == 'dpdk' else 'OFF'}"], log_path)
     _run(registry, ["ninja", "-C", BUILD, *names], log_path)
     say(f"built in {time.monotonic() - began:.0f} s")

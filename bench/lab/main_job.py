@@ -68,19 +68,19 @@ class MainJob:
         options, say = self.options, self.console.say
         with_godwit = "godwit" in options.runs
         tries = len(learning_rates.load()["grid"]) if options.tune else 1
-        machine.announce(say, tries * len(options.runs), self.limit)
+        machine.announce(say, tries * len(options.runs), self.limit, options.port)
         self._check_json()
         machine.check_tun()
-        machine.install()
+        machine.install(*machine.sections(options.port))
         wanted = list(machine.PROGRAMS if with_godwit else machine.BASELINE_PROGRAMS)
-        machine.build(self.registry, say, wanted)
+        machine.build(self.registry, say, wanted, options.port)
         name = options.wan or wan.scarcest(self.program("godwit-wan"))
         self.wan = wan.Wan(self.program("godwit-wan"), self.registry, name, options.sites)
         self.character = self.wan.character()
         self.grid = learning_rates.load()
         self.rows = rows.baseline_rows(self.wan)
         if with_godwit:
-            self.gateways = godwit.Gateways(self)
+            self.gateways = godwit.Gateways(self, options.port)
             self.rows.insert(-1, self.gateways.row())
         self.rows = [row for row in self.rows if row.name in options.runs]
         say(f"\n{len(self.wan.sites)} sites ({', '.join(s['name'] for s in self.wan.sites)}) over "
@@ -181,6 +181,7 @@ class MainJob:
         audit = self.audit
         numbers = results.to_json(self.wan, self.target, shown, audit)
         numbers.update(self.faults.to_json(self))
+        numbers["port"] = self.options.port
         meaning = results.sentence(numbers, shown, self.character)
         say("\n" + results.table(shown, audit))
         say("\n" + meaning)

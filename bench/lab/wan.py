@@ -8,6 +8,7 @@ import subprocess
 from bench.lab.failure import Failure
 
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # linux/capability.h
+PREFIX = 16  # of all sites' common network
 
 
 class Wan:
@@ -37,6 +38,11 @@ class Wan:
         self._channel.connect(self.socket_path)
         self._answers = self._channel.makefile("r", encoding="utf-8")
 
+    def close(self):
+        self._answers.close()
+        self._channel.close()
+        self._registry.end([self.process])
+
     def ask(self, op, **members):
         members["op"] = op
         self._channel.sendall(json.dumps(members).encode() + b"\n")
@@ -57,6 +63,22 @@ class Wan:
 
     def heal(self, a, b):
         self.ask("heal", **{"from": a, "to": b})
+
+    def _configure(self, site, *words):
+        command = [*site["enter"], "ip", "address", *words, "dev", "wan0"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(f"{' '.join(command)}: {done.stderr.strip()}")
+
+    def take_addresses(self):
+        """From now on the sites' kernels have no part in the WAN: no address, so no answer."""
+        for site in self.sites:
+            self._configure(site, "flush")
+
+    def give_addresses(self):
+        """As they were; neighbours are asked for, and the emulator answers."""
+        for site in self.sites:
+            self._configure(site, "add", f"{site['address']}/{PREFIX}")
 
     def stats(self):
         return self.ask("stats")

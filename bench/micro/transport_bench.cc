@@ -86,8 +86,8 @@ class QuicPair {
     if (!a_port_ || !b_port_) {
       return;
     }
-    a_ = make_quic_endpoint(*a_port_, fra, {.packet_bytes = kPacketBytes}, random);
-    b_ = make_quic_endpoint(*b_port_, nyc, {.packet_bytes = kPacketBytes}, random);
+    a_ = make_quic_endpoint(*a_port_, fra, {.packet_bytes = kPacketBytes, .markings = {}}, random);
+    b_ = make_quic_endpoint(*b_port_, nyc, {.packet_bytes = kPacketBytes, .markings = {}}, random);
     const PeerConfig to_b{.site = "nyc", .address = b_port_->local(), .link = "nyc"};
     a_->configure({to_b});
     b_->configure({{.site = "fra", .address = a_port_->local(), .link = "fra"}});

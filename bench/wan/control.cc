@@ -22,11 +22,12 @@ Json rate_json(BitRate rate) {
                              : Json(static_cast<double>(rate.bits_per_second()) / 1e6);
 }
 
-Json lateness_json(const LatenessHistogram& lateness) {
-  return {{"p50", milliseconds(lateness.quantile(0.5))},
-          {"p99", milliseconds(lateness.quantile(0.99))},
-          {"p999", milliseconds(lateness.quantile(0.999))},
-          {"max", milliseconds(lateness.max())}};
+Json quantiles_json(const LatenessHistogram& times) {
+  return {{"p50", milliseconds(times.quantile(0.5))},
+          {"p95", milliseconds(times.quantile(0.95))},
+          {"p99", milliseconds(times.quantile(0.99))},
+          {"p999", milliseconds(times.quantile(0.999))},
+          {"max", milliseconds(times.max())}};
 }
 
 // Refuses members of `request` that the operation does not know.
@@ -332,7 +333,8 @@ Json Control::stats(Instant now) const {
                        {"bytes_dropped", c.bytes_dropped},
                        {"queued_packets", c.packets_held},
                        {"queued_bytes", c.bytes_held},
-                       {"lateness_ms", lateness_json(c.lateness)}});
+                       {"queueing_ms", quantiles_json(c.queueing)},
+                       {"lateness_ms", quantiles_json(c.lateness)}});
       lateness.add(c.lateness);
       bytes_total += c.bytes;
       packets_total += c.packets;
@@ -343,9 +345,11 @@ Json Control::stats(Instant now) const {
     const TapFigures tap = tap_figures_(i);
     sites.push_back({{"name", plan.sites[i]},
                      {"tap_drops", tap.drops - tap_at_reset_[i].drops},
-                     {"tap_write_errors", tap.write_errors - tap_at_reset_[i].write_errors}});
+                     {"tap_write_errors", tap.write_errors - tap_at_reset_[i].write_errors},
+                     {"frames_in", tap.frames_in - tap_at_reset_[i].frames_in},
+                     {"frames_out", tap.frames_out - tap_at_reset_[i].frames_out}});
   }
-  Json all = lateness_json(lateness);
+  Json all = quantiles_json(lateness);
   all["count"] = lateness.count();
   return {{"wan", plan.preset},
           {"unlimited", plan.unlimited},

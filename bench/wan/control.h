@@ -27,6 +27,8 @@ inline constexpr std::size_t kRequestBytesMax = 4096;
 struct TapFigures {
   std::uint64_t drops = 0;         // the emulator was too slow to take them
   std::uint64_t write_errors = 0;  // the site's kernel refused them
+  std::uint64_t frames_in = 0;     // all that the site sent, whatever became of them
+  std::uint64_t frames_out = 0;    // all that it was given
 };
 
 class Control {

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include "bench/wan/arp.h"
 #include "bench/wan/awake.h"
 #include "bench/wan/command.h"
 #include "bench/wan/control.h"
@@ -215,6 +216,10 @@ class Emulator {
       const auto frame = sites_[site].read_frame(buffer_);
       if (frame.empty()) {
         return;
+      }
+      if (answer_arp(frame, site, sites_.size())) {
+        sites_[site].write_frame(frame);
+        continue;
       }
       const auto to = destination_of(frame, sites_.size());
       const auto from = static_cast<SiteIndex>(site);

@@ -53,6 +53,7 @@ Outcome Link::queue(Instant at, std::uint32_t frame, std::uint32_t size) {
     drop(Outcome::kDroppedQueue, size);
     return Outcome::kDroppedQueue;
   }
+  counters_.queueing.record(*departs - at - settings_.rate.time_for(Bytes(size)));
   if (settings_.loss > 0 && random_.chance(settings_.loss)) {
     drop(Outcome::kDroppedLoss, size);
     return Outcome::kDroppedLoss;

@@ -70,6 +70,8 @@ struct LinkCounters {
   std::uint64_t packets_held = 0;
   std::uint64_t bytes_held = 0;
   LatenessHistogram lateness;
+  // How long packets wait in the queue before their own first bit; also those that are lost later.
+  LatenessHistogram queueing;
 };
 
 class Link {

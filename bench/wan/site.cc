@@ -231,14 +231,17 @@ std::optional<SiteIndex> destination_of(std::span<const std::byte> frame, std::s
   return site < sites ? std::optional(static_cast<SiteIndex>(site)) : std::nullopt;
 }
 
-std::span<const std::byte> Site::read_frame(std::span<std::byte> buffer) {
+std::span<std::byte> Site::read_frame(std::span<std::byte> buffer) {
   const ssize_t got = ::read(tap_.get(), buffer.data(), buffer.size());
+  frames_in_ += got > 0 ? 1 : 0;
   return buffer.first(got > 0 ? static_cast<std::size_t>(got) : 0);
 }
 
 void Site::write_frame(std::span<const std::byte> frame) {
   if (::write(tap_.get(), frame.data(), frame.size()) < 0) {
     ++write_errors_;
+  } else {
+    ++frames_out_;
   }
 }
 
@@ -247,6 +250,8 @@ void Site::write_frame(std::span<const std::byte> frame) {
 TapFigures Site::figures() const {
   TapFigures figures;
   figures.write_errors = write_errors_;
+  figures.frames_in = frames_in_;
+  figures.frames_out = frames_out_;
   std::array<char, 2048> text{};
   if (::pread(device_figures_.get(), text.data(), text.size() - 1, 0) <= 0) {
     return figures;

@@ -1,6 +1,7 @@
 // The network namespaces of the sites, each with one TAP device whose other end is the emulator.
 //
-//   namespace i:  lo,  wan0 = 10.77.i.1/16, 02:77:00:00:00:i, MTU 1500, all neighbours permanent
+//   namespace i:  lo,  wan0 = 10.77.i.1/16, 02:77:00:00:00:i, MTU 1500, all neighbours permanent;
+//                       who asks by ARP all the same is answered by the emulator
 //
 // Nothing names a namespace but a descriptor of this process (100 + i), so that they vanish with
 // it and with the processes inside.
@@ -44,7 +45,7 @@ class Site {
   int tap_descriptor() const { return tap_.get(); }
 
   // The next frame that the site has sent; empty when there is none.
-  std::span<const std::byte> read_frame(std::span<std::byte> buffer);
+  std::span<std::byte> read_frame(std::span<std::byte> buffer);
   void write_frame(std::span<const std::byte> frame);
 
   // Reads the kernel's counters: a system call.
@@ -55,6 +56,8 @@ class Site {
   Descriptor tap_;
   Descriptor device_figures_;  // this namespace's /proc/net/dev
   std::uint64_t write_errors_ = 0;
+  std::uint64_t frames_in_ = 0;
+  std::uint64_t frames_out_ = 0;
 };
 
 // Needs CAP_SYS_ADMIN in the current user namespace and /dev/net/tun.

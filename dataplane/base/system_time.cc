@@ -32,6 +32,10 @@ std::int64_t system_unix_seconds() {
   return now.tv_sec;
 }
 
+std::int64_t system_unix_ns() {
+  return read(CLOCK_REALTIME).ns();
+}
+
 std::uint64_t system_entropy() {
   std::uint64_t value = 0;
   const auto got = getrandom(&value, sizeof(value), 0);

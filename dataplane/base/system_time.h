@@ -18,6 +18,9 @@ Instant system_thread_time();
 // Seconds since 1970 (CLOCK_REALTIME): only for certificates, log lines and audit.
 std::int64_t system_unix_seconds();
 
+// Nanoseconds since 1970 (CLOCK_REALTIME): only for the timestamps of packet captures.
+std::int64_t system_unix_ns();
+
 // Eight bytes of the kernel's entropy (getrandom): seeds and nonces.
 std::uint64_t system_entropy();
 

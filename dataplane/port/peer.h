@@ -36,6 +36,8 @@ class Peer {
   std::string format() const;
 
   bool is_v6() const { return is_v6_; }
+  // In network byte order; IPv4 uses the first four bytes, the others are zero.
+  const std::array<std::uint8_t, 16>& address() const { return address_; }
   bool is_unspecified() const { return *this == Peer(); }
   std::uint16_t udp_port() const { return udp_port_; }
   Peer with_port(std::uint16_t udp_port) const;

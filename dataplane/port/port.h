@@ -17,7 +17,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
@@ -36,7 +38,10 @@ struct Train {
   Peer peer;                        // the source when received, the destination when sent
   std::uint16_t segment_bytes = 0;  // bytes of every datagram but the last; 1..65527
   std::span<std::byte> bytes;       // all datagrams, end to end; not empty
-  std::uint8_t ecn = 0;             // an Ecn value
+  // An Ecn value; received by the kernel's sockets: always 0.
+  std::uint8_t ecn = 0;
+  // Differentiated services codepoint (RFC 2474), 0..63; received but by `loop`: always 0.
+  std::uint8_t dscp = 0;
 };
 
 // What a port can do; fixed for its life.
@@ -60,6 +65,23 @@ struct Counters {
   std::uint64_t send_errors = 0;      // any other refusal; the train is lost, as on a network
   std::uint64_t receive_errors = 0;   // refused receives, unknown address families
   std::uint64_t receive_starved = 0;  // times the receive buffers were all in use
+  // Ethernet frames of a device of our own, neighbours' questions included; 0 where the kernel has
+  // it.
+  std::uint64_t frames_received = 0;
+  std::uint64_t frames_sent = 0;
+};
+
+// What a router on the way said of longer datagrams: they do not pass (RFC 1191, RFC 8201). Anybody
+// who can guess addresses and ports may say so: a hint to probe, never a size to trust.
+struct PathMtu {
+  Peer peer;                       // to whom
+  std::size_t datagram_bytes = 0;  // the largest UDP payload that would pass
+};
+
+// Frames that a port refused for one reason, since it was made.
+struct Refusal {
+  std::string_view reason;  // a stable name, also a metric's label
+  std::uint64_t count = 0;
 };
 
 class Port {
@@ -87,7 +109,15 @@ class Port {
   virtual void watch(int descriptor) = 0;
   virtual void unwatch(int descriptor) = 0;
 
+  // The oldest hint not yet told; nothing where the kernel keeps them to itself.
+  virtual std::optional<PathMtu> poll_path_mtu() { return std::nullopt; }
+
   virtual Counters counters() const = 0;
+  // What `counters` calls refused, by reason; nothing where the kernel keeps it to itself. Valid
+  // until the next call.
+  virtual std::span<const Refusal> refusals() { return {}; }
+  // False while a device of our own has no link; true where the link is the kernel's.
+  virtual bool link_up() const { return true; }
 };
 
 }  // namespace godwit::port

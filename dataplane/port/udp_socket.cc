@@ -45,6 +45,22 @@ void enlarge(int descriptor, int forced, int plain, int bytes, const char* which
   }
 }
 
+// Appends one control message to what is sent.
+template <class Value>
+void add_control(OutgoingMessage& message, int level, int type, const Value& value) {
+  const std::size_t at = message.header.msg_controllen;
+  GODWIT_ASSERT(at + CMSG_SPACE(sizeof(value)) <= message.control.size());
+  cmsghdr head{};
+  head.cmsg_level = level;
+  head.cmsg_type = type;
+  head.cmsg_len = CMSG_LEN(sizeof(value));
+  std::byte* place = message.control.data() + at;
+  std::memcpy(place, &head, sizeof(head));
+  std::memcpy(place + CMSG_LEN(0), &value, sizeof(value));
+  message.header.msg_control = message.control.data();
+  message.header.msg_controllen = at + CMSG_SPACE(sizeof(value));
+}
+
 }  // namespace
 
 Descriptor::Descriptor(Descriptor&& other) noexcept
@@ -110,6 +126,7 @@ Capabilities UdpSocket::capabilities(const char* name) const {
 
 void UdpSocket::prepare(const Train& train, OutgoingMessage& message) const {
   GODWIT_ASSERT(!train.bytes.empty() && train.segment_bytes > 0);
+  GODWIT_ASSERT(train.dscp < 64 && train.ecn < 4);
   GODWIT_ASSERT(train.bytes.size() <= kTrainBytesMax || train.bytes.size() <= train.segment_bytes);
   message.header = {};
   message.vector = {train.bytes.data(), train.bytes.size()};
@@ -131,13 +148,13 @@ void UdpSocket::prepare(const Train& train, OutgoingMessage& message) const {
     message.header.msg_namelen = sizeof(mapped);
   }
   if (train.bytes.size() > train.segment_bytes) {
-    message.header.msg_control = message.control.data();
-    message.header.msg_controllen = CMSG_SPACE(sizeof(std::uint16_t));
-    cmsghdr* control = CMSG_FIRSTHDR(&message.header);
-    control->cmsg_level = SOL_UDP;
-    control->cmsg_type = UDP_SEGMENT;
-    control->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    std::memcpy(CMSG_DATA(control), &train.segment_bytes, sizeof(train.segment_bytes));
+    add_control(message, SOL_UDP, UDP_SEGMENT, train.segment_bytes);
+  }
+  const int traffic_class = train.dscp << 2U | train.ecn;  // RFC 2474 section 3, RFC 3168
+  if (traffic_class != 0 && train.peer.is_v6()) {
+    add_control(message, IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
+  } else if (traffic_class != 0) {
+    add_control(message, IPPROTO_IP, IP_TOS, traffic_class);  // of a mapped address, too
   }
 }
 

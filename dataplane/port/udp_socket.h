@@ -55,7 +55,8 @@ class UdpSocket {
   const Peer& local() const { return local_; }
   Capabilities capabilities(const char* name) const;
 
-  // Points `message` at `train`; segmentation by the kernel when it has several datagrams.
+  // Points `message` at `train`; segmentation by the kernel when it has several datagrams, and the
+  // IP header's traffic class when the train has a codepoint.
   void prepare(const Train& train, OutgoingMessage& message) const;
   // Sends datagram by datagram, for devices whose driver refuses segmentation (EIO, EINVAL).
   // Returns 0 or an errno.

@@ -246,7 +246,8 @@ void QuicEndpoint::build_trains(Instant now, QuicSession& session) {
   outbox_.trains.push_back({.peer = session.remote(),
                             .segment_bytes = built.segment_bytes,
                             .bytes = room.first(built.bytes),
-                            .ecn = 0});
+                            .ecn = 0,
+                            .dscp = built.dscp});
 }
 
 void QuicEndpoint::transmit(Instant now) {

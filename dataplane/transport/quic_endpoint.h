@@ -18,6 +18,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/port/port.h"
 #include "dataplane/transport/endpoint.h"
+#include "dataplane/transport/marking.h"
 #include "dataplane/transport/tls_context.h"
 
 namespace godwit::transport {
@@ -34,6 +35,8 @@ struct QuicOptions {
   // IPv4. Lower it for tunnels, raise it to 8,900 on jumbo paths; it is not discovered.
   // 1,200 .. 8,952, and at most the port's.
   std::size_t packet_bytes = 1452;
+  // Codepoints of what is sent; none by default.
+  Markings markings = {};
   // Heard nothing for this long (or for 4 PTO, if that is longer): the session is dead.
   Duration silence_max = Duration::ms(3000);
   // Sends a PING when nothing was sent for this long, so that a live peer is never silent.

@@ -182,7 +182,8 @@ void QuicEndpoint::reply(Instant now, const port::Peer& to, std::span<std::byte>
   const port::Train train{.peer = to,
                           .segment_bytes = static_cast<std::uint16_t>(packet.size()),
                           .bytes = packet,
-                          .ecn = 0};
+                          .ecn = 0,
+                          .dscp = shared_.options.markings.of(Precedence::kControl)};
   port_.transmit(now, {&train, 1});
 }
 

@@ -40,14 +40,16 @@ bool QuicSession::wants_transfer() const {
          ngtcp2_conn_get_max_data_left(connection_) > kControlReserve;
 }
 
-void QuicSession::send_transfer(Instant now, std::span<const std::byte> bytes) {
+void QuicSession::send_transfer(Instant now,
+                                std::span<const std::byte> bytes,
+                                Precedence precedence) {
   GODWIT_ASSERT(!bytes.empty() && bytes.size() <= kTransferBytesMax);
   GODWIT_ASSERT(phase_ != Phase::kHandshake, "transfers wait for kEstablished");
   if (phase_ == Phase::kClosed) {
     return;
   }
   now_ = now;
-  waiting_.push_back(shared_.pool.take_copy(bytes));
+  waiting_.push_back({.bytes = shared_.pool.take_copy(bytes), .precedence = precedence});
   unsent_ += bytes.size();
   wants_turn_ = true;
 }
@@ -82,7 +84,7 @@ void QuicSession::open_streams() {
     if (ngtcp2_conn_open_bidi_stream(connection_, &stream, nullptr) != 0) {
       return;  // the peer's limit on streams; it will be raised
     }
-    outgoing_.emplace(stream, Outgoing{.bytes = std::move(waiting_.front()), .sent = 0});
+    outgoing_.emplace(stream, std::move(waiting_.front()));
     waiting_.pop_front();
     sending_.push_back(stream);
   }
@@ -113,13 +115,31 @@ QuicSession::Source QuicSession::next_source() const {
       return {.kind = Source::Kind::kTransfer,
               .stream = sending_.front(),
               .bytes = transfer.bytes.bytes().subspan(transfer.sent),
-              .is_last = true};
+              .is_last = true,
+              .precedence = transfer.precedence};
     }
   }
   return {};
 }
 
+// The codepoint that the next packet's first piece wishes; nullopt: there is none, a packet would
+// be the library's own.
+std::optional<std::uint8_t> QuicSession::next_codepoint() {
+  open_streams();
+  const Source source = next_source();
+  if (source.kind == Source::Kind::kNone) {
+    return std::nullopt;
+  }
+  return shared_.options.markings.of(source.precedence);
+}
+
+// Of a packet that took no piece: a full one repeats what was lost, a short one acknowledges.
+std::uint8_t QuicSession::codepoint_of_own(bool is_full) const {
+  return shared_.options.markings.of(is_full ? sent_last_ : Precedence::kControl);
+}
+
 void QuicSession::account(const Source& source, std::size_t accepted) {
+  ++pieces_;
   switch (source.kind) {
     case Source::Kind::kNone:
       break;
@@ -131,6 +151,7 @@ void QuicSession::account(const Source& source, std::size_t accepted) {
       break;
     case Source::Kind::kTransfer: {
       Outgoing& transfer = outgoing_.at(source.stream);
+      sent_last_ = transfer.precedence;
       transfer.sent += accepted;
       unsent_ -= accepted;
       if (transfer.sent == transfer.bytes.size()) {
@@ -197,7 +218,8 @@ QuicSession::Built QuicSession::next_train(Instant now,
       std::copy(packet.begin(), packet.end(), out.begin());
       built = {.bytes = packet.size(),
                .packets = 1,
-               .segment_bytes = static_cast<std::uint16_t>(packet.size())};
+               .segment_bytes = static_cast<std::uint16_t>(packet.size()),
+               .dscp = shared_.options.markings.of(Precedence::kControl)};
       close_packet_ = Buffer();
     }
     wants_turn_ = false;
@@ -207,6 +229,11 @@ QuicSession::Built QuicSession::next_train(Instant now,
   const std::size_t quantum = ngtcp2_conn_get_send_quantum(connection_) / full;
   const std::size_t limit = std::clamp<std::size_t>(quantum, 1, packets_max);
   while (built.packets < limit && out.size() - built.bytes >= full) {
+    const auto codepoint = next_codepoint();
+    if (built.packets > 0 && codepoint && *codepoint != built.dscp) {
+      break;  // a train has one codepoint; the rest is another train
+    }
+    const std::uint64_t pieces = pieces_;
     const std::ptrdiff_t written = write_packet(now, out.subspan(built.bytes, full));
     if (written < 0) {
       on_library_error(now, static_cast<int>(written));
@@ -219,6 +246,8 @@ QuicSession::Built QuicSession::next_train(Instant now,
     const auto bytes = static_cast<std::size_t>(written);
     if (built.packets == 0) {
       built.segment_bytes = static_cast<std::uint16_t>(bytes);
+      // With a full congestion window the library takes no piece, but acknowledges.
+      built.dscp = codepoint && pieces_ > pieces ? *codepoint : codepoint_of_own(bytes == full);
     }
     built.bytes += bytes;
     ++built.packets;

@@ -27,6 +27,7 @@
 #include "dataplane/transport/buffer.h"
 #include "dataplane/transport/connection_id.h"
 #include "dataplane/transport/control_framing.h"
+#include "dataplane/transport/marking.h"
 #include "dataplane/transport/quic_compat.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/send_queue.h"
@@ -71,7 +72,7 @@ class QuicSession final : public Session {
   Instant deadline() const override;
   std::optional<Event> poll_event() override;
   bool wants_transfer() const override;
-  void send_transfer(Instant now, std::span<const std::byte> bytes) override;
+  void send_transfer(Instant now, std::span<const std::byte> bytes, Precedence precedence) override;
   bool send_control(Instant now, std::span<const std::byte> message) override;
   void set_rate(BitRate rate) override { rate_ = rate; }
   SessionStats stats() const override;
@@ -86,8 +87,10 @@ class QuicSession final : public Session {
     std::size_t bytes = 0;
     std::size_t packets = 0;
     std::uint16_t segment_bytes = 0;
+    std::uint8_t dscp = 0;
   };
-  // Fills `out` with at most `packets_max` packets of one size (the last may be shorter).
+  // Fills `out` with at most `packets_max` packets of one size (the last may be shorter) and one
+  // codepoint.
   Built next_train(Instant now, std::span<std::byte> out, std::size_t packets_max);
   // True when there may be something to send that waits for the shaper only.
   bool wants_turn() const { return wants_turn_; }
@@ -115,6 +118,7 @@ class QuicSession final : public Session {
   struct Outgoing {
     Buffer bytes;
     std::size_t sent = 0;
+    Precedence precedence = Precedence::kNormal;
   };
   struct Queued {
     Event event;
@@ -133,6 +137,7 @@ class QuicSession final : public Session {
     std::int64_t stream = -1;
     std::span<const std::byte> bytes;
     bool is_last = false;  // the stream ends with these bytes
+    Precedence precedence = Precedence::kControl;
   };
   friend struct QuicCallbacks;
 
@@ -163,6 +168,8 @@ class QuicSession final : public Session {
   void open_streams();
   Source next_source() const;
   void account(const Source& source, std::size_t accepted);
+  std::optional<std::uint8_t> next_codepoint();
+  std::uint8_t codepoint_of_own(bool is_full) const;
   std::ptrdiff_t write_packet(Instant now, std::span<std::byte> out);
   std::uint64_t backlog_max() const;
   Duration silence_limit() const;
@@ -202,11 +209,13 @@ class QuicSession final : public Session {
 
   SendQueue control_;
   bool control_is_open_ = false;
-  std::deque<Buffer> waiting_;        // transfers without a stream yet
+  std::deque<Outgoing> waiting_;      // transfers without a stream yet
   std::deque<std::int64_t> sending_;  // streams of transfers not completely sent, in order
   std::deque<std::int64_t> closing_;  // incoming streams whose own side is to be closed
   std::unordered_map<std::int64_t, Outgoing> outgoing_;
   std::uint64_t unsent_ = 0;
+  std::uint64_t pieces_ = 0;                     // put into packets since the start
+  Precedence sent_last_ = Precedence::kControl;  // of the last transfer put into one
   bool wants_turn_ = true;
   BitRate rate_ = BitRate::unlimited();
   Buffer close_packet_;

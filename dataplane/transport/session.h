@@ -22,6 +22,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/transport/buffer.h"
 #include "dataplane/transport/close_reason.h"
+#include "dataplane/transport/marking.h"
 
 namespace godwit::transport {
 
@@ -81,8 +82,14 @@ class Session {
   // True when less than one to two quanta wait unsent and the peer can take more: the moment to
   // choose the next transfer. False before kEstablished and after kClosed.
   virtual bool wants_transfer() const = 0;
-  // Queues one transfer of 1 .. kTransferBytesMax bytes. Ignored after kClosed.
-  virtual void send_transfer(Instant now, std::span<const std::byte> bytes) = 0;
+  // Queues one transfer of 1 .. kTransferBytesMax bytes. Ignored after kClosed. `precedence` marks
+  // its packets; the order stays that of the calls.
+  virtual void send_transfer(Instant now,
+                             std::span<const std::byte> bytes,
+                             Precedence precedence) = 0;
+  void send_transfer(Instant now, std::span<const std::byte> bytes) {
+    send_transfer(now, bytes, Precedence::kNormal);
+  }
   // Queues one control message of 1 .. kControlBytesMax bytes; false: the backlog is full or the
   // session is not established, nothing was queued.
   virtual bool send_control(Instant now, std::span<const std::byte> message) = 0;

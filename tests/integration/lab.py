@@ -22,6 +22,7 @@ GODWIT = BUILD / "api/cli/godwit"
 PUBLISHER = BUILD / "tests/integration/integration_publisher"
 AUDITOR = BUILD / "tests/integration/integration_auditor"
 PROBE = BUILD / "tests/integration/integration_probe"
+WAN = BUILD / "bench/wan/godwit-wan"
 HOSTILE = BUILD / "tests/integration/integration_hostile"
 FULL = os.environ.get("GODWIT_LENGTH") == "full"
 
@@ -101,16 +102,21 @@ class Child:
 class Lab:
     """Sites with their configuration, in a folder of their own. Use with `with`."""
 
-    def __init__(self, sites=("a", "b", "c"), policies="", relays=None, cap="200Mbit/s"):
+    def __init__(self, sites=("a", "b", "c"), policies="", relays=None, cap="200Mbit/s",
+                 places=None, port=""):
+        """`places` says where a site is that has a network of its own: {"address", "enter"}, the
+        latter the words before a command; `port` is the content of the table [port]."""
         self.sites = list(sites)
+        self.places = places or {}
+        self.port = port
         # On tmpfs like the real thing where there is one; short, for the paths of Unix sockets.
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gw-", dir=base))
         self.policies = policies
         self.cap = cap
         self.relays = relays or {}
-        self.ports = {site: free_port(socket.SOCK_DGRAM) for site in self.sites}
-        self.metrics = {site: free_port(socket.SOCK_STREAM) for site in self.sites}
+        self.ports = {site: self.port_for(site, socket.SOCK_DGRAM) for site in self.sites}
+        self.metrics = {site: self.port_for(site, socket.SOCK_STREAM) for site in self.sites}
         self.gateways = {}
         self.children = []
         self.certificates = self.folder / "tls"
@@ -126,6 +132,12 @@ class Lab:
             child.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def port_for(self, site, kind):
+        return 7443 if site in self.places else free_port(kind)
+
+    def enter(self, site):
+        return self.places[site]["enter"] if site in self.places else []
+
     def cli(self, *words, code=0, timeout=60):
         done = run(GODWIT, *words, timeout=timeout)
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
@@ -139,12 +151,14 @@ class Lab:
                 f'durable_dir = "{root}/durable"\nclient = "{root}/client"\n'
                 f'admin = "{root}/admin"\nmetrics_port = {self.metrics[site]}\n'
                 f'memory = "256MiB"\n'
+                + (f"[port]\n{self.port}\n" if self.port else "") +
                 f'[tls]\nca = "{tls.get("ca", self.certificates / "ca.pem")}"\n'
                 f'cert = "{tls.get("cert", self.certificates / (site + ".pem"))}"\n'
                 f'key = "{tls.get("key", self.certificates / (site + ".key"))}"\n')
         for other in self.sites:
             port = self.relays.get((site, other), self.ports[other])
-            text += f'[sites.{other}]\nendpoint = "127.0.0.1:{port}"\n'
+            host = self.places[other]["address"] if other in self.places else "127.0.0.1"
+            text += f'[sites.{other}]\nendpoint = "{host}:{port}"\n'
         for one, other in itertools.combinations(self.sites, 2):
             text += f'[[links]]\nends = ["{one}", "{other}"]\ncap = "{self.cap}"\n'
         return text + self.policies
@@ -154,7 +168,7 @@ class Lab:
         root.mkdir(exist_ok=True)
         config = root / "godwit.toml"
         config.write_text(self.config_text(site, tls))
-        self.gateways[site] = Child([GODWITD, "--config", config], root / "log")
+        self.gateways[site] = Child([*self.enter(site), GODWITD, "--config", config], root / "log")
         if wait:
             self.wait_for(lambda: self.answers(site), f"gateway {site}")
         return self.gateways[site]
@@ -210,8 +224,12 @@ class Lab:
             return tuple(value.strip('"') for key, value in pairs if key != "site")
 
         url = f"http://127.0.0.1:{self.metrics[site]}/metrics"
-        with urllib.request.urlopen(url, timeout=10) as page:
-            lines = page.read().decode().splitlines()
+        if site in self.places:
+            fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+            lines = run(*self.enter(site), "python3", "-c", fetch, url).stdout.splitlines()
+        else:
+            with urllib.request.urlopen(url, timeout=10) as page:
+                lines = page.read().decode().splitlines()
         return {labels_of(line): float(line[line.rindex(" "):])
                 for line in lines if line.startswith((name + "{", name + " "))}
 

@@ -25,7 +25,9 @@ bool StubSession::wants_transfer() const {
   return !hungry_;
 }
 
-void StubSession::send_transfer(Instant now, std::span<const std::byte> bytes) {
+void StubSession::send_transfer(Instant now,
+                                std::span<const std::byte> bytes,
+                                transport::Precedence /*precedence*/) {
   if (is_established()) {
     network_.send(now, conversation_, self_, MessageKind::kTransfer, bytes);
     stats_.bytes_sent += bytes.size();

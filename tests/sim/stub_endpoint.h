@@ -27,7 +27,9 @@ class StubSession final : public transport::Session {
   Instant deadline() const override;
   std::optional<transport::Event> poll_event() override;
   bool wants_transfer() const override;
-  void send_transfer(Instant now, std::span<const std::byte> bytes) override;
+  void send_transfer(Instant now,
+                     std::span<const std::byte> bytes,
+                     transport::Precedence precedence) override;
   bool send_control(Instant now, std::span<const std::byte> message) override;
   void set_rate(BitRate /*rate*/) override {}
   transport::SessionStats stats() const override;

@@ -45,6 +45,12 @@ MAY_INCLUDE = {
 
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
 
+# A library of others that must stay behind one folder: its headers, where, and whom to ask instead.
+FENCED = [
+    (re.compile(r"\s*#\s*include\s+[<\"]rte_"), "dataplane/port/dpdk/",
+     "DPDK's headers stay in dataplane/port/dpdk; what others need of it is in dpdk_device.h"),
+]
+
 
 def home(path):
     """The entry of MAY_INCLUDE that a file belongs to, or None."""
@@ -61,6 +67,9 @@ def check(tree):
             continue
         allowed = MAY_INCLUDE[folder] | {folder}
         for number, line in enumerate(tree.lines(path), 1):
+            for pattern, inside, instead in FENCED:
+                if pattern.match(line) and not path.startswith(inside):
+                    yield Finding(path, number, instead)
             match = INCLUDE.match(line)
             if match and not any(match[1].startswith(one + "/") for one in allowed):
                 yield Finding(path, number, wrong(folder, match[1], allowed))

@@ -8,7 +8,7 @@ LINES_MAX = 500
 
 # Folders in which time, chance and the world come in as parameters.
 PURE = ("codec/", "scheduler/", "dataplane/memory/", "dataplane/ledger/", "dataplane/wire/",
-        "dataplane/transport/", "dataplane/port/loop", "monitoring/catalog")
+        "dataplane/transport/", "dataplane/port/ip/", "dataplane/port/loop", "monitoring/catalog")
 
 # Takes the time of day as a function, and the system's when it is given none.
 IMPURE = ("dataplane/transport/tls_context.cc",)
@@ -30,7 +30,8 @@ EDGES = [
       "api/examples/")),
     ("sockets",
      r"::socket\s*\(|\bsocket\s*\(\s*AF_|\b(recv|send)m?msg\s*\(|\bio_uring_\w+\s*\(",
-     ("dataplane/port/uring", "dataplane/port/epoll", "dataplane/port/udp_socket", "api/local/",
+     ("dataplane/port/uring", "dataplane/port/epoll", "dataplane/port/udp_socket",
+      "dataplane/port/dpdk/kernel_interface.cc", "api/local/",
       "api/client/", "api/cli/", "api/gateway/", "monitoring/")),
 ]
 FREE = ("tests/", "bench/")  # programs that measure and provoke the world
@@ -38,7 +39,7 @@ FREE = ("tests/", "bench/")  # programs that measure and provoke the world
 # What an engine must not contain at all.
 PURITY = [
     ("system time or entropy; take `now` or a Random& as a parameter",
-     r"\bsystem_(now|unix_seconds|entropy)\s*\("),
+     r"\bsystem_(now|unix_seconds|unix_ns|entropy)\s*\("),
     ("a thread or a lock; a worker owns everything it touches",
      r"\bstd::(jthread|thread|mutex|shared_mutex|recursive_mutex|condition_variable)\b"),
 ]

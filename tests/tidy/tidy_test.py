@@ -72,6 +72,13 @@ class Planted(unittest.TestCase):
     def test_an_engine_includes_another_engine(self):
         self.plant("codec/a.cc", '\n#include "scheduler/x.h"\n', "codec/a.cc:2")
 
+    def test_a_header_of_dpdk_stands_outside_of_its_folder(self):
+        self.plant("codec/a.cc", "\n#include <rte_mbuf.h>\n", "codec/a.cc:2")
+        self.write("codec/a.cc", "")
+        self.write("dataplane/port/README.md", "# port\n`dpdk/`\n")
+        self.write("dataplane/port/CMakeLists.txt", "godwit_library(port)\n")
+        self.plant("dataplane/port/dpdk/a.cc", "#include <rte_mbuf.h>\n")
+
     def test_an_engine_includes_the_composition_root(self):
         self.plant("codec/a.cc", '#include "api/gateway/gateway.h"\n', "codec/a.cc:1")
 

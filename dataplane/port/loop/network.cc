@@ -28,6 +28,7 @@ struct LoopNetwork::Flight {
   Peer from;
   Peer to;
   std::uint8_t ecn = 0;
+  std::uint8_t dscp = 0;
   Link* link = nullptr;
   std::vector<std::byte> bytes;
 };
@@ -71,7 +72,8 @@ class LoopPort final : public Port {
       out[count++] = {.peer = flight->from,
                       .segment_bytes = static_cast<std::uint16_t>(flight->bytes.size()),
                       .bytes = flight->bytes,
-                      .ecn = flight->ecn};
+                      .ecn = flight->ecn,
+                      .dscp = flight->dscp};
       ++counters_.trains_received;
       ++counters_.packets_received;
       counters_.bytes_received += flight->bytes.size();
@@ -202,9 +204,9 @@ void LoopNetwork::send(Instant now, const Peer& from, const Train& train) {
     if (random_.chance(conditions.reorder)) {
       arrival += conditions.reorder_delay;
     }
-    launch(arrival, link, from, train.peer, train.ecn, datagram);
+    launch(arrival, link, from, train, datagram);
     if (random_.chance(conditions.duplicate)) {
-      launch(arrival, link, from, train.peer, train.ecn, datagram);
+      launch(arrival, link, from, train, datagram);
     }
   }
 }
@@ -212,15 +214,15 @@ void LoopNetwork::send(Instant now, const Peer& from, const Train& train) {
 void LoopNetwork::launch(Instant at,
                          Link& link,
                          const Peer& from,
-                         const Peer& to,
-                         std::uint8_t ecn,
+                         const Train& train,
                          std::span<const std::byte> datagram) {
   auto flight = std::make_unique<Flight>();
   flight->arrival = at;
   flight->sequence = sequence_++;
   flight->from = from;
-  flight->to = to;
-  flight->ecn = ecn;
+  flight->to = train.peer;
+  flight->ecn = train.ecn;
+  flight->dscp = train.dscp;
   flight->link = &link;
   flight->bytes.assign(datagram.begin(), datagram.end());
   if (random_.chance(link.conditions.corrupt)) {

@@ -83,8 +83,7 @@ class LoopNetwork {
   void launch(Instant at,
               Link& link,
               const Peer& from,
-              const Peer& to,
-              std::uint8_t ecn,
+              const Train& train,
               std::span<const std::byte> datagram);
   void close(const Peer& local);
 

@@ -31,7 +31,29 @@ Config drawn_config() {
                             &config.authority}) {
     *text = drawn_text(40);
   }
-  config.port = *rc::gen::element<std::string>("uring", "epoll");
+  config.port.kind = *rc::gen::element<std::string>("uring", "epoll", "dpdk");
+  config.port.idle =
+      *rc::gen::element(port::IdleMode::kWait, port::IdleMode::kAdaptive, port::IdleMode::kSpin);
+  config.port.capture = *rc::gen::arbitrary<bool>() ? drawn_text(40) : "";
+  config.port.capture_max =
+      Bytes(*rc::gen::inRange<std::uint64_t>(2 << 20, std::uint64_t{1} << 40U));
+  config.port.device =
+      *rc::gen::element<std::string>("af_packet:wan0", "0000:3b:00.0", "net_ring0");
+  config.port.address = *rc::gen::element<std::string>("", "10.0.0.7");
+  if (*rc::gen::arbitrary<bool>()) {
+    config.port.prefix = *rc::gen::inRange(1U, 33U);
+    config.port.gateway = "10.0.0.1";
+    config.port.vlan = *rc::gen::inRange<std::uint16_t>(1, 4095);
+    config.port.neighbours = {"10.0.0.1 02:77:00:00:00:01", "10.0.0.2 02:77:00:00:00:02"};
+  }
+  config.port.mtu = *rc::gen::inRange<std::size_t>(1280, 9001);
+  config.port.huge_pages = *rc::gen::element<std::string>("auto", "always", "never");
+  if (*rc::gen::arbitrary<bool>()) {
+    config.markings.emplace();
+    for (std::uint8_t& codepoint : config.markings->codepoints) {
+      codepoint = *rc::gen::inRange<std::uint8_t>(0, 64);
+    }
+  }
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
   config.client.insert(0, "c");  // a path of its own
   config.admin.insert(0, "a");
@@ -66,6 +88,12 @@ RC_GTEST_PROP(ConfigLaw, EffectiveTextReadsBackAsTheSameConfiguration, ()) {
   RC_ASSERT(effective_config(*again) == text);
   RC_ASSERT(again->state_dir == config.state_dir);
   RC_ASSERT(again->memory == config.memory);
+  RC_ASSERT(again->port.kind == config.port.kind);
+  RC_ASSERT(again->port.neighbours == config.port.neighbours);
+  RC_ASSERT(again->port.idle == config.port.idle);
+  RC_ASSERT(again->port.capture == config.port.capture);
+  RC_ASSERT(again->port.capture_max == config.port.capture_max);
+  RC_ASSERT(again->markings == config.markings);
   RC_ASSERT(again->links[0].cap == config.links[0].cap);
   RC_ASSERT(again->links[0].rtt == config.links[0].rtt);
   RC_ASSERT(again->policies[0].deadline == config.policies[0].deadline);

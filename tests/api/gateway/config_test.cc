@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/gateway/port_config.h"
 #include "tests/support/temporary_folder.h"
 
 namespace godwit::gateway {
@@ -76,6 +77,62 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_FALSE(policy.significance_decays);
 }
 
+constexpr std::string_view kDpdk = R"([port]
+kind = "dpdk"
+device = "0000:3b:00.0"
+prefix = 28
+gateway = "192.0.2.14"
+neighbours = ["192.0.2.3 02:77:00:00:0a:ff"]
+vlan = 7
+mtu = 9000
+huge_pages = "always"
+idle = "spin"
+)";
+
+TEST(Config, ReadsThePort) {
+  const auto config = parse_config(with("[tls]", std::string(kDpdk) + "[tls]"), "f.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  const auto options = port_options(config->port, config->find_site("a")->endpoint);
+  ASSERT_TRUE(options.has_value()) << options.error().message;
+  EXPECT_EQ(options->kind, port::PortKind::kDpdk);
+  EXPECT_EQ(options->dpdk.device, "0000:3b:00.0");
+  EXPECT_EQ(options->dpdk.mtu, 9000U);
+  EXPECT_EQ(options->dpdk.huge_pages, port::HugePages::kAlways);
+  EXPECT_EQ(options->dpdk.idle, port::IdleMode::kSpin);
+  EXPECT_EQ(options->ip.v4->address.format(), "192.0.2.1");  // the endpoint's
+  EXPECT_EQ(options->ip.v4->prefix_bits, 28U);
+  EXPECT_EQ(options->ip.gateway_v4->format(), "192.0.2.14");
+  EXPECT_EQ(options->ip.vlan, 7);
+  EXPECT_EQ(options->ip.udp_port, 7001);
+  ASSERT_EQ(options->ip.neighbours.size(), 1U);
+  EXPECT_EQ(options->ip.neighbours[0].mac, (port::Mac{0x02, 0x77, 0, 0, 0x0a, 0xff}));
+  const std::string once = effective_config(*config);
+  const auto again = parse_config(once, "f.toml");
+  ASSERT_TRUE(again.has_value()) << again.error().message << once;
+  EXPECT_EQ(effective_config(*again), once);
+}
+
+TEST(Config, MakesASocketWhereNothingElseIsSaid) {
+  const auto config = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(config.has_value());
+  const auto options = port_options(config->port, config->find_site("a")->endpoint);
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->kind, port::PortKind::kUring);
+  EXPECT_EQ(options->local.format(), "192.0.2.1:7001");
+}
+
+TEST(Config, TakesTheNetworkOfTheAddressFamily) {
+  PortConfig config;
+  config.kind = "dpdk";
+  config.device = "net_null0";
+  EXPECT_EQ(port_options(config, "192.0.2.1:7001")->ip.v4->prefix_bits, 24U);
+  EXPECT_EQ(port_options(config, "[2001:db8::1]:7002")->ip.v6->prefix_bits, 64U);
+  config.address = "10.0.0.7";  // behind a translator, the endpoint is somebody else's
+  EXPECT_EQ(port_options(config, "192.0.2.1:7001")->ip.v4->address.format(), "10.0.0.7");
+  config.device = "";
+  EXPECT_FALSE(port_options(config, "192.0.2.1:7001").has_value());
+}
+
 TEST(Config, TellsWhichSitesMayHoldATopic) {
   const auto config = parse_config(kGood, "f.toml");
   ASSERT_TRUE(config.has_value());
@@ -116,6 +173,35 @@ struct Bad {
   std::string_view to;
   std::string_view said;
 };
+
+TEST(Config, RestsAndCapturesAsItIsTold) {
+  const auto plain = parse_config(kGood, "f.toml");
+  ASSERT_TRUE(plain.has_value());
+  EXPECT_EQ(plain->port.idle, port::IdleMode::kWait);
+  EXPECT_EQ(plain->port.capture, "");
+  EXPECT_EQ(plain->port.capture_max, Bytes::mib(64));
+  const std::string text = with("[tls]",
+                                "[port]\nidle = \"spin\"\ncapture = \"/c/{site}.pcap\"\n"
+                                "capture_max = \"1GiB\"\n[tls]");
+  const auto config = parse_config(text, "f.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->port.idle, port::IdleMode::kSpin);
+  EXPECT_EQ(config->port.capture, "/c/a.pcap");
+  EXPECT_EQ(config->port.capture_max, Bytes::mib(1024));
+}
+
+TEST(Config, MarksNothingUnlessThereIsATable) {
+  EXPECT_FALSE(parse_config(kGood, "f.toml")->markings.has_value());
+  const auto standard = parse_config(std::string(kGood) + "[dscp]\n", "f.toml");
+  ASSERT_TRUE(standard.has_value()) << standard.error().message;
+  EXPECT_EQ(standard->markings->codepoints, (std::array<std::uint8_t, 4>{40, 18, 0, 1}));
+  const auto own =
+      parse_config(std::string(kGood) + "[dscp]\ncontrol = \"cs6\"\nnormal = \"17\"\n", "f.toml");
+  ASSERT_TRUE(own.has_value()) << own.error().message;
+  EXPECT_EQ(own->markings->codepoints, (std::array<std::uint8_t, 4>{48, 18, 17, 1}));
+  EXPECT_EQ(parse_config(effective_config(*own), "f.toml")->markings, own->markings);
+  EXPECT_NE(shared_hash(*own), shared_hash(*standard));
+}
 
 class ConfigRefuses : public ::testing::TestWithParam<Bad> {};
 
@@ -166,11 +252,16 @@ INSTANTIATE_TEST_SUITE_P(
             "site = \"a\"\nstate_dir = \"/s\\u0000x\"",
             "[self] state_dir: must not hold the character U+0000"},
         Bad{"site = \"a\"",
-            "site = \"a\"\nport = \"dpdk\"",
-            "\"dpdk\" is not one of: uring, epoll"},
-        Bad{"site = \"a\"",
             "site = \"a\"\nstate_dir = \"\"",
             "[self] state_dir: must not be empty"},
+        Bad{"[tls]",
+            "[port]\nidle = \"sleep\"\n[tls]",
+            "f.toml:5:8: [port] idle: \"sleep\" is not one of: wait, adaptive, spin"},
+        Bad{"[tls]",
+            "[port]\ncapture_max = \"1MiB\"\n[tls]",
+            "[port] capture_max: must be at least 2MiB"},
+        Bad{"[tls]", "[dscp]\nurgent = \"af44\"\n[tls]", "[dscp] urgent: \"af44\" is no codepoint"},
+        Bad{"[tls]", "[dscp]\nurgnet = \"ef\"\n[tls]", "did you mean `urgent`?"},
         Bad{"ca = \"ca.pem\"", "", "[tls] needs the key `ca`"},
         Bad{"[tls]", "[tsl]", "unknown key `tsl`; did you mean `tls`?"},
         Bad{"[sites.b]", "[sites.B]", "site \"B\": a name has 1 to 32 of a-z, 0-9 and '-'"},
@@ -229,6 +320,36 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"tolerance = 0.001", "tolerance = nan", "must be a number from 0 to 1000000"},
         Bad{"threshold = 0.02", "treshold = 0.02", "did you mean `threshold`?"},
         Bad{"decay = \"none\"", "decay = \"fast\"", "is not one of: 1/sqrt(t), none"},
+        Bad{"[tls]",
+            "[port]\nkind = \"tcp\"\n[tls]",
+            "f.toml:5:8: [port] kind: \"tcp\" is not one of: uring, epoll, dpdk"},
+        Bad{"[tls]", "[port]\nkind = \"dpdk\"\n[tls]", "f.toml:4:1: [port] device: is missing"},
+        Bad{"[tls]",
+            "[port]\ndevice = \"eth0\"\n[tls]",
+            "f.toml:5:10: [port] device: \"eth0\" is no device"},
+        Bad{"[tls]",
+            "[port]\nmtu = 1279\n[tls]",
+            "[port] mtu: must be a whole number from 1280 to 9000"},
+        Bad{"[tls]",
+            "[port]\nvlan = 7.5\n[tls]",
+            "[port] vlan: must be a whole number from 1 to 4094"},
+        Bad{"[tls]", "[port]\nprefix = 129\n[tls]", "must be a whole number from 1 to 128"},
+        Bad{"[tls]", "[port]\naddress = \"a.b\"\n[tls]", "f.toml:5:11: [port] address: "},
+        Bad{"[tls]", "[port]\ngateway = \"1.2.3\"\n[tls]", "f.toml:5:11: [port] gateway: "},
+        Bad{"[tls]",
+            "[port]\nneighbours = [\"10.0.0.1\"]\n[tls]",
+            "[port] neighbours: \"10.0.0.1\" is not \"ADDRESS MAC\""},
+        Bad{"[tls]",
+            "[port]\nneighbours = [\"10.0.0.1 02:77:00:00:00:1\"]\n[tls]",
+            "\"02:77:00:00:00:1\" is no MAC address"},
+        Bad{"[tls]",
+            "[port]\nneighbours = [\"10.0.0.1 02:77:00:00-00:01\"]\n[tls]",
+            "\"02:77:00:00-00:01\" is no MAC address"},
+        Bad{"[tls]", "[port]\nhugepages = \"never\"\n[tls]", "did you mean `huge_pages`?"},
+        Bad{"[tls]",
+            "[port]\nkind = \"dpdk\"\ndevice = \"net_null0\"\nprefix = 40\n[tls]",
+            "f.toml:4:1: the file port: [port] prefix: 40 is over the 32 bits of IPv4"},
+        Bad{"site = \"a\"", "port = \"epoll\"\nsite = \"a\"", "[self]: unknown key `port`"},
         Bad{"[tls]", "[tls", "f.toml:4:"}));
 
 TEST(Config, NamesNoPlaceForATableThatIsNotThere) {

@@ -71,7 +71,9 @@ class ScriptedSession final : public transport::Session {
     return event;
   }
   bool wants_transfer() const override { return can_send() && transfers.size() < 4; }
-  void send_transfer(Instant /*now*/, std::span<const std::byte> bytes) override {
+  void send_transfer(Instant /*now*/,
+                     std::span<const std::byte> bytes,
+                     transport::Precedence /*precedence*/) override {
     transfers.emplace_back(text(bytes));
   }
   bool send_control(Instant /*now*/, std::span<const std::byte> message) override {

@@ -98,6 +98,7 @@ TEST(Control, StatsCountLayerThreeBytesByPair) {
   }
   f.send(2, 0, 100);
   f.tap.drops = 5;
+  f.tap.frames_in = 7;
   const Json reply = f.ask(R"({"op":"stats"})", at_ms(2'500));
   EXPECT_DOUBLE_EQ(reply["seconds"], 2.5);
   EXPECT_EQ(reply["pairs"].size(), 6U);
@@ -110,12 +111,14 @@ TEST(Control, StatsCountLayerThreeBytesByPair) {
   EXPECT_EQ(reply["lateness_ms"]["count"], 2);
   EXPECT_GT(reply["lateness_ms"]["max"], 90.0);
   EXPECT_EQ(reply["sites"][0]["tap_drops"], 5);
+  EXPECT_EQ(reply["sites"][0]["frames_in"], 7);
 
   EXPECT_TRUE(f.ask(R"({"op":"reset"})", at_ms(3'000))["ok"]);
   const Json after = f.ask(R"({"op":"stats"})", at_ms(3'500));
   EXPECT_EQ(after["bytes_total"], 0);
   EXPECT_DOUBLE_EQ(after["seconds"], 0.5);
   EXPECT_EQ(after["sites"][0]["tap_drops"], 0);
+  EXPECT_EQ(after["sites"][0]["frames_in"], 0);
 }
 
 TEST(Control, AnotherPresetKeepsTheSitesAndStartsAfresh) {

@@ -53,6 +53,21 @@ TEST(Link, SpacesABurstAtTheRate) {
   EXPECT_EQ(due_times(link), (std::vector{at_ms(11), at_ms(12), at_ms(13)}));
 }
 
+TEST(Link, TellsHowLongPacketsWaitedForTheLine) {
+  Link link(settings(1), 1);  // every packet is lost behind the line, and has waited all the same
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    send(link, at_ms(0), i);
+  }
+  send(link, at_ms(50), 3);
+  const LatenessHistogram& waits = link.counters().queueing;
+  EXPECT_EQ(waits.count(), 4U);
+  EXPECT_EQ(waits.max(), Duration::ms(2));
+  // 0, 1, 2 and 0 ms; a bucket's edge is at most 1/16 above.
+  EXPECT_GE(waits.quantile(0.75), Duration::ms(1));
+  EXPECT_LE(waits.quantile(0.75), Duration::us(1063));
+  EXPECT_LE(waits.quantile(0.5), Duration::us(1));
+}
+
 TEST(Link, DropsWhatDoesNotFitIntoTheQueue) {
   Link link(settings(0, Bytes(3'000)), 1);
   EXPECT_EQ(send(link, at_ms(0), 0), Outcome::kHeld);

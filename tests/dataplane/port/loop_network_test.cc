@@ -109,6 +109,17 @@ TEST_F(LoopNetworkTest, APortThatDiedReceivesNothingWhenItComesBack) {
   EXPECT_TRUE(received(start_ + Duration::ms(20)).empty());
 }
 
+TEST_F(LoopNetworkTest, CarriesTheCodepoints) {
+  std::vector<std::byte> bytes(150);
+  const Train train{.peer = kB, .segment_bytes = 100, .bytes = bytes, .ecn = 2, .dscp = 46};
+  a_->transmit(start_, {&train, 1});
+  std::array<Train, 4> out{};
+  ASSERT_EQ(b_->receive(start_, out), 2U);
+  EXPECT_EQ(out[1].dscp, 46);
+  EXPECT_EQ(out[1].ecn, 2);
+  b_->release(std::span(out).first(2));
+}
+
 TEST_F(LoopNetworkTest, CorruptionFlipsOneBit) {
   network_.set_link(kA, kB, {.corrupt = 1.0});
   send(start_, 1, 100);

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/base/assert.h"
@@ -108,6 +109,9 @@ class World {
   // Opens port and endpoint; again after `crash`.
   void start(Site& site) {
     site.port = network_.open(site.address);
+    if (decorate) {
+      site.port = decorate(std::move(site.port));
+    }
     site.random = std::make_unique<Random>(random_.next());
     site.endpoint = make_quic_endpoint(*site.port, *site.tls, options_, *site.random);
     site.endpoint->configure(site.peers);
@@ -206,6 +210,8 @@ class World {
   Instant now() const { return now_; }
   port::LoopNetwork& network() { return network_; }
   Random& random() { return random_; }
+  // Wraps the port of every site that is started from now on.
+  std::function<std::unique_ptr<port::Port>(std::unique_ptr<port::Port>)> decorate;
   Instant next_tick = Instant::never();  // an extra instant at which sites get a turn
 
  private:

@@ -1,0 +1,195 @@
+#include "api/gateway/port_config.h"
+
+#include <array>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "dataplane/port/device_name.h"
+#include "dataplane/port/with/capture_file.h"
+
+namespace godwit::gateway {
+namespace {
+
+using port::ip::Address;
+
+constexpr std::uint64_t kVlanMax = 4'094;
+constexpr std::uint64_t kMtuMin = 1'280;  // what IPv6 asks of every path (RFC 8200 section 5)
+constexpr unsigned kPrefixV4 = 24;        // chosen: the usual networks of hosts
+constexpr unsigned kPrefixV6 = 64;
+
+// "02:77:00:00:00:01".
+Result<port::Mac> parse_mac(std::string_view text) {
+  port::Mac mac{};
+  constexpr std::size_t kDigits = 3 * std::tuple_size_v<port::Mac> - 1;
+  bool is_good = text.size() == kDigits;
+  for (std::size_t index = 0; is_good && index < mac.size(); ++index) {
+    const char* first = text.data() + 3 * index;
+    const auto [end, error] = std::from_chars(first, first + 2, mac.at(index), 16);
+    is_good = error == std::errc() && end == first + 2 && (index + 1 == mac.size() || *end == ':');
+  }
+  if (!is_good) {
+    return fail(Code::kInvalid, "\"{}\" is no MAC address such as \"02:77:00:00:00:01\"", text);
+  }
+  return mac;
+}
+
+// "10.77.1.1 02:77:00:00:00:01".
+Result<port::ip::StaticNeighbour> parse_neighbour(std::string_view text) {
+  const auto space = text.find(' ');
+  if (space == std::string_view::npos) {
+    return fail(
+        Code::kInvalid, "\"{}\" is not \"ADDRESS MAC\" of a neighbour, with one space", text);
+  }
+  const auto address = Address::parse(text.substr(0, space));
+  if (!address) {
+    return Failure(address.error());
+  }
+  const auto mac = parse_mac(text.substr(space + 1));
+  if (!mac) {
+    return Failure(mac.error());
+  }
+  return port::ip::StaticNeighbour{*address, *mac};
+}
+
+// The own address: that of the table, else of the endpoint that the other sites know.
+Result<Address> own_address(const PortConfig& config, const port::Peer& endpoint) {
+  return config.address.empty() ? Address::of(endpoint) : Address::parse(config.address);
+}
+
+void check_address(TableReader& reader, std::string_view key, const std::string& text) {
+  if (text.empty()) {
+    return;
+  }
+  if (const auto address = Address::parse(text); !address) {
+    reader.reject(key, address.error().message);
+  }
+}
+
+// "key = text", if there is something to write.
+std::string line_of(std::string_view key, const std::string& text) {
+  return text.empty() ? "" : fmt::format("{} = {}\n", key, quoted(text));
+}
+
+}  // namespace
+
+PortConfig read_port(const toml::table* table, Problems& problems) {
+  static const toml::table kEmpty;
+  TableReader reader(table != nullptr ? *table : kEmpty, "[port]", problems);
+  PortConfig config;
+  config.kind = reader.choice("kind", config.kind, {"uring", "epoll", "dpdk"});
+  reader.parsed("idle", &port::parse_idle_mode, config.idle);
+  config.capture = reader.text("capture", "");
+  reader.parsed("capture_max", &parse_bytes, config.capture_max);
+  if (config.capture_max < port::kCaptureBytesMin) {
+    reader.reject("capture_max", "must be at least 2MiB");
+  }
+  config.device = reader.text("device", "");
+  config.mtu = reader.whole_number("mtu", config.mtu, kMtuMin, port::kMtuMax);
+  if (config.device.empty() && (config.kind == "dpdk" || reader.has("device"))) {
+    reader.reject("device",
+                  "is missing; DPDK needs one, such as \"0000:3b:00.0\" or \"af_packet:eth1\"");
+  } else if (!config.device.empty()) {
+    if (const auto name = port::parse_device_name(config.device); !name) {
+      reader.reject("device", name.error().message);
+    }
+  }
+  config.address = reader.text("address", "");
+  check_address(reader, "address", config.address);
+  config.gateway = reader.text("gateway", "");
+  check_address(reader, "gateway", config.gateway);
+  if (reader.has("prefix")) {
+    config.prefix = static_cast<unsigned>(reader.whole_number("prefix", kPrefixV4, 1, 128));
+  }
+  if (reader.has("vlan")) {
+    config.vlan = static_cast<std::uint16_t>(reader.whole_number("vlan", 1, 1, kVlanMax));
+  }
+  config.neighbours = reader.texts("neighbours");
+  for (const std::string& text : config.neighbours) {
+    if (const auto neighbour = parse_neighbour(text); !neighbour) {
+      reader.reject("neighbours", neighbour.error().message);
+    }
+  }
+  config.huge_pages = reader.choice("huge_pages", config.huge_pages, {"auto", "always", "never"});
+  reader.finish();
+  return config;
+}
+
+std::string port_as_toml(const PortConfig& config) {
+  std::string out = fmt::format("kind = {}\nidle = {}\ncapture = {}\ncapture_max = \"{}B\"\n",
+                                quoted(config.kind),
+                                quoted(port::name(config.idle)),
+                                quoted(config.capture),
+                                config.capture_max.count());
+  out += line_of("device", config.device);
+  out += line_of("address", config.address);
+  if (config.prefix) {
+    out += fmt::format("prefix = {}\n", *config.prefix);
+  }
+  out += line_of("gateway", config.gateway);
+  if (!config.neighbours.empty()) {
+    out += "neighbours = [";
+    for (const std::string& text : config.neighbours) {
+      out += fmt::format("{}, ", quoted(text));
+    }
+    out += "]\n";
+  }
+  if (config.vlan) {
+    out += fmt::format("vlan = {}\n", *config.vlan);
+  }
+  return out + fmt::format("mtu = {}\nhuge_pages = {}\n", config.mtu, quoted(config.huge_pages));
+}
+
+Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint) {
+  port::PortOptions options;
+  const auto peer = port::Peer::parse(endpoint);
+  if (!peer) {
+    return Failure(peer.error());
+  }
+  options.local = *peer;
+  options.kind = config.kind == "dpdk"    ? port::PortKind::kDpdk
+                 : config.kind == "epoll" ? port::PortKind::kEpoll
+                                          : port::PortKind::kUring;
+  if (options.kind != port::PortKind::kDpdk) {
+    return options;
+  }
+  if (config.device.empty()) {
+    return fail(Code::kInvalid, "[port] device is missing; DPDK needs one");
+  }
+  options.dpdk.device = config.device;
+  options.dpdk.mtu = config.mtu;
+  options.dpdk.huge_pages = config.huge_pages == "always"  ? port::HugePages::kAlways
+                            : config.huge_pages == "never" ? port::HugePages::kNever
+                                                           : port::HugePages::kAuto;
+  options.dpdk.idle = config.idle;
+  const auto own = own_address(config, *peer);
+  if (!own) {
+    return fail(Code::kInvalid, "[port] address: {}", own.error().message);
+  }
+  const unsigned prefix = config.prefix.value_or(own->is_v6 ? kPrefixV6 : kPrefixV4);
+  if (!own->is_v6 && prefix > 32) {
+    return fail(Code::kInvalid, "[port] prefix: {} is over the 32 bits of IPv4", prefix);
+  }
+  (own->is_v6 ? options.ip.v6 : options.ip.v4) = port::ip::Subnet{*own, prefix};
+  if (!config.gateway.empty()) {
+    const auto gateway = Address::parse(config.gateway);
+    if (!gateway || gateway->is_v6 != own->is_v6) {
+      return fail(
+          Code::kInvalid, "[port] gateway: {} is not of the address's kind", config.gateway);
+    }
+    (own->is_v6 ? options.ip.gateway_v6 : options.ip.gateway_v4) = *gateway;
+  }
+  for (const std::string& text : config.neighbours) {
+    auto neighbour = parse_neighbour(text);
+    if (!neighbour) {
+      return fail(Code::kInvalid, "[port] neighbours: {}", neighbour.error().message);
+    }
+    options.ip.neighbours.push_back(*neighbour);
+  }
+  options.ip.vlan = config.vlan;
+  options.ip.mtu = config.mtu;
+  options.ip.udp_port = peer->udp_port();
+  return options;
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,28 @@
+// The table [port]: how this gateway's datagrams leave its host.
+//
+// `kind` chooses. What else stands there describes the DPDK device: it is always checked, and used
+// when the kind is dpdk, whether the file says so or `godwitd --port`.
+//
+// Thread: any.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/gateway/config.h"
+#include "api/gateway/toml_reader.h"
+#include "dataplane/base/result.h"
+#include "dataplane/port/make_port.h"
+
+namespace godwit::gateway {
+
+// `table` may be null: everything but a device has a default.
+PortConfig read_port(const toml::table* table, Problems& problems);
+
+// The keys and values of the table as TOML, with every default.
+std::string port_as_toml(const PortConfig& config);
+
+// What the port is made of. `endpoint` is the own site's "host:port". kInvalid, naming the key.
+Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint);
+
+}  // namespace godwit::gateway

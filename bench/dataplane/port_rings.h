@@ -1,0 +1,20 @@
+// What Ethernet, IP and UDP cost in user space over DPDK's buffers, beside memcpy.
+//
+//     IpPort ─▶ ring of queue pair 0 ─▶ IpPort        both of net_ring0, and nothing else
+//            ◀─ ring of queue pair 1 ◀─
+//
+// Thread: the caller's alone, so that nothing but the work itself takes time.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "dataplane/base/result.h"
+
+namespace godwit::bench {
+
+// One line a round: {"ns", "memcpy_ns"}, medians over a hundred bursts of 64 packets of 1,500
+// bytes, in nanoseconds per packet. The packets are encapsulated (headers, copy, checksum), queued,
+// decapsulated (headers, checksum) and given back; memcpy copies as many bytes.
+Result<nlohmann::ordered_json> measure_rings(int rounds);
+
+}  // namespace godwit::bench

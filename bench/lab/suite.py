@@ -1,0 +1,148 @@
+"""Measures one part of Godwit, each figure beside a reference in the same run.
+
+Installs the Debian packages that are missing, builds what it needs, runs one benchmark after the
+other and shows a table; with --json also a file with one JSON line per figure:
+
+  {"name", "value", "unit", "reference", "reference_value", "ratio", "p25", "p75", "runs"}
+
+value and reference_value are medians over the runs; ratio is the median over the runs of value ÷
+reference value of that run, p25 and p75 are its quartiles. A figure whose quartiles lie more than 1.3
+times apart is measured once more. A value like ">7" is a bound: it was not reached in that time.
+Other work on the machine moves values, and ratios much less; bench/README.md tells what is measured.
+
+exit: 0 every figure meets its bar, 1 one misses it, 2 usage, 3 it could not be done, 130 Ctrl-C
+"""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+
+from bench.lab import machine
+from bench.lab.console import Console
+from bench.lab.failure import Failure
+from bench.lab.processes import Registry
+
+PARTS = {"dataplane": "bench.dataplane.table"}
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Lab:
+    """What a benchmark needs to know of its surroundings."""
+
+    def __init__(self, registry, console):
+        self.registry, self.console = registry, console
+        self.wan = None  # of the benchmark that runs now
+
+    def program(self, name):
+        return machine.program(name)
+
+
+def parse(arguments):
+    first, rest = __doc__.split("\n\n", 1)
+    parser = argparse.ArgumentParser(prog="bench/run", description=first, epilog=rest,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=sorted(PARTS), help="what to measure")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there, one JSON line each")
+    parser.add_argument("--only", metavar="NAME,...", help="only these figures; --list shows their names")
+    parser.add_argument("--list", action="store_true",
+                        help="show the figures' names, what they are and how long they take; run nothing")
+    options = parser.parse_args(arguments)
+    table = importlib.import_module(PARTS[options.part])
+    known = [name for benchmark in table.BENCHMARKS for name in benchmark.names]
+    options.names = options.only.split(",") if options.only else known
+    for name in options.names:
+        if name not in known:
+            parser.error(f"there is no figure \"{name}\"; `bench/run {options.part} --list` shows them all")
+    if options.json and not os.path.isdir(os.path.dirname(os.path.abspath(options.json))):
+        parser.error(f"--json: there is no folder {os.path.dirname(os.path.abspath(options.json))}")
+    return options, table
+
+
+def show(table):
+    for benchmark in table.BENCHMARKS:
+        print(f"{benchmark.summary} (about {benchmark.seconds:.0f} s)")
+        for name in benchmark.names:
+            print(f"  {name}")
+
+
+def write(path, figures):
+    """Replaces the file by what is known until now."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.writelines(figure.line() + "\n" for figure in figures)
+    os.replace(path + ".new", path)
+
+
+def text_of(figure):
+    members = figure.members()
+    verdict = {None: "", True: "meets", False: "MISSES"}[figure.met()]
+    bar = f"{verdict} {figure.bar.text()}" if figure.bar else ""
+    return (f"  {figure.name:<30} {members['value']!s:>8} {figure.unit:<20} ratio {members['ratio']!s:>7} "
+            f"[{members['p25']:g}, {members['p75']:g}] of {figure.reference}  "
+            f"{bar}{' (noisy)' if figure.noisy() else ''}")
+
+
+def measured(lab, benchmark, names):
+    """The wanted figures; measured once more when noise decides whether a bar is met."""
+    figures = [figure for figure in benchmark.measure(lab) if figure.name in names]
+    if any(figure.noisy() and not figure.met() for figure in figures if figure.bar):
+        lab.console.say("  the runs differ much; once more")
+        figures = [figure for figure in benchmark.measure(lab) if figure.name in names]
+    return figures
+
+
+def run(options, table, registry, console):
+    chosen = [b for b in table.BENCHMARKS if set(b.names) & set(options.names)]
+    seconds = sum(benchmark.seconds for benchmark in chosen)
+    console.say(f"bench/run {options.part}: {len(options.names)} figures, about {seconds / 60:.0f} minutes "
+                "besides the build")
+    machine.check_tun()
+    needs = sorted({benchmark.needs for benchmark in chosen if benchmark.needs})
+    machine.install("run", "bench", *needs)
+    machine.build(registry, console.say, table.PROGRAMS, "dpdk" if "dpdk" in needs else "uring")
+    lab, figures = Lab(registry, console), []
+    for benchmark in chosen:
+        console.say(f"\n{benchmark.summary}")
+        for figure in measured(lab, benchmark, options.names):
+            console.say(text_of(figure))
+            figures.append(figure)
+        if options.json:
+            write(options.json, figures)
+    missed = [figure.name for figure in figures if figure.met() is False]
+    console.say(f"\n{len(figures)} figures" + (f"; below their bars: {', '.join(missed)}" if missed else ""))
+    return 1 if missed else 0
+
+
+def stop(number, frame):
+    for other in STOPPING:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main():
+    options, table = parse(sys.argv[1:])
+    if options.list:
+        show(table)
+        return 0
+    for number in STOPPING:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
+    console, registry = Console(), Registry()
+    try:
+        return run(options, table, registry, console)
+    except KeyboardInterrupt:
+        console.say("interrupted; cleaning up")
+        return 130
+    except Failure as failure:
+        console.finish_line()
+        print(f"bench/run: {failure}", file=sys.stderr)
+        return 3
+    finally:
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+        registry.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+#include "dataplane/port/dpdk/privileges.h"
+
+#include <array>
+#include <cstdint>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace godwit::port {
+namespace {
+
+struct Capability {
+  int number;
+  std::string_view name;
+};
+
+constexpr Capability kNetAdmin{CAP_NET_ADMIN, "CAP_NET_ADMIN"};
+constexpr Capability kNetRaw{CAP_NET_RAW, "CAP_NET_RAW"};
+constexpr Capability kIpcLock{CAP_IPC_LOCK, "CAP_IPC_LOCK"};
+constexpr Capability kSysAdmin{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"};
+
+// Measured, by leaving out one after the other. af_packet sets the interface's address when it
+// starts; libxdp looks up its own program by number, which asks for CAP_SYS_ADMIN.
+std::vector<Capability> needed_by(std::string_view driver) {
+  if (driver == "net_af_packet") {
+    return {kNetRaw, kNetAdmin};
+  }
+  if (driver == "net_af_xdp") {
+    return {kNetRaw, kNetAdmin, kIpcLock, kSysAdmin};
+  }
+  if (driver == "net_tap") {
+    return {kNetAdmin};
+  }
+  if (driver == "net_pcap") {
+    return {kNetRaw};
+  }
+  return {};
+}
+
+// A bit for each effective capability.
+std::uint64_t effective_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) {
+    return ~std::uint64_t{0};  // unknown: blame nothing
+  }
+  return sets[0].effective | std::uint64_t{sets[1].effective} << 32U;
+}
+
+}  // namespace
+
+std::vector<std::string_view> missing_capabilities(std::string_view driver) {
+  const std::uint64_t effective = effective_capabilities();
+  std::vector<std::string_view> missing;
+  for (const Capability& capability : needed_by(driver)) {
+    if ((effective >> static_cast<unsigned>(capability.number) & 1U) == 0) {
+      missing.push_back(capability.name);
+    }
+  }
+  return missing;
+}
+
+std::size_t lockable_bytes(std::size_t most) {
+  for (std::size_t bytes = most; bytes > 0; bytes /= 2) {
+    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED;
+    void* memory = ::mmap(nullptr, bytes, PROT_NONE, kFlags, -1, 0);  // touches nothing
+    if (memory != MAP_FAILED) {
+      ::munmap(memory, bytes);
+      return bytes;
+    }
+  }
+  return 0;
+}
+
+std::string advice_on_capabilities(std::string_view driver) {
+  const auto missing = missing_capabilities(driver);
+  if (missing.empty()) {
+    return {};
+  }
+  return fmt::format(
+      ". This process lacks {}: run it as root, give it the capability (`setcap`), or run it in a "
+      "network namespace of its own user namespace (`unshare -rUn`)",
+      fmt::join(missing, " and "));
+}
+
+}  // namespace godwit::port

@@ -1,0 +1,329 @@
+#include "dataplane/port/dpdk/queue_pair.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "dataplane/base/assert.h"
+#include "dataplane/base/system_time.h"
+#include "dataplane/port/dpdk/eal_log.h"
+#include "dataplane/port/dpdk/kernel_interface.h"
+
+namespace godwit::port {
+namespace {
+
+// Ethernet's header and one 802.1Q tag.
+constexpr std::size_t kFramingBytes = 14 + 4;
+constexpr std::size_t kIpv6HeaderBytes = 40;
+// How soon a device is looked at again that would not raise an interrupt.
+constexpr Duration kArmRetry = Duration::us(20);
+
+// Makes the thread known to DPDK, for the pools' caches; any number of devices may share it.
+class Membership {
+ public:
+  Membership() : joined_(rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0) {}
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+  ~Membership() {
+    if (joined_) {
+      rte_thread_unregister();
+    }
+  }
+
+ private:
+  bool joined_;
+};
+
+void join_thread() {
+  thread_local const Membership membership;
+}
+
+rte_mbuf* buffer_of(const Frame& frame) {
+  return static_cast<rte_mbuf*>(frame.handle);
+}
+
+std::span<std::byte> bytes_of(rte_mbuf* buffer, std::size_t count) {
+  return {rte_pktmbuf_mtod(buffer, std::byte*), count};
+}
+
+// Good only when nothing is left for the endpoint to check: the headers of IPv6 have no checksum.
+Checksums verdict(const rte_mbuf& buffer) {
+  const std::uint64_t ip = buffer.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+  const std::uint64_t udp = buffer.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+  if (ip == RTE_MBUF_F_RX_IP_CKSUM_BAD || udp == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
+    return Checksums::kBad;
+  }
+  const bool ip_good =
+      ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || RTE_ETH_IS_IPV6_HDR(buffer.packet_type) != 0;
+  return ip_good && udp == RTE_MBUF_F_RX_L4_CKSUM_GOOD ? Checksums::kGood : Checksums::kUnknown;
+}
+
+void prepare(const Frame& frame, rte_mbuf& buffer) {
+  buffer.data_len = static_cast<std::uint16_t>(frame.bytes.size());
+  buffer.pkt_len = buffer.data_len;
+  buffer.ol_flags = 0;
+  if (frame.ip_bytes == 0) {
+    return;
+  }
+  buffer.tx_offload = rte_mbuf_tx_offload(frame.ethernet_bytes, frame.ip_bytes, 0, 0, 0, 0, 0);
+  buffer.ol_flags = frame.ip_bytes == kIpv6HeaderBytes
+                        ? RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM
+                        : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Device>> QueuePair::open(CardShare share, IdleMode idle) {
+  Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
+  Descriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (epoll.get() < 0 || wake.get() < 0) {
+    return fail(Code::kIo, "no epoll or eventfd: {}", std::strerror(errno));
+  }
+  return std::make_unique<QueuePair>(std::move(share), idle, std::move(epoll), std::move(wake));
+}
+
+QueuePair::QueuePair(CardShare share, IdleMode idle, Descriptor epoll, Descriptor wake)
+    : share_(std::move(share)),
+      port_(share_.card().port()),
+      queue_(share_.queue()),
+      pool_(share_.card().pool(queue_)),
+      frame_bytes_max_(share_.card().options().mtu + kFramingBytes),
+      idle_(IdleLadder::polling(idle)),
+      epoll_(std::move(epoll)),
+      wake_(std::move(wake)) {
+  watch(wake_.get());
+  open_interrupt();
+}
+
+QueuePair::~QueuePair() {
+  for (std::size_t index = ready_begin_; index < ready_end_; ++index) {
+    rte_pktmbuf_free(ready_[index]);
+  }
+}
+
+// Drivers differ: one gives an event counter and wants to be asked before each sleep, another the
+// device's own descriptor, which is readable while frames wait.
+void QueuePair::open_interrupt() {
+  if (!share_.card().has_interrupts()) {
+    return;
+  }
+  const QuietEal quiet;
+  interrupt_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, queue_);
+  if (interrupt_ < 0) {
+    interrupt_ = -1;
+    return;
+  }
+  must_arm_ = rte_eth_dev_rx_intr_enable(port_, queue_) == 0;
+  if (must_arm_) {
+    rte_eth_dev_rx_intr_disable(port_, queue_);
+  }
+  watch(interrupt_);
+}
+
+DeviceCapabilities QueuePair::capabilities() const {
+  const Card& card = share_.card();
+  return {.mac = card.mac(),
+          .frame_bytes_max = frame_bytes_max_,
+          .fills_checksums = card.fills_checksums(),
+          .can_wait = interrupt_ >= 0,
+          .name = card.driver()};
+}
+
+bool QueuePair::link_up() const {
+  const DeviceName& device = share_.card().options().device;
+  if (device.is_packet_socket()) {  // whose driver says "up" whatever happens (22.11)
+    return kernel_link_is_up(device.interface);
+  }
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(port_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+std::size_t QueuePair::look(std::span<rte_mbuf*> into) {
+  const auto most = static_cast<std::uint16_t>(std::min<std::size_t>(into.size(), kBurst));
+  const std::size_t count = rte_eth_rx_burst(port_, queue_, into.data(), most);
+  found_ += count;
+  return count;
+}
+
+// False: the buffer was given back.
+bool QueuePair::accept(rte_mbuf* buffer, Frame& out) {
+  bool is_whole = buffer->nb_segs == 1 || rte_pktmbuf_linearize(buffer) == 0;
+  // The endpoint decides about tags, so they belong into the frame.
+  if (is_whole && (buffer->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
+    is_whole = rte_vlan_insert(&buffer) == 0;
+  }
+  if (!is_whole) {
+    ++counters_.receive_errors;
+    rte_pktmbuf_free(buffer);
+    return false;
+  }
+  ++counters_.frames_received;
+  counters_.bytes_received += buffer->data_len;
+  out = {
+      .bytes = bytes_of(buffer, buffer->data_len), .handle = buffer, .received = verdict(*buffer)};
+  return true;
+}
+
+std::size_t QueuePair::receive(Instant, std::span<Frame> out) {
+  join_thread();
+  std::size_t count = 0;
+  while (count < out.size()) {
+    if (ready_begin_ == ready_end_) {
+      ready_begin_ = 0;
+      ready_end_ = look(std::span(ready_).first(std::min<std::size_t>(out.size() - count, kBurst)));
+      if (ready_end_ == 0) {
+        break;
+      }
+    }
+    if (accept(ready_[ready_begin_++], out[count])) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+void QueuePair::release(std::span<const Frame> frames) {
+  for (const Frame& frame : frames) {
+    rte_pktmbuf_free(buffer_of(frame));
+  }
+}
+
+std::size_t QueuePair::reserve(std::span<Frame> out) {
+  std::size_t count = 0;
+  while (count < out.size()) {
+    std::array<rte_mbuf*, kBurst> buffers{};
+    const std::size_t wanted = std::min<std::size_t>(out.size() - count, kBurst);
+    if (rte_pktmbuf_alloc_bulk(pool_, buffers.data(), static_cast<unsigned>(wanted)) != 0) {
+      break;  // all or nothing; the pool is nearly empty, and a full burst would not help it
+    }
+    for (rte_mbuf* buffer : std::span(buffers).first(wanted)) {
+      out[count++] = {.bytes = bytes_of(buffer, frame_bytes_max_), .handle = buffer};
+    }
+  }
+  return count;
+}
+
+std::size_t QueuePair::transmit(Instant, std::span<const Frame> frames) {
+  std::size_t sent = 0;
+  while (sent < frames.size()) {
+    std::array<rte_mbuf*, kBurst> buffers{};
+    const std::size_t count = std::min<std::size_t>(frames.size() - sent, kBurst);
+    std::array<std::uint64_t, kBurst> sizes{};
+    for (std::size_t index = 0; index < count; ++index) {
+      const Frame& frame = frames[sent + index];
+      buffers[index] = buffer_of(frame);
+      GODWIT_ASSERT(frame.bytes.size() <= frame_bytes_max_, "a frame longer than its room");
+      prepare(frame, *buffers[index]);
+      sizes[index] = frame.bytes.size();
+    }
+    const std::size_t taken =
+        rte_eth_tx_burst(port_, queue_, buffers.data(), static_cast<std::uint16_t>(count));
+    counters_.frames_sent += taken;
+    for (std::size_t index = 0; index < taken; ++index) {
+      counters_.bytes_sent += sizes[index];
+    }
+    sent += taken;
+    if (taken < count) {
+      counters_.transmit_busy += frames.size() - sent;
+      break;
+    }
+  }
+  return sent;
+}
+
+bool QueuePair::await_events(Duration at_most) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t ns = std::max<std::int64_t>(at_most.count_ns(), 0);
+  const timespec time{ns / kSecond, ns % kSecond};
+  std::array<epoll_event, 8> events{};
+  const int count = ::epoll_pwait2(epoll_.get(), events.data(), events.size(), &time, nullptr);
+  bool is_wanted = false;
+  for (const epoll_event& event : std::span(events).first(count > 0 ? std::size_t(count) : 0)) {
+    if (event.data.fd == interrupt_) {
+      if (must_arm_) {
+        std::uint64_t interrupts = 0;
+        [[maybe_unused]] const ssize_t cleared =
+            ::read(interrupt_, &interrupts, sizeof(interrupts));
+      }
+      continue;
+    }
+    is_wanted = true;
+    if (event.data.fd == wake_.get()) {
+      std::uint64_t wakes = 0;
+      [[maybe_unused]] const ssize_t cleared = ::read(wake_.get(), &wakes, sizeof(wakes));
+    }
+  }
+  return is_wanted;
+}
+
+// Asked for first, then looked once more: a frame that came in between raises no interrupt.
+bool QueuePair::await_interrupt(Duration at_most) {
+  if (must_arm_ && rte_eth_dev_rx_intr_enable(port_, queue_) != 0) {
+    return await_events(kArmRetry);
+  }
+  ready_begin_ = 0;
+  ready_end_ = look(ready_);
+  const bool is_wanted = ready_end_ == 0 && await_events(at_most);
+  if (must_arm_) {
+    rte_eth_dev_rx_intr_disable(port_, queue_);
+  }
+  return is_wanted;
+}
+
+void QueuePair::wait(Duration at_most) {
+  join_thread();
+  const Instant end = system_now() + at_most;
+  while (ready_begin_ == ready_end_) {
+    ready_begin_ = 0;
+    ready_end_ = look(ready_);
+    const Instant now = system_now();
+    const Duration rest = end - now;
+    if (ready_end_ > 0 || rest <= Duration::zero()) {
+      return;
+    }
+    const Duration step = idle_.after_turn(now, std::exchange(found_, 0), rest);
+    const bool by_interrupt = interrupt_ >= 0 && step > Duration::zero();
+    if (by_interrupt ? await_interrupt(rest) : await_events(step)) {
+      return;
+    }
+  }
+}
+
+void QueuePair::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
+}
+
+void QueuePair::watch(int descriptor) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = descriptor;
+  const int status = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event);
+  GODWIT_ASSERT(status == 0, "watched twice, or not pollable");
+}
+
+void QueuePair::unwatch(int descriptor) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+}
+
+// The card counts for all its queues together; the first queue tells.
+DeviceCounters QueuePair::counters() const {
+  DeviceCounters out = counters_;
+  rte_eth_stats stats{};
+  if (queue_ == 0 && rte_eth_stats_get(port_, &stats) == 0) {
+    out.receive_missed = stats.imissed + stats.rx_nombuf;
+    out.receive_errors += stats.ierrors;
+    out.transmit_errors = stats.oerrors;
+  }
+  return out;
+}
+
+}  // namespace godwit::port

@@ -1,0 +1,91 @@
+#include "dataplane/port/with/capture.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "dataplane/port/with/capture_file.h"
+#include "dataplane/port/with/headers.h"
+
+namespace godwit::port {
+namespace {
+
+// So long a packet may stay in memory. Chosen: who looks at a running capture does not notice.
+constexpr Duration kFlushPeriod = Duration::ms(500);
+
+enum class Direction : std::uint8_t {
+  kIn,
+  kOut,
+};
+
+class CapturePort final : public Port {
+ public:
+  CapturePort(std::unique_ptr<Port> port, std::unique_ptr<CaptureFile> file, std::int64_t at_zero)
+      : port_(std::move(port)), file_(std::move(file)), unix_ns_at_zero_(at_zero) {}
+
+  Capabilities capabilities() const override { return port_->capabilities(); }
+  Peer local() const override { return port_->local(); }
+
+  std::size_t receive(Instant now, std::span<Train> out) override {
+    const std::size_t count = port_->receive(now, out);
+    for (const Train& train : out.first(count)) {
+      write(now, Direction::kIn, train);
+    }
+    if (now >= flush_at_) {
+      flush_at_ = now + kFlushPeriod;
+      file_->flush();
+    }
+    return count;
+  }
+  void release(std::span<const Train> trains) override { port_->release(trains); }
+  std::size_t transmit(Instant now, std::span<const Train> trains) override {
+    const std::size_t taken = port_->transmit(now, trains);
+    for (const Train& train : trains.first(taken)) {
+      write(now, Direction::kOut, train);
+    }
+    return taken;
+  }
+
+  void wait(Duration at_most) override { port_->wait(at_most); }
+  void wake() override { port_->wake(); }
+  void watch(int descriptor) override { port_->watch(descriptor); }
+  void unwatch(int descriptor) override { port_->unwatch(descriptor); }
+  std::optional<PathMtu> poll_path_mtu() override { return port_->poll_path_mtu(); }
+  Counters counters() const override { return port_->counters(); }
+  std::span<const Refusal> refusals() override { return port_->refusals(); }
+  bool link_up() const override { return port_->link_up(); }
+
+ private:
+  void write(Instant now, Direction direction, const Train& train) {
+    Datagram datagram{.from = direction == Direction::kIn ? train.peer : port_->local(),
+                      .to = direction == Direction::kIn ? port_->local() : train.peer,
+                      .traffic_class = static_cast<std::uint8_t>(train.dscp << 2U | train.ecn),
+                      .payload = {}};
+    std::array<std::byte, kHeadersBytesMax> headers{};
+    for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
+      datagram.payload = train.bytes.subspan(
+          at, std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at));
+      const std::size_t bytes = write_headers(datagram, headers);
+      file_->append(unix_ns_at_zero_ + now.ns(), std::span(headers).first(bytes), datagram.payload);
+    }
+  }
+
+  std::unique_ptr<Port> port_;
+  std::unique_ptr<CaptureFile> file_;
+  std::int64_t unix_ns_at_zero_;
+  Instant flush_at_ = Instant::from_ns(0);
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Port>> with_capture(std::unique_ptr<Port> port,
+                                           const CaptureOptions& options) {
+  auto file = CaptureFile::create(options.path, options.bytes_max);
+  if (!file) {
+    return Failure(file.error());
+  }
+  return std::make_unique<CapturePort>(std::move(port), std::move(*file), options.unix_ns_at_zero);
+}
+
+}  // namespace godwit::port

@@ -1,0 +1,112 @@
+// What operators see of a port of our own: its link, and the frames that it refused.
+#include <array>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "api/gateway/metrics_feed.h"
+#include "api/gateway/report.h"
+#include "dataplane/port/ip/ip_port.h"
+#include "dataplane/port/ip/memory_device.h"
+#include "tests/api/gateway/one_gateway.h"
+
+namespace godwit::gateway {
+namespace {
+
+using monitoring::Metric;
+
+// The gateway's port, and a neighbour who speaks to it.
+class PortSeen : public ::testing::Test {
+ protected:
+  static std::unique_ptr<port::IpPort> open(std::unique_ptr<port::Device> device, const char* own) {
+    return port::IpPort::make(std::move(device),
+                              {.v4 = port::ip::Subnet::parse(own).value(), .udp_port = 7443})
+        .value();
+  }
+
+  void receive(port::IpPort& at) {
+    std::array<port::Train, 8> out{};
+    at.release(std::span(out).first(at.receive(gateway_.now, out)));
+  }
+
+  void send_to_a_wrong_port() {
+    std::array<std::byte, 10> bytes{};
+    const port::Train train{
+        .peer = port::Peer::v4({10, 9, 0, 1}, 9), .segment_bytes = 10, .bytes = bytes};
+    neighbour_->transmit(gateway_.now, {&train, 1});
+    receive(*own_);        // a question
+    receive(*neighbour_);  // its answer
+    receive(*own_);        // the datagram
+  }
+
+  // All series of the port's metrics: {metric and label: value}.
+  std::map<std::string, double> metrics() {
+    monitoring::Cells cells;
+    MetricsFeed feed(*gateway_.gateway, cells, gateway_.now);
+    feed.set_port(*own_);
+    feed.on_turn(gateway_.now, Duration::zero(), {});
+    std::map<std::string, double> found;
+    cells.visit([&found](const monitoring::Cells::Series& series) {
+      if (series.metric == Metric::kPortRefused) {
+        found[series.labels.at(0)] = static_cast<double>(series.cells->load());
+      } else if (series.metric == Metric::kPortLinkUp) {
+        found["link_up"] = std::bit_cast<double>(series.cells->load());
+      }
+    });
+    return found;
+  }
+
+  OneGateway gateway_{"b"};
+  Random random_{1};
+  port::MemoryWire wire_{{}, random_};
+  std::unique_ptr<port::IpPort> own_ = open(wire_.open(0), "10.9.0.1/24");
+  std::unique_ptr<port::IpPort> neighbour_ = open(wire_.open(1), "10.9.0.2/24");
+};
+
+TEST_F(PortSeen, CountsRefusedFramesByReason) {
+  EXPECT_EQ(metrics().at("wrong_port"), 0);
+  send_to_a_wrong_port();
+  const auto after = metrics();
+  EXPECT_EQ(after.at("wrong_port"), 1);
+  EXPECT_EQ(after.at("bad_checksum"), 0);
+  EXPECT_EQ(after.size(), port::ip::kRefusals + 1) << "every reason, and the link";
+}
+
+TEST_F(PortSeen, ShowsTheLinkInMetrics) {
+  EXPECT_EQ(metrics().at("link_up"), 1);
+  wire_.set_link(false);
+  EXPECT_EQ(metrics().at("link_up"), 0);
+}
+
+TEST_F(PortSeen, ADeadLinkIsAProblemAndTheReasonOfEveryPeersSilence) {
+  Reporter reporter(*gateway_.gateway, gateway_.now);
+  reporter.set_port(*own_);
+  const auto ask = [&](const admin::AdminRequest& request) {
+    admin::AdminResponse response;
+    response.ParseFromString(reporter.answer(gateway_.now, as_bytes(request.SerializeAsString())));
+    return response;
+  };
+  const auto problems = [&] {
+    admin::AdminRequest request;
+    request.mutable_status();
+    std::vector<std::string> reasons;
+    const auto response = ask(request);
+    for (const auto& problem : response.status().problems()) {
+      reasons.push_back(problem.reason());
+    }
+    return reasons;
+  };
+  EXPECT_EQ(problems(), (std::vector<std::string>{"link.down", "link.down"}));
+  wire_.set_link(false);
+  EXPECT_EQ(problems(), (std::vector<std::string>{"port.link_down", "link.down", "link.down"}));
+  admin::AdminRequest request;
+  request.mutable_links();
+  const auto response = ask(request);
+  EXPECT_EQ(response.links().links_size(), 2);
+  for (const auto& link : response.links().links()) {
+    EXPECT_EQ(link.reason(), "port.link_down");
+  }
+}
+
+}  // namespace
+}  // namespace godwit::gateway

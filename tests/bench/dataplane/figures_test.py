@@ -1,0 +1,137 @@
+"""The arithmetic between what the programs of bench/dataplane say and the figures."""
+
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
+
+from bench.dataplane import loopback, path, recovery, table  # noqa: E402
+from bench.dataplane.flows import Arrivals  # noqa: E402
+from bench.lab import machine, suite  # noqa: E402
+from bench.lab.figure import Bar, Figure, quantile  # noqa: E402
+
+# What bench/run dataplane is to write today, by exact name.
+NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")}
+         | {f"goodput_{kind}loss_{loss}" for kind in ("", "tcp_bbr_", "tcp_cubic_")
+            for loss in ("0", "0.1", "1", "3")}
+         | {"quic_over_aead_both", "bottleneck_delay_p95_ms", "control_p99_excess_ms", "recovery_step_s",
+            "recovery_cut_s", "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
+            "afpacket_over_uring"})
+
+
+def arrivals(bins, began=100.0):
+    return Arrivals({"began_ns": int(began * 1e9), "bin_ns": 100_000_000, "bytes": bins, "control": []})
+
+
+class WhatArrived(unittest.TestCase):
+    def test_only_whole_bins_count(self):
+        flow = arrivals([1_000_000, 125_000, 250_000, 1_000_000])
+        self.assertAlmostEqual(flow.mbit(100.05, 100.35), 15.0)  # 375,000 bytes in 0.2 s
+        self.assertAlmostEqual(flow.mbit(100.1, 100.3), 15.0)
+
+    def test_silence_after_the_last_arrival_counts(self):
+        self.assertAlmostEqual(arrivals([125_000]).mbit(100.0, 101.0), 1.0)
+
+    def test_nothing_before_the_receiver_began(self):
+        self.assertEqual(arrivals([125_000]).mbit(90.0, 100.0), 0.0)
+
+    def test_recovery_is_the_first_full_second(self):
+        # 1 s at 50 Mbit/s, 1.2 s of nothing, a burst of 0.3 s, nothing for 0.5 s, then 50 again.
+        full = 625_000
+        flow = arrivals([full] * 10 + [0] * 12 + [full] * 3 + [0] * 5 + [full] * 20)
+        self.assertAlmostEqual(flow.back_at(101.0, 105.0, 45.0, 1.0), 1.9)
+
+    def test_no_recovery_within_the_time_that_was_watched(self):
+        self.assertIsNone(arrivals([0] * 50).back_at(101.0, 105.0, 45.0, 1.0))
+        self.assertIsNone(arrivals([0] * 30 + [625_000] * 8).back_at(100.0, 103.8, 45.0, 1.0))
+
+
+class AFigure(unittest.TestCase):
+    def test_is_a_median_over_pairs(self):
+        figure = Figure("x", "u", "r", [(1, 2), (3, 3), (10, 5)])
+        self.assertEqual(json.loads(figure.line()), {
+            "name": "x", "value": 3.0, "unit": "u", "reference": "r", "reference_value": 3.0, "ratio": 1.0,
+            "p25": 0.75, "p75": 1.5, "runs": 3})
+
+    def test_quartiles_lie_between_neighbours(self):
+        self.assertAlmostEqual(quantile([4, 1, 3, 2], 0.25), 1.75)
+        self.assertEqual(quantile([7], 0.99), 7)
+
+    def test_meets_its_bar_by_the_median_when_runs_agree(self):
+        runs = [(0.97, 1), (0.96, 1), (0.9, 1), (0.96, 1), (0.93, 1)]
+        self.assertTrue(Figure("x", "u", "r", runs, Bar("ratio", ">=", 0.96)).met())
+        self.assertFalse(Figure("x", "u", "r", runs, Bar("ratio", ">=", 0.965)).met())
+
+    def test_meets_its_bar_by_the_worse_quartile_when_they_do_not(self):
+        runs = [(1, 10), (2, 10), (4, 10), (8, 10), (9, 10)]
+        self.assertTrue(Figure("x", "u", "r", runs).noisy())
+        self.assertFalse(Figure("x", "u", "r", runs, Bar("value", "<=", 5)).met())
+        self.assertTrue(Figure("x", "u", "r", runs, Bar("value", "<=", 8)).met())
+        self.assertFalse(Figure("x", "u", "r", runs, Bar("ratio", ">=", 0.3)).met())
+
+    def test_has_no_verdict_without_a_bar(self):
+        self.assertIsNone(Figure("x", "u", "r", [(1, 1)]).met())
+
+    def test_a_bound_is_text(self):
+        members = Figure("x", "s", "r", [(7, 2), (7, 2), (1, 2)], Bar("value", "<=", 2), bound=7).members()
+        self.assertEqual((members["value"], members["ratio"]), (">7", ">3.5"))
+        self.assertEqual(Figure("x", "s", "r", [(7, 2), (1, 2), (1, 2)], bound=7).members()["value"], 1)
+
+
+class TheDataPlanesTable(unittest.TestCase):
+    def test_has_every_name_once(self):
+        names = [name for benchmark in table.BENCHMARKS for name in benchmark.names]
+        self.assertEqual(set(names), NAMES)
+        self.assertEqual(len(names), len(NAMES))
+
+    def test_knows_where_its_programs_are_built(self):
+        for name in table.PROGRAMS:
+            self.assertTrue(machine.program(name).endswith("/" + name))
+
+    def test_bytes_per_processor_second(self):
+        work = {"quic": {"bytes": 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5},
+                "tls": {"bytes": 10 ** 9, "sender_s": 0.4, "receiver_s": 0.6},
+                "aead": {"bytes": 2 * 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5}}
+        ratios = {figure.name: figure.members()["ratio"] for figure in loopback.figures([work])}
+        self.assertEqual(ratios, {"quic_over_tcp_tls_sender": 0.8, "quic_over_tcp_tls_receiver": 1.2,
+                                  "quic_over_tcp_tls_both": 1.0, "quic_over_aead_both": 0.5})
+
+    def test_headers_leave_what_the_formats_leave(self):
+        self.assertAlmostEqual(path.TCP_PAYLOAD, 1448 / 1500)
+        self.assertAlmostEqual(path.QUIC_PAYLOAD, 1417 / 1480)
+
+    def test_what_was_not_seen_to_recover_misses_its_bar(self):
+        for event in ("step", "heal"):
+            self.assertGreater(recovery.bound(event), recovery.LIMIT_SECONDS)
+
+
+class TheCommand(unittest.TestCase):
+    def test_refuses_what_it_does_not_know(self):
+        sys.stderr, kept = open(os.devnull, "w", encoding="utf-8"), sys.stderr
+        try:
+            for arguments in (["nothing"], ["dataplane", "--only", "goodput"],
+                              ["dataplane", "--json", "/no/such/folder/x.json"]):
+                with self.assertRaises(SystemExit) as ended:
+                    suite.parse(arguments)
+                self.assertEqual(ended.exception.code, 2, arguments)
+        finally:
+            sys.stderr.close()
+            sys.stderr = kept
+
+    def test_replaces_the_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "figures.json")
+            for count in (3, 1):
+                with open(name + ".new", "w", encoding="utf-8") as file:
+                    file.write("left by a run that was killed\n")
+                suite.write(name, [Figure(f"f{i}", "u", "r", [(1, 1)]) for i in range(count)])
+            with open(name, encoding="utf-8") as file:
+                self.assertEqual([json.loads(line)["name"] for line in file], ["f0"])
+            self.assertEqual(os.listdir(folder), ["figures.json"])
+
+
+if __name__ == "__main__":
+    unittest.main()

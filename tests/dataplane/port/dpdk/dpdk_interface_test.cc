@@ -1,0 +1,178 @@
+// Devices on kernel interfaces, without root: run inside `unshare -rUn`.
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/base/system_time.h"
+#include "dataplane/port/dpdk/dpdk_device.h"
+#include "dataplane/port/make_port.h"
+#include "dataplane/port/udp.h"
+#include "tests/dataplane/port/dpdk/tap.h"
+
+namespace godwit::port {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Duration kForEver = Duration::seconds(3'600);  // a test that waits so long has hung
+
+std::unique_ptr<Device> open(const DpdkOptions& options) {
+  auto device = make_dpdk_device(options);
+  EXPECT_TRUE(device.has_value()) << device.error().message;
+  return device ? std::move(*device) : nullptr;
+}
+
+// A frame of a type that no stack answers (IEEE 802 local experiments); `tag` puts it into a VLAN.
+std::vector<std::byte> experiment(const Mac& to, std::size_t bytes, bool tag = false) {
+  std::vector<std::byte> frame(bytes);
+  for (std::size_t at = 0; at < bytes; ++at) {
+    frame[at] = static_cast<std::byte>(at * 5 + 1);
+  }
+  std::transform(to.begin(), to.end(), frame.begin(), [](auto octet) { return std::byte{octet}; });
+  const std::array<int, 12> rest{2, 0, 0, 0, 0, 9, 0x88, 0xb5};
+  const std::array<int, 12> tagged{2, 0, 0, 0, 0, 9, 0x81, 0x00, 0, 7, 0x88, 0xb5};
+  const std::size_t count = tag ? 12 : 8;
+  for (std::size_t at = 0; at < count; ++at) {
+    frame[6 + at] = static_cast<std::byte>(tag ? tagged[at] : rest[at]);
+  }
+  return frame;
+}
+
+void expect_in(Device& device, const Tap& tap, const std::vector<std::byte>& frame) {
+  tap.put(frame);
+  std::array<Frame, 1> in{};
+  while (device.receive(system_now(), in) == 0) {
+    device.wait(kForEver);
+  }
+  EXPECT_TRUE(std::equal(in[0].bytes.begin(), in[0].bytes.end(), frame.begin(), frame.end()))
+      << in[0].bytes.size() << " bytes for " << frame.size();
+  device.release(in);
+}
+
+void send(Device& device, const std::vector<std::byte>& frame) {
+  std::array<Frame, 1> out{};
+  ASSERT_EQ(device.reserve(out), 1U);
+  ASSERT_GE(out[0].bytes.size(), frame.size());
+  std::copy(frame.begin(), frame.end(), out[0].bytes.begin());
+  out[0].bytes = out[0].bytes.first(frame.size());
+  ASSERT_EQ(device.transmit(system_now(), out), 1U);
+}
+
+void expect_both_ways(Device& device, const Tap& tap, const std::vector<std::byte>& frame) {
+  expect_in(device, tap, frame);
+  send(device, frame);
+  EXPECT_EQ(tap.take(), frame);
+}
+
+TEST(DpdkInterface, PacketSocketCarriesFramesBothWays) {
+  const Tap tap("plain0");
+  const auto device = open({.device = "af_packet:plain0"});
+  const Mac mac = device->capabilities().mac;
+  EXPECT_NE(mac, Mac{});
+  expect_both_ways(*device, tap, experiment(mac, 60));
+  expect_both_ways(*device, tap, experiment(mac, 1'514));
+  const DeviceCounters counters = device->counters();
+  EXPECT_EQ(counters.frames_sent, 2U);
+  EXPECT_EQ(counters.frames_received, 2U);
+  EXPECT_EQ(counters.transmit_errors, 0U);
+}
+
+TEST(DpdkInterface, PacketSocketKeepsTags) {
+  const Tap tap("tagged0");
+  const auto device = open({.device = "af_packet:tagged0"});
+  expect_both_ways(*device, tap, experiment(device->capabilities().mac, 100, true));
+}
+
+TEST(DpdkInterface, PacketSocketCarriesJumboFrames) {
+  const Tap tap("jumbo0", 9'000);
+  const auto device = open({.device = "af_packet:jumbo0", .mtu = 9'000});
+  expect_both_ways(*device, tap, experiment(device->capabilities().mac, 9'014));
+}
+
+TEST(DpdkInterface, RefusesAnInterfaceThatIsDownOrTooSmall) {
+  const Tap tap("small0");
+  const auto big = make_dpdk_device({.device = "af_packet:small0", .mtu = 9'000});
+  ASSERT_FALSE(big.has_value());
+  EXPECT_THAT(big.error().message, HasSubstr("`ip link set dev small0 mtu 9000`"));
+  Tap::ip("link set dev small0 down");
+  const auto down = make_dpdk_device({.device = "af_packet:small0"});
+  ASSERT_FALSE(down.has_value());
+  EXPECT_THAT(down.error().message, HasSubstr("`ip link set dev small0 up`"));
+}
+
+TEST(DpdkInterface, SeesTheLinkGoDownAndComeBack) {
+  const Tap tap("flap0");
+  const auto device = open({.device = "af_packet:flap0"});
+  EXPECT_TRUE(device->link_up());
+  Tap::ip("link set dev flap0 down");
+  EXPECT_FALSE(device->link_up());
+  const auto early = experiment(device->capabilities().mac, 60);
+  send(*device, early);
+  Tap::ip("link set dev flap0 up");
+  EXPECT_TRUE(device->link_up());
+  const auto late = experiment(device->capabilities().mac, 61);
+  expect_in(*device, tap, late);
+  // The kernel tells of the outage once more when it is asked to send; the ring keeps the frames.
+  send(*device, late);
+  send(*device, late);
+  EXPECT_EQ(tap.take(), early);
+  EXPECT_EQ(tap.take(), late);
+  EXPECT_EQ(tap.take(), late);
+}
+
+TEST(DpdkInterface, IsOpenedAgainAfterItWasClosed) {
+  const Tap tap("again0");
+  for (int round = 0; round < 3; ++round) {
+    const auto device = open({.device = "af_packet:again0"});
+    expect_both_ways(*device, tap, experiment(device->capabilities().mac, 60));
+  }
+}
+
+// A port over DPDK's own TAP device, and the kernel's stack on the other side of it: neighbours
+// are found both ways, and the device's checksums are the kernel's.
+TEST(DpdkInterface, TalksWithTheKernelOverATapDevice) {
+  PortOptions options;
+  options.kind = PortKind::kDpdk;
+  options.local = *Peer::parse("10.9.0.1:4433");
+  options.dpdk.device = "tap:dpdk0";
+  options.ip.v4 = *ip::Subnet::parse("10.9.0.1/24");
+  options.ip.udp_port = 4'433;
+  auto ours = make_port(options);
+  ASSERT_TRUE(ours.has_value()) << ours.error().message;
+  Tap::ip("address add 10.9.0.2/24 dev dpdk0");
+  auto theirs =
+      make_udp_port({.local = *Peer::parse("10.9.0.2:4434"), .engine = UdpEngine::kEpoll});
+  ASSERT_TRUE(theirs.has_value()) << theirs.error().message;
+
+  const auto carry = [](Port& from, Port& to, std::size_t bytes) {
+    std::vector<std::byte> data(bytes, std::byte{0x5a});
+    const Train train{
+        .peer = to.local(), .segment_bytes = static_cast<std::uint16_t>(bytes), .bytes = data};
+    ASSERT_EQ(from.transmit(system_now(), {&train, 1}), 1U);
+    std::array<Train, 4> in{};
+    std::size_t count = 0;
+    while ((count = to.receive(system_now(), in)) == 0) {
+      to.wait(Duration::ms(5));
+      from.wait(Duration::ms(1));  // answers questions about itself
+      std::array<Train, 1> none{};
+      EXPECT_EQ(from.receive(system_now(), none), 0U);
+    }
+    ASSERT_EQ(count, 1U);
+    EXPECT_EQ(in[0].peer, from.local());
+    EXPECT_TRUE(std::equal(in[0].bytes.begin(), in[0].bytes.end(), data.begin(), data.end()));
+    to.release(std::span(in).first(count));
+  };
+  carry(**ours, **theirs, 1'400);
+  carry(**theirs, **ours, 1'401);
+  carry(**ours, **theirs, 7);
+  EXPECT_EQ((*ours)->counters().packets_sent, 2U);
+  EXPECT_EQ((*ours)->counters().packets_received, 1U);
+}
+
+}  // namespace
+}  // namespace godwit::port

@@ -1,0 +1,369 @@
+// ARP and neighbour discovery: asking, answering, holding, forgetting, defending.
+#include "tests/dataplane/port/ip/endpoint_fixture.h"
+
+namespace godwit::port {
+namespace {
+
+using namespace frames;
+using ip::Fate;
+
+const Mac kSolicitedMac2 = {0x33, 0x33, 0xff, 0, 0, 2};
+const Octets kSolicited1 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1};
+const Octets kSolicited2 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 2};
+const Octets kAllNodes = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+const Mac kAllNodesMac = {0x33, 0x33, 0, 0, 0, 1};
+
+class ResolutionTest : public EndpointTest {
+ protected:
+  void SetUp() override { open(usual_options()); }
+
+  static Octets padded(Octets frame) {
+    frame.resize(std::max<std::size_t>(frame.size(), 60));
+    return frame;
+  }
+  static Octets own_request(std::uint8_t target, const Mac& to = kAllMacs) {
+    return padded(ethernet(to, kOwnMac, 0x0806, arp(1, kOwnMac, v4(1), Mac{}, v4(target))));
+  }
+  static Octets own_solicitation() {
+    const Octets rest = join(Octets(4), v6(2), Octets{1, 1}, kOwnMac);
+    return ethernet(kSolicitedMac2,
+                    kOwnMac,
+                    0x86dd,
+                    ipv6(v6(1), kSolicited2, 58, icmp6(v6(1), kSolicited2, 135, 0, rest), 255));
+  }
+  static Octets own_advertisement(const Mac& to_mac, const Octets& to, std::uint8_t flags) {
+    const Octets rest = join(Octets{flags, 0, 0, 0}, v6(1), Octets{2, 1}, kOwnMac);
+    return ethernet(
+        to_mac, kOwnMac, 0x86dd, ipv6(v6(1), to, 58, icmp6(v6(1), to, 136, 0, rest), 255));
+  }
+  static Octets request_from(std::uint8_t last, const Mac& mac, std::uint8_t target = 1) {
+    return ethernet(kAllMacs, mac, 0x0806, arp(1, mac, v4(last), Mac{}, v4(target)));
+  }
+  static Mac destination(const Octets& frame) {
+    Mac mac{};
+    std::copy_n(frame.begin(), mac.size(), mac.begin());
+    return mac;
+  }
+  void pass(std::int64_t milliseconds) {
+    now_ = now_ + Duration::ms(milliseconds);
+    receive();
+  }
+};
+
+TEST_F(ResolutionTest, AsksByArpAndThenSendsWhatWasHeld) {
+  ASSERT_TRUE(send(kPeer4, {1, 2, 3}));
+  EXPECT_EQ(sent(), Frames{own_request(2)});
+  EXPECT_EQ(fate_of(arp_reply(2, kPeerMac)), Fate::kNeighbour);
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(destination(frames[0]), kPeerMac);
+  EXPECT_EQ(frames[0].size(), 42U + 3U);
+  ASSERT_TRUE(send(kPeer4, {4}));
+  EXPECT_EQ(sent().size(), 1U) << "no further question";
+}
+
+TEST_F(ResolutionTest, AsksBySolicitationAndThenSendsWhatWasHeld) {
+  ASSERT_TRUE(send(kPeer6, {1, 2, 3}));
+  EXPECT_EQ(sent(), Frames{own_solicitation()});
+  EXPECT_EQ(fate_of(advertisement(2, kPeerMac)), Fate::kNeighbour);
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(destination(frames[0]), kPeerMac);
+}
+
+TEST_F(ResolutionTest, AsksForTheGatewayOfADistantPeer) {
+  ASSERT_TRUE(send(Peer::v4({192, 0, 2, 1}, 9), {1}));
+  EXPECT_EQ(sent(), Frames{own_request(254)});
+  fate_of(arp_reply(254, kOtherMac));
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(destination(frames[0]), kOtherMac);
+}
+
+TEST_F(ResolutionTest, HoldsTheEightLatestDatagrams) {
+  for (std::uint8_t number = 0; number < 20; ++number) {
+    ASSERT_TRUE(send(kPeer4, {number}));
+  }
+  EXPECT_EQ(lab_.lent, 8U);
+  EXPECT_EQ(sent().size(), 1U) << "one question for all";
+  fate_of(arp_reply(2, kPeerMac));
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 8U);
+  EXPECT_EQ(frames.front()[42], 12);
+  EXPECT_EQ(frames.back()[42], 19);
+  EXPECT_EQ(port_->neighbours().dropped, 12U);
+  EXPECT_EQ(port_->counters().send_errors, 12U);
+}
+
+TEST_F(ResolutionTest, HoldsABoundedNumberForAllNeighboursTogether) {
+  for (std::uint8_t last = 2; last < 102; ++last) {
+    for (int count = 0; count < 3; ++count) {
+      ASSERT_TRUE(send(Peer::v4({10, 9, 0, last}, 9), {1}));
+    }
+  }
+  EXPECT_EQ(lab_.lent, ip::Neighbours::kHeldTotalMax);
+}
+
+TEST_F(ResolutionTest, AsksThreeTimesAndGivesUp) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  EXPECT_EQ(sent().size(), 1U);
+  pass(999);
+  EXPECT_EQ(sent().size(), 0U);
+  pass(1);
+  EXPECT_EQ(sent(), Frames{own_request(2)});
+  pass(1'000);
+  EXPECT_EQ(sent().size(), 1U);
+  EXPECT_EQ(lab_.lent, 1U);
+  pass(1'000);
+  EXPECT_EQ(sent().size(), 0U);
+  EXPECT_EQ(lab_.lent, 0U) << "what was held is dropped";
+  EXPECT_EQ(port_->neighbours().given_up, 1U);
+  pass(60'000);
+  EXPECT_EQ(sent().size(), 0U) << "nobody wants to send: nobody is asked";
+  ASSERT_TRUE(send(kPeer4, {1}));
+  EXPECT_EQ(sent().size(), 1U);
+}
+
+TEST_F(ResolutionTest, AsksAnOldNeighbourAloneAndGoesOnSending) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  fate_of(arp_reply(2, kPeerMac));
+  sent();
+  now_ = now_ + Duration::ms(30'001);
+  ASSERT_TRUE(send(kPeer4, {2}));
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0][42], 2) << "the datagram, to the MAC known so far";
+  EXPECT_EQ(frames[1], own_request(2, kPeerMac));
+  for (int count = 0; count < 3; ++count) {
+    pass(1'000);
+  }
+  EXPECT_EQ(port_->neighbours().given_up, 1U);
+  sent();
+  ASSERT_TRUE(send(kPeer4, {3}));
+  EXPECT_EQ(sent(), Frames{own_request(2)}) << "forgotten: everybody is asked";
+}
+
+TEST_F(ResolutionTest, AnswersRequestsAndSolicitations) {
+  EXPECT_EQ(fate_of(request_from(2, kPeerMac)), Fate::kNeighbour);
+  EXPECT_EQ(
+      sent(),
+      Frames{padded(ethernet(kPeerMac, kOwnMac, 0x0806, arp(2, kOwnMac, v4(1), kPeerMac, v4(2))))});
+  EXPECT_EQ(fate_of(solicitation(kSolicited1, {0x33, 0x33, 0xff, 0, 0, 1})), Fate::kNeighbour);
+  EXPECT_EQ(sent(), Frames{own_advertisement(kPeerMac, v6(2), 0x60)});
+  EXPECT_EQ(fate_of(solicitation(v6(1), kOwnMac)), Fate::kNeighbour) << "a probe of reachability";
+  EXPECT_EQ(sent(), Frames{own_advertisement(kPeerMac, v6(2), 0x60)});
+  EXPECT_EQ(fate_of(request_from(2, kPeerMac, 77)), Fate::kWrongHost);
+  EXPECT_EQ(sent().size(), 0U);
+}
+
+TEST_F(ResolutionTest, AnswersThoseWhoWantItsAddressForThemselves) {
+  const Octets probe = arp(1, kPeerMac, {0, 0, 0, 0}, Mac{}, v4(1));
+  EXPECT_EQ(fate_of(ethernet(kAllMacs, kPeerMac, 0x0806, probe)), Fate::kNeighbour);
+  EXPECT_EQ(sent().size(), 1U);
+  const Octets nobody(16);
+  const Octets rest = join(Octets(4), v6(1));
+  EXPECT_EQ(fate_of(ethernet(
+                {0x33, 0x33, 0xff, 0, 0, 1},
+                kPeerMac,
+                0x86dd,
+                ipv6(nobody, kSolicited1, 58, icmp6(nobody, kSolicited1, 135, 0, rest), 255))),
+            Fate::kNeighbour);
+  EXPECT_EQ(sent(), Frames{own_advertisement(kAllNodesMac, kAllNodes, 0x20)});
+}
+
+TEST_F(ResolutionTest, AnnouncesItselfTwiceAndAgainWhenTheLinkComesBack) {
+  const Frames announcement{own_request(1), own_advertisement(kAllNodesMac, kAllNodes, 0x20)};
+  port_.reset();
+  auto device = std::make_unique<ExactDevice>(
+      lab_, DeviceCapabilities{.mac = kOwnMac, .frame_bytes_max = 1518, .name = "exact"});
+  port_ = IpPort::make(std::move(device), usual_options()).value();
+  receive();
+  EXPECT_EQ(sent(), announcement);
+  pass(1'999);
+  EXPECT_EQ(sent().size(), 0U);
+  pass(1);
+  EXPECT_EQ(sent(), announcement);
+  pass(10'000);
+  EXPECT_EQ(sent().size(), 0U);
+  lab_.is_up = false;
+  pass(1'000);
+  lab_.is_up = true;
+  pass(1'000);
+  EXPECT_EQ(sent(), announcement);
+}
+
+TEST_F(ResolutionTest, AsksAnewWhenTheLinkCameBack) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  fate_of(arp_reply(2, kPeerMac));
+  lab_.is_up = false;
+  pass(100);
+  lab_.is_up = true;
+  pass(100);
+  sent();
+  ASSERT_TRUE(send(kPeer4, {2}));
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[1], own_request(2, kPeerMac));
+}
+
+TEST_F(ResolutionTest, DefendsItsAddressOncePerTenSeconds) {
+  const Octets claim = request_from(1, kOtherMac, 1);
+  EXPECT_EQ(fate_of(claim), Fate::kConflict);
+  EXPECT_EQ(sent(), Frames{own_request(1)});
+  EXPECT_EQ(fate_of(claim), Fate::kConflict);
+  EXPECT_EQ(sent().size(), 0U);
+  now_ = now_ + Duration::ms(9'999);
+  EXPECT_EQ(fate_of(claim), Fate::kConflict);
+  EXPECT_EQ(sent().size(), 0U);
+  now_ = now_ + Duration::ms(1);
+  EXPECT_EQ(fate_of(claim), Fate::kConflict);
+  EXPECT_EQ(sent().size(), 1U);
+  EXPECT_EQ(fate_of(advertisement(1, kOtherMac, 0x20)), Fate::kLooped) << "our own IP as source";
+  const Octets rest = join(Octets{0x20, 0, 0, 0}, v6(1), Octets{2, 1}, kOtherMac);
+  const Octets from = v6(9);
+  EXPECT_EQ(fate_of(ethernet(kAllNodesMac,
+                             kOtherMac,
+                             0x86dd,
+                             ipv6(from, kAllNodes, 58, icmp6(from, kAllNodes, 136, 0, rest), 255))),
+            Fate::kConflict);
+  EXPECT_EQ(sent(), Frames{own_advertisement(kAllNodesMac, kAllNodes, 0x20)});
+}
+
+TEST_F(ResolutionTest, LearnsOnlyFromWhatConcernsIt) {
+  // Nobody sent to these: no entry, however often they speak.
+  for (int count = 0; count < 20'000; ++count) {
+    lab_.incoming.push_back(arp_reply(static_cast<std::uint8_t>(2 + count % 250), kOtherMac));
+    if (lab_.incoming.size() == 1'000) {
+      receive();
+    }
+  }
+  ASSERT_TRUE(send(kPeer4, {1}));
+  EXPECT_EQ(sent(), Frames{own_request(2)}) << "still to be asked";
+}
+
+TEST_F(ResolutionTest, TakesAnotherMacButNotAtOnce) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  fate_of(arp_reply(2, kPeerMac));
+  sent();
+  fate_of(arp_reply(2, kOtherMac));
+  ASSERT_TRUE(send(kPeer4, {1}));
+  EXPECT_EQ(destination(sent().at(0)), kPeerMac) << "within the second";
+  now_ = now_ + Duration::ms(1'000);
+  fate_of(request_from(2, kOtherMac, 2));  // gratuitous: the host moved
+  ASSERT_TRUE(send(kPeer4, {1}));
+  EXPECT_EQ(destination(sent().at(0)), kOtherMac);
+  EXPECT_EQ(port_->neighbours().changed, 1U);
+}
+
+TEST_F(ResolutionTest, KeepsAKnownMacWhenAnAdvertisementDoesNotOverride) {
+  ASSERT_TRUE(send(kPeer6, {1}));
+  fate_of(advertisement(2, kPeerMac));
+  sent();
+  now_ = now_ + Duration::ms(5'000);
+  fate_of(advertisement(2, kOtherMac, 0x40));
+  ASSERT_TRUE(send(kPeer6, {1}));
+  EXPECT_EQ(destination(sent().at(0)), kPeerMac);
+}
+
+TEST_F(ResolutionTest, NeverLearnsAStaticNeighbour) {
+  port_.reset();
+  auto options = usual_options();
+  options.neighbours = {{ip::Address::parse("10.9.0.2").value(), kPeerMac}};
+  open(options);
+  now_ = now_ + Duration::ms(60'000);
+  receive();
+  fate_of(arp_reply(2, kOtherMac));
+  ASSERT_TRUE(send(kPeer4, {1}));
+  const auto frames = sent();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(destination(frames[0]), kPeerMac);
+}
+
+TEST_F(ResolutionTest, RefusesBrokenArpAndDiscovery) {
+  const Octets good = request_from(2, kPeerMac);
+  const auto with = [](Octets frame, std::size_t at, std::uint8_t value) {
+    frame[at] = value;
+    return frame;
+  };
+  EXPECT_EQ(fate_of(Octets(good.begin(), good.begin() + 41)), Fate::kTruncated);
+  EXPECT_EQ(fate_of(with(good, 15, 6)), Fate::kBadArp) << "another hardware";
+  EXPECT_EQ(fate_of(with(good, 16, 9)), Fate::kBadArp) << "another protocol";
+  EXPECT_EQ(fate_of(with(good, 18, 8)), Fate::kBadArp);
+  EXPECT_EQ(fate_of(with(good, 21, 3)), Fate::kBadArp) << "reverse ARP";
+  EXPECT_EQ(fate_of(with(good, 22, 0xff)), Fate::kBadArp) << "a group as the sender";
+  EXPECT_EQ(fate_of(with(good, 28, 224)), Fate::kBadArp);
+  EXPECT_EQ(fate_of(ethernet(kAllMacs, kPeerMac, 0x0806, arp(1, kOwnMac, v4(1), Mac{}, v4(1)))),
+            Fate::kLooped);
+
+  const auto discovery = [](std::uint8_t type, std::uint8_t hops, const Octets& rest) {
+    return ethernet(kOwnMac,
+                    kPeerMac,
+                    0x86dd,
+                    ipv6(v6(2), v6(1), 58, icmp6(v6(2), v6(1), type, 0, rest), hops));
+  };
+  const Octets target = join(Octets(4), v6(1));
+  EXPECT_EQ(fate_of(discovery(135, 255, target)), Fate::kNeighbour) << "without the option";
+  EXPECT_EQ(fate_of(discovery(135, 254, target)), Fate::kBadNeighbour) << "from off the link";
+  EXPECT_EQ(fate_of(discovery(135, 255, Octets(10))), Fate::kBadNeighbour);
+  EXPECT_EQ(fate_of(discovery(135, 255, join(target, Octets{1, 0, 0, 0, 0, 0, 0, 0}))),
+            Fate::kBadNeighbour)
+      << "an option without a length";
+  EXPECT_EQ(fate_of(discovery(135, 255, join(target, Octets{1, 2, 0, 0, 0, 0, 0, 0}))),
+            Fate::kBadNeighbour);
+  EXPECT_EQ(fate_of(discovery(135, 255, join(target, Octets{1}))), Fate::kBadNeighbour);
+  EXPECT_EQ(fate_of(discovery(135, 255, join(Octets(4), kAllNodes))), Fate::kBadNeighbour);
+  Octets broken = discovery(135, 255, target);
+  broken.back() ^= 1U;
+  EXPECT_EQ(fate_of(broken), Fate::kBadChecksum);
+}
+
+TEST_F(ResolutionTest, AnswersAFloodNoFasterThanItsLimit) {
+  std::size_t answers = 0;
+  for (int millisecond = 0; millisecond < 100; ++millisecond) {
+    for (int count = 0; count < 100; ++count) {
+      lab_.incoming.push_back(request_from(static_cast<std::uint8_t>(2 + count), kPeerMac));
+    }
+    receive();
+    now_ = now_ + Duration::ms(1);
+    answers += sent().size();
+  }
+  // A burst of 100 and one per millisecond.
+  EXPECT_EQ(answers, 100U + 99U);
+  EXPECT_EQ(port_->fates().of(Fate::kTooMany), 10'000U - answers);
+  EXPECT_EQ(lab_.lent, 0U);
+}
+
+TEST_F(ResolutionTest, ForgetsTheNeighbourUsedLongestAgoWhenTheCacheIsFull) {
+  // 10.9.1.0 and on: more next hops than entries.
+  port_.reset();
+  auto options = usual_options();
+  options.v4 = ip::Subnet::parse("10.9.0.1/16").value();
+  open(options);
+  const auto peer = [](std::size_t index) {
+    return Peer::v4({10,
+                     9,
+                     static_cast<std::uint8_t>(1 + index / 250),
+                     static_cast<std::uint8_t>(1 + index % 250)},
+                    9);
+  };
+  const auto reply = [](std::size_t index) {
+    const Octets sender = {10,
+                           9,
+                           static_cast<std::uint8_t>(1 + index / 250),
+                           static_cast<std::uint8_t>(1 + index % 250)};
+    return ethernet(kOwnMac, kPeerMac, 0x0806, arp(2, kPeerMac, sender, kOwnMac, v4(1)));
+  };
+  for (std::size_t index = 0; index < ip::Neighbours::kEntries + 1; ++index) {
+    now_ = now_ + Duration::us(1);
+    ASSERT_TRUE(send(peer(index), {1}));
+    fate_of(reply(index));
+  }
+  sent();
+  ASSERT_TRUE(send(peer(1), {1}));
+  EXPECT_EQ(sent().at(0)[12 + 1], 0x00) << "the second is still known: a datagram";
+  ASSERT_TRUE(send(peer(0), {1}));
+  EXPECT_EQ(sent().at(0)[12 + 1], 0x06) << "the first is not: ARP";
+}
+
+}  // namespace
+}  // namespace godwit::port

@@ -1,0 +1,182 @@
+"""Gateways on DPDK: over the TAP devices of the emulated WAN, without a socket, without an address.
+
+Run as root and inside `unshare -rUn`; the drivers are DPDK's packet sockets.
+"""
+import json
+import os
+import pathlib
+import sys
+import unittest
+
+import lab as harness
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from bench.lab.processes import Registry  # noqa: E402
+from bench.lab.wan import Wan  # noqa: E402
+
+PORT = 'kind = "dpdk"\ndevice = "af_packet:wan0"\nprefix = 16\n'
+
+
+class Dpdk(unittest.TestCase):
+    def setUp(self):
+        self.registry = Registry()
+        self.addCleanup(self.registry.close)
+        self.wan = Wan(str(harness.WAN), self.registry, "lan", 2)
+        self.addCleanup(self.wan.close)
+        self.places = {name: place for name, place in zip("ab", self.wan.sites)}
+
+    def inside(self, site, *words):
+        done = harness.run(*self.places[site]["enter"], *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def lab(self, port=PORT):
+        lab = harness.Lab(sites=("a", "b"), places=self.places, port=port)
+        self.addCleanup(lab.__exit__)
+        return lab
+
+    def addresses(self, site):
+        listed = json.loads(self.inside(site, "ip", "-json", "address", "show", "dev", "wan0"))
+        return listed[0]["addr_info"]
+
+    def table(self, lab, site, kind):
+        """The rows of /proc/net/KIND in the gateway's network namespace."""
+        process = lab.gateways[site].process.pid
+        return pathlib.Path(f"/proc/{process}/net/{kind}").read_text().splitlines()[1:]
+
+    def counts(self, lab):
+        """[(DPDK's count, the emulator's)] of frames and packets, both ways, of both sites."""
+        stats = self.wan.stats()
+        taps = {tap["name"]: tap for tap in stats["sites"]}
+        pairs = []
+        for site, place in self.places.items():
+            frames = lab.metric(site, "godwit_port_frames_total")
+            packets = lab.metric(site, "godwit_port_packets_total")
+            tap = taps[place["name"]]
+            sent = sum(p["packets_in"] for p in stats["pairs"] if p["from"] == place["name"])
+            received = sum(p["packets"] for p in stats["pairs"] if p["to"] == place["name"])
+            pairs += [(frames["sent",], tap["frames_in"]), (frames["received",], tap["frames_out"]),
+                      (packets["sent",], sent), (packets["received",], received)]
+        return pairs
+
+    def test_training_goes_on_over_frames_alone(self):
+        self.wan.take_addresses()
+        lab = self.lab()
+        lab.start_all()
+        lab.wait_healthy()
+        publisher = lab.publisher("a", "publisher", values=50)
+        auditor = lab.auditor("b")
+        for site in ("a", "b"):
+            self.assertEqual(self.addresses(site), [])
+            self.assertEqual(self.table(lab, site, "udp") + self.table(lab, site, "udp6"), [])
+            self.assertNotEqual(self.table(lab, site, "packet"), [])
+        for _ in range(50):
+            self.assertRegex(auditor.ask("next 30", 40), "^at ")
+        self.assertEqual(publisher.end(), 0, publisher.text())
+        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+        lab.wait_healthy()
+        # Whatever is still on its way when the link is cut; and metrics are written now and then.
+        one, other = (place["name"] for place in self.places.values())
+        self.wan.cut(one, other)
+
+        def agree():
+            agree.last = self.counts(lab)
+            return all(ours == emulated for ours, emulated in agree.last)
+
+        try:
+            lab.wait_for(agree, "equal counts")
+        except TimeoutError:
+            self.fail(f"DPDK and the emulator count differently: {agree.last}")
+        self.assertTrue(all(ours > 20 for ours, _ in agree.last), agree.last)
+        print("count: frames and packets (DPDK, emulator)", *agree.last)
+        self.wan.heal(one, other)
+        lab.wait_healthy()
+        for site in ("a", "b"):
+            self.assertEqual(lab.ask(site, "ledger", codes=(0,))["defect"], 0)
+            self.assertEqual(lab.gateways[site].end(), 0)
+
+    def test_sleeps_when_there_is_nothing_to_do(self):
+        """A look into the queue every 2 ms: below 3 % of a core, here with room for sanitizers."""
+        self.wan.take_addresses()
+        lab = self.lab()
+        lab.start_all()
+        lab.wait_healthy()
+
+        def busy(site):
+            fields = pathlib.Path(f"/proc/{lab.gateways[site].process.pid}/stat").read_text()
+            user, system = fields.rpartition(")")[2].split()[11:13]
+            return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+        before, begun = {site: busy(site) for site in "ab"}, harness.time.monotonic()
+        harness.time.sleep(5)
+        passed = harness.time.monotonic() - begun
+        shares = {site: (busy(site) - before[site]) / passed for site in "ab"}
+        print("count: share of a core of an idle gateway, %",
+              *(round(100 * share, 1) for share in shares.values()))
+        self.assertLess(max(shares.values()), 0.5)  # a spinning one has 1
+
+    def test_says_what_is_missing(self):
+        for port, said in (
+                ('kind = "dpdk"\ndevice = "af_packet:wan7"\n', "af_packet:wan7: interface wan7: "),
+                ('kind = "dpdk"\ndevice = "af_packet:wan0"\nmtu = 9000\n', "ip link set dev wan0 mtu 9000"),
+                ('kind = "dpdk"\ndevice = "net_nonsense0"\n', "net_nonsense0: DPDK cannot attach it"),
+                ('kind = "dpdk"\ndevice = "0000:ff:1f.7"\n', "0000:ff:1f.7: DPDK finds no network card"),
+                ('kind = "dpdk"\ndevice = "af_packet:wan0"\nhuge_pages = "always"\nmtu = 1280\n', None)):
+            with self.subTest(port):
+                lab = self.lab(port)
+                gateway = lab.start("a", wait=False)
+                if said is None:  # depends on the machine: it starts, or says how to reserve them
+                    lab.wait_for(lambda: "listens on" in gateway.text() or not gateway.running, "it")
+                    if not gateway.running:
+                        self.assertIn("vm.nr_hugepages", gateway.text())
+                    continue
+                self.assertEqual(gateway.process.wait(60), 1, gateway.text())
+                self.assertIn(said, gateway.text())
+
+    def test_names_the_missing_capability(self):
+        self.wan.take_addresses()
+        lab = self.lab()
+        drop = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-all", "--"]
+        self.places["a"]["enter"] = [*self.places["a"]["enter"], *drop]
+        gateway = lab.start("a", wait=False)
+        self.assertEqual(gateway.process.wait(60), 1, gateway.text())
+        self.assertIn("lacks CAP_NET_RAW", gateway.text())
+
+    def test_a_killed_gateway_comes_back(self):
+        self.wan.take_addresses()
+        lab = self.lab()
+        lab.start_all()
+        lab.wait_healthy()
+        publisher = lab.publisher("a", "publisher", values=50)
+        auditor = lab.auditor("b")
+        self.assertRegex(auditor.ask("next 30", 40), "^at ")
+        lab.gateways["a"].kill()
+        lab.start("a")
+        self.assertRegex(auditor.ask("next 30", 40), "^at ")
+        self.assertEqual(publisher.end(), 0, publisher.text())
+        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+        lab.wait_healthy()
+
+    def test_an_interface_that_goes_down_and_up_is_survived(self):
+        self.wan.take_addresses()
+        lab = self.lab()
+        lab.start_all()
+        lab.wait_healthy()
+        publisher = lab.publisher("a", "publisher", values=50)
+        auditor = lab.auditor("b")
+        self.assertRegex(auditor.ask("next 30", 40), "^at ")
+        self.inside("a", "ip", "link", "set", "dev", "wan0", "down")
+        lab.wait_for(lambda: lab.problems("b"), "the dead link in `godwit status`", 30)
+        self.assertIn("port.link_down", [problem["reason"] for problem in lab.problems("a")])
+        self.assertEqual([link["reason"] for link in lab.ask("a", "link")["links"]], ["port.link_down"])
+        lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 0}, "the metric")
+        self.inside("a", "ip", "link", "set", "dev", "wan0", "up")
+        lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 1}, "the link in the metric")
+        self.assertRegex(auditor.ask("next 60", 70), "^at ")
+        self.assertEqual(publisher.end(), 0, publisher.text())
+        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+
+
+if __name__ == "__main__":
+    unittest.main()
