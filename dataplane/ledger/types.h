@@ -1,6 +1,7 @@
 // The nouns of the ledger: shape, identities, and the small values that cross its border.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -43,16 +44,18 @@ struct Shape {
   std::uint32_t inboxes = 16;            // slots for publishers
   std::uint32_t ring_bytes = 8U << 20U;  // frozen ring of one lane, >= 2 transfers of 72 KiB
   bool seed = false;                     // keep an fp32 seed snapshot
-  std::uint32_t site_count = 2;          // configured sites; sets the head-room 2^62 / site_count
+  std::uint32_t site_count = 2;          // configured sites; sets magnitude_max()
   std::uint64_t tolerance = 0;           // tau in quanta: a remainder <= tau counts as covered
 
   std::uint32_t tile_count() const {
     return static_cast<std::uint32_t>((element_count + kTileElements - 1) / kTileElements);
   }
   std::uint64_t block_count() const { return std::uint64_t{tile_count()} * kTileBlocks; }
-  // Largest |P| that the door lets in.
+  // Largest |P| that the door lets in: the sum of all sites stays within 2^62. P - S of a lane to a
+  // site stays below it, too, since |S| is at most twice that (put_removed): hence two sites have
+  // the room of three.
   std::int64_t magnitude_max() const {
-    return static_cast<std::int64_t>((std::uint64_t{1} << 62U) / site_count);
+    return static_cast<std::int64_t>((std::uint64_t{1} << 62U) / std::max(3U, site_count));
   }
 };
 

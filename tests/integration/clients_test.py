@@ -59,12 +59,29 @@ class Clients(unittest.TestCase):
         """Refused while it could still be merged, with the element: no site can ever overflow."""
         lab = self.lab
         topic = {"topic": "range", "elements": 2}
-        outcomes = [lab.probe("publish", "a", **topic, values="0,1.5e6") for _ in range(3)]
+        outcomes = [lab.probe("publish", "a", **topic, values="0,1.2e6") for _ in range(3)]
         self.assertRegex(outcomes[0], "^reached")
         self.assertRegex(outcomes[-1], "^refused .*1")
         merged = sum(outcome.startswith("reached") for outcome in outcomes)
         self.assertEqual(lab.probe("sum", "b", **topic, seconds=2).split()[1],
-                         str(merged * 1_500_000 << 40))
+                         str(merged * 1_200_000 << 40))
+
+    def test_a_sum_may_swing_from_end_to_end_of_its_range(self):
+        """What is open is then twice what the door lets in, and still within the codec's range."""
+        lab = self.lab
+        topic = {"topic": "swing", "elements": 2}
+        most = (1 << 62) // 3 >> 40  # fraction_bits; two sites have the room of three
+        self.assertRegex(lab.probe("publish", "a", **topic, values=f"{most},1"), "^reached")
+        lab.wait_for(lambda: lab.probe("sum", "b", **topic).split() == [str(most << 40), str(1 << 40)],
+                     "the sum at the other site", 30)
+        lab.gateways["b"].kill()  # so that all of the swing is open at once
+        lab.wait_for(lambda: lab.problems("a"), "the link is down", 30)
+        for _ in range(2):
+            self.assertRegex(lab.probe("publish", "a", **topic, values=f"-{most},0"), "^reached")
+        lab.start("b")
+        lab.wait_for(lambda: lab.probe("sum", "b", **topic).split() == [str(-most << 40), str(1 << 40)],
+                     "the swing at the other site", 60)
+        self.assertTrue(lab.gateways["a"].running, lab.gateways["a"].text()[-2000:])
 
     def test_a_topic_beyond_the_memory_is_refused(self):
         answer = self.lab.probe("declare", "a", topic="huge", elements=10**9)

@@ -68,6 +68,15 @@ TEST(Ledger, RefusesARedoSlotThatNoStepWrote) {
   EXPECT_EQ(attached.error().code, Code::kCorrupt);
 }
 
+TEST(Shape, TheSumAndWhatIsOpenStayWithin62Bits) {
+  Shape shape;
+  for (shape.site_count = 1; shape.site_count <= 64; ++shape.site_count) {
+    const auto most = static_cast<std::uint64_t>(shape.magnitude_max());
+    EXPECT_LE(shape.site_count * most, std::uint64_t{1} << 62U) << shape.site_count;
+    EXPECT_LT(3 * most, std::uint64_t{1} << 62U) << "P against twice as much in S";
+  }
+}
+
 TEST(Ledger, RefusesShapesOutOfRange) {
   Shape shape = small_shape("fra");
   EXPECT_TRUE(check_shape(shape).has_value());
