@@ -9,14 +9,11 @@ exit: 0 all is well, 1 a run is not valid or the sums do not agree, 2 usage,
 """
 
 import argparse
-import signal
 import sys
 
-from bench.lab.console import Console
-from bench.lab.failure import Failure
+from bench.lab import foreground
 from bench.lab.faults import CUT_SECONDS
 from bench.lab.main_job import TARGET, MainJob
-from bench.lab.processes import Registry
 from bench.lab.rows import RUNS
 
 SITES_MAX = 11
@@ -99,35 +96,10 @@ def parse(arguments):
     return options
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def stop(number, frame):
-    for other in STOPPING:  # a second Ctrl-C must not leave half of it behind
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def main():
     options = parse(sys.argv[1:])
-    for number in STOPPING:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, stop)
-    console = Console()
-    registry = Registry()
-    try:
-        return MainJob(options, registry, console).run()
-    except KeyboardInterrupt:
-        console.say("interrupted; cleaning up")
-        return 130
-    except Failure as failure:
-        console.finish_line()
-        print(f"bench/quickstart: {failure}", file=sys.stderr)
-        return 3
-    finally:
-        for number in STOPPING:
-            signal.signal(number, signal.SIG_IGN)
-        registry.close()
+    return foreground.run("bench/quickstart",
+                          lambda registry, console: MainJob(options, registry, console).run())
 
 
 if __name__ == "__main__":

@@ -16,16 +16,11 @@ exit: 0 every figure meets its bar, 1 one misses it, 2 usage, 3 it could not be 
 import argparse
 import importlib
 import os
-import signal
 import sys
 
-from bench.lab import machine
-from bench.lab.console import Console
-from bench.lab.failure import Failure
-from bench.lab.processes import Registry
+from bench.lab import foreground, machine
 
 PARTS = {"dataplane": "bench.dataplane.table"}
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Lab:
@@ -114,34 +109,12 @@ def run(options, table, registry, console):
     return 1 if missed else 0
 
 
-def stop(number, frame):
-    for other in STOPPING:
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def main():
     options, table = parse(sys.argv[1:])
     if options.list:
         show(table)
         return 0
-    for number in STOPPING:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, stop)
-    console, registry = Console(), Registry()
-    try:
-        return run(options, table, registry, console)
-    except KeyboardInterrupt:
-        console.say("interrupted; cleaning up")
-        return 130
-    except Failure as failure:
-        console.finish_line()
-        print(f"bench/run: {failure}", file=sys.stderr)
-        return 3
-    finally:
-        for number in STOPPING:
-            signal.signal(number, signal.SIG_IGN)
-        registry.close()
+    return foreground.run("bench/run", lambda registry, console: run(options, table, registry, console))
 
 
 if __name__ == "__main__":
