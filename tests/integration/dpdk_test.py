@@ -36,6 +36,22 @@ class Dpdk(unittest.TestCase):
         self.addCleanup(lab.__exit__)
         return lab
 
+    def started(self):
+        self.wan.take_addresses()
+        lab = self.lab()
+        lab.start_all()
+        lab.wait_healthy()
+        return lab
+
+    def training(self):
+        """A publisher at one site, what arrives at the other."""
+        lab = self.started()
+        return lab, lab.publisher("a", "publisher", values=50), lab.auditor("b")
+
+    def check_sums(self, lab, publisher, auditor):
+        self.assertEqual(publisher.end(), 0, publisher.text())
+        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+
     def addresses(self, site):
         listed = json.loads(self.inside(site, "ip", "-json", "address", "show", "dev", "wan0"))
         return listed[0]["addr_info"]
@@ -61,20 +77,14 @@ class Dpdk(unittest.TestCase):
         return pairs
 
     def test_training_goes_on_over_frames_alone(self):
-        self.wan.take_addresses()
-        lab = self.lab()
-        lab.start_all()
-        lab.wait_healthy()
-        publisher = lab.publisher("a", "publisher", values=50)
-        auditor = lab.auditor("b")
+        lab, publisher, auditor = self.training()
         for site in ("a", "b"):
             self.assertEqual(self.addresses(site), [])
             self.assertEqual(self.table(lab, site, "udp") + self.table(lab, site, "udp6"), [])
             self.assertNotEqual(self.table(lab, site, "packet"), [])
         for _ in range(50):
             self.assertRegex(auditor.ask("next 30", 40), "^at ")
-        self.assertEqual(publisher.end(), 0, publisher.text())
-        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+        self.check_sums(lab, publisher, auditor)
         lab.wait_healthy()
         # Whatever is still on its way when the link is cut; and metrics are written now and then.
         one, other = (place["name"] for place in self.places.values())
@@ -98,10 +108,7 @@ class Dpdk(unittest.TestCase):
 
     def test_sleeps_when_there_is_nothing_to_do(self):
         """A look into the queue every 2 ms: below 3 % of a core, here with room for sanitizers."""
-        self.wan.take_addresses()
-        lab = self.lab()
-        lab.start_all()
-        lab.wait_healthy()
+        lab = self.started()
 
         def busy(site):
             fields = pathlib.Path(f"/proc/{lab.gateways[site].process.pid}/stat").read_text()
@@ -144,27 +151,16 @@ class Dpdk(unittest.TestCase):
         self.assertIn("lacks CAP_NET_RAW", gateway.text())
 
     def test_a_killed_gateway_comes_back(self):
-        self.wan.take_addresses()
-        lab = self.lab()
-        lab.start_all()
-        lab.wait_healthy()
-        publisher = lab.publisher("a", "publisher", values=50)
-        auditor = lab.auditor("b")
+        lab, publisher, auditor = self.training()
         self.assertRegex(auditor.ask("next 30", 40), "^at ")
         lab.gateways["a"].kill()
         lab.start("a")
         self.assertRegex(auditor.ask("next 30", 40), "^at ")
-        self.assertEqual(publisher.end(), 0, publisher.text())
-        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+        self.check_sums(lab, publisher, auditor)
         lab.wait_healthy()
 
     def test_an_interface_that_goes_down_and_up_is_survived(self):
-        self.wan.take_addresses()
-        lab = self.lab()
-        lab.start_all()
-        lab.wait_healthy()
-        publisher = lab.publisher("a", "publisher", values=50)
-        auditor = lab.auditor("b")
+        lab, publisher, auditor = self.training()
         self.assertRegex(auditor.ask("next 30", 40), "^at ")
         self.inside("a", "ip", "link", "set", "dev", "wan0", "down")
         lab.wait_for(lambda: lab.problems("b"), "the dead link in `godwit status`", 30)
@@ -174,8 +170,7 @@ class Dpdk(unittest.TestCase):
         self.inside("a", "ip", "link", "set", "dev", "wan0", "up")
         lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 1}, "the link in the metric")
         self.assertRegex(auditor.ask("next 60", 70), "^at ")
-        self.assertEqual(publisher.end(), 0, publisher.text())
-        self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+        self.check_sums(lab, publisher, auditor)
 
 
 if __name__ == "__main__":
