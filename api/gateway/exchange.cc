@@ -36,10 +36,6 @@ std::optional<std::string_view> reason_of(control::Refuse::Code code) {
   }
 }
 
-Failure violation(std::string_view what) {
-  return fail(Code::kCorrupt, "control message: {}", what);
-}
-
 // The window is what the shape's ring and a receipt's bitmap allow; the simulator makes it small.
 ledger::LaneOptions lane_options() {
   ledger::LaneOptions options;

@@ -69,6 +69,10 @@ class Exchange {
   void release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
   void tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
   PeerLanes* find_lanes(Peer& peer, std::uint64_t topic, Topic** found);
+  // A control message that breaks the protocol: its sender's session is closed with these words.
+  static Failure violation(std::string_view what) {
+    return fail(Code::kCorrupt, "control message: {}", what);
+  }
 
   Core& core_;
 };

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::size_t kBitmapBytes = ledger::kWindowMax / 8;
 
-Failure violation(std::string_view what) {
-  return fail(Code::kCorrupt, "control message: {}", what);
-}
-
 }  // namespace
 
 Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receipt& message) {

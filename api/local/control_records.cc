@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "api/local/record_fields.h"
 #include "api/proto/local.pb.h"
 #include "dataplane/base/assert.h"
 
@@ -16,10 +17,6 @@ namespace pb = godwit::local_channel;
 
 // The largest code of Code; unknown ones of a later version read as kRefused.
 constexpr auto kCodeMax = static_cast<std::uint32_t>(Code::kDuplicate);
-
-Failure corrupt(const char* what) {
-  return fail(Code::kCorrupt, "record {}", what);
-}
 
 template <class Message>
 bool parse(Message& message, std::span<const std::byte> body) {
@@ -52,11 +49,6 @@ bool read_names(const Names& names, std::vector<std::string>& out) {
 bool read_duration(std::uint64_t ns, Duration& out) {
   out = Duration::ns(static_cast<std::int64_t>(ns & 0x7fffffffffffffffU));
   return ns <= static_cast<std::uint64_t>(kLongestDeadline.count_ns());
-}
-
-std::uint64_t nanoseconds(Duration duration) {
-  return static_cast<std::uint64_t>(
-      std::clamp(duration, Duration::zero(), kLongestDeadline).count_ns());
 }
 
 bool is_amount(double value) {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "api/local/control_records.h"
+#include "api/local/record_fields.h"
 #include "api/local/transfer.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
@@ -48,10 +49,6 @@ class Head {
   std::array<std::byte, kSize> bytes_{};
   ByteWriter writer_;
 };
-
-Failure corrupt(const char* what) {
-  return fail(Code::kCorrupt, "record {}", what);
-}
 
 // Reads a fixed head; afterwards `done()` says whether every byte was used and in range.
 class HeadReader {
@@ -96,11 +93,6 @@ std::span<const Value> as_values(std::span<const std::byte> bytes) {
 
 bool is_range(std::uint64_t first, std::uint64_t count) {
   return count >= 1 && first < kElementsMax && count <= kElementsMax - first;
-}
-
-std::uint64_t nanoseconds(Duration duration) {
-  return static_cast<std::uint64_t>(
-      std::clamp(duration, Duration::zero(), kLongestDeadline).count_ns());
 }
 
 Result<ClientRecord> decode_seed_chunk(const RecordView& view) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "api/local/record_fields.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
 
@@ -13,10 +14,6 @@ namespace {
 
 constexpr std::size_t kTransferHeadBytes = 24;
 constexpr std::size_t kSectionHeadBytes = 16;
-
-Failure corrupt(const char* what) {
-  return fail(Code::kCorrupt, "record {}", what);
-}
 
 bool is_aligned(std::span<const std::byte> bytes) {
   return std::bit_cast<std::uintptr_t>(bytes.data()) % kRecordAlign == 0;

@@ -6,7 +6,7 @@ namespace godwit::scheduler {
 namespace {
 
 // Chosen: the last eight merges or so; a training job's step time changes slowly.
-constexpr double kGain = 1.0 / 8;
+constexpr double kSmoothing = 1.0 / 8;
 
 }  // namespace
 
@@ -18,12 +18,12 @@ double significance_index(const IndexInput& in) {
 void MergeStatistics::on_merge(double energy, double interval_seconds) {
   if (interval_seconds <= 0) {
     // Another part of the same update: its energy belongs to the sample that is being averaged.
-    merge_energy_ += knows_interval() ? kGain * energy : energy;
+    merge_energy_ += knows_interval() ? kSmoothing * energy : energy;
     return;
   }
-  merge_energy_ += kGain * (energy - merge_energy_);
+  merge_energy_ += kSmoothing * (energy - merge_energy_);
   interval_seconds_ = knows_interval()
-                          ? interval_seconds_ + kGain * (interval_seconds - interval_seconds_)
+                          ? interval_seconds_ + kSmoothing * (interval_seconds - interval_seconds_)
                           : interval_seconds;
 }
 

@@ -7,14 +7,14 @@ namespace godwit::scheduler {
 
 namespace {
 
-constexpr std::int64_t kGain = 16;  // Chosen: an update that touches 16 tiles settles the average.
+constexpr std::int64_t kSettleUpdates = 16;  // Chosen: an update that touches 16 tiles settles the average.
 
 }  // namespace
 
 std::uint32_t SweepDemand::on_merge(Instant now, Duration gap, std::uint32_t tile_epoch) {
   if (gap >= kSameUpdate) {
     const Duration sample = std::clamp(gap, kIntervalMin, kIntervalMax);
-    interval_ = learned_ ? interval_ + (sample - interval_) / kGain : sample;
+    interval_ = learned_ ? interval_ + (sample - interval_) / kSettleUpdates : sample;
     learned_ = true;
   }
   if (epoch_ == 0 || now - epoch_start_ >= interval_) {

@@ -8,7 +8,7 @@ namespace {
 
 using control::ControlMessage;
 
-constexpr std::uint64_t kElements = ledger::kTileElements;
+constexpr std::uint64_t kOneTile = ledger::kTileElements;
 
 // b with a lane to a on the topic "t" of one tile, over a link of 64 kbit/s.
 struct Sending {
@@ -18,8 +18,8 @@ struct Sending {
   std::uint64_t taken = 0;  // transfers
 
   explicit Sending(double tolerance)
-      : handle(b.declare("t", kElements, {}, tolerance)), a(b.greeted("a")) {
-    ControlMessage announcement = OneGateway::announcement("t", kElements);
+      : handle(b.declare("t", kOneTile, {}, tolerance)), a(b.greeted("a")) {
+    ControlMessage announcement = OneGateway::announcement("t", kOneTile);
     announcement.mutable_topic_announce()->set_tolerance(tolerance);
     a.control(announcement);
     b.turn(1);
@@ -67,7 +67,7 @@ TEST(Drain, SendsAtOnceWhatIsWithinTheTolerance) {
 
 TEST(Drain, DoesNotHoldTheRestOfATileForAnInterval) {
   Sending sending(0);
-  std::vector<std::int64_t> noise(kElements / 2);
+  std::vector<std::int64_t> noise(kOneTile / 2);
   Random random(3);
   for (int i = 0; i < 3; ++i) {  // it changes once a second, so a visit's rest is held as long
     for (auto& value : noise) {

@@ -5,7 +5,7 @@
 namespace godwit::gateway {
 namespace {
 
-constexpr std::uint64_t kElements = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kMillion = std::uint64_t{1} << 20U;
 // P and R, lanes to the two other sites and one subscriber, what one publisher stages.
 constexpr std::uint64_t kArraysAtLeast = 2 + 2 + 1 + 1;
 
@@ -15,7 +15,7 @@ void publish_and_leave(OneGateway& b, std::uint64_t id) {
   const auto say = [&](const auto& record) { ASSERT_TRUE(local::send(link.client_end(), record)); };
   b.gateway->attach_client(id, link.gateway_end(), OneGateway::kRingBytes);
   say(local::Hello{.publisher = PublisherId(id), .incarnation = {1, 1}});
-  say(local::Declare{.handle = local::TopicHandle{}, .topic = "t", .element_count = kElements});
+  say(local::Declare{.handle = local::TopicHandle{}, .topic = "t", .element_count = kMillion});
   say(local::PublishBegin{.topic = local::TopicHandle{}, .number = 1, .first = 0, .count = 1});
   const std::vector<std::int64_t> values = {1};
   say(local::PublishData{.topic = local::TopicHandle{}, .number = 1, .first = 0, .fixed = values});
@@ -27,11 +27,11 @@ void publish_and_leave(OneGateway& b, std::uint64_t id) {
 
 TEST(MemoryBudget, AnswersWhatTheTopicMayComeToUseWithAllItsPeers) {
   OneGateway b("b");
-  b.declare("t", kElements);
-  EXPECT_GE(b.declared.memory_bound, kArraysAtLeast * 8 * kElements);
+  b.declare("t", kMillion);
+  EXPECT_GE(b.declared.memory_bound, kArraysAtLeast * 8 * kMillion);
   const std::uint64_t before = b.declared.memory_bound;
   ScriptedSession& a = b.greeted("a");
-  a.control(OneGateway::announcement("t", kElements));
+  a.control(OneGateway::announcement("t", kMillion));
   a.control(b.lane_open("t"));
   b.turn();
   ASSERT_TRUE(b.topic("t").peers().at(SiteId::of("a")).outgoing.has_value());
@@ -47,26 +47,26 @@ TEST(MemoryBudget, HoldsASmallTopicWhenItIsTheLeastThatAFileMaySay) {
 
 TEST(MemoryBudget, RefusesATopicThatDoesNotFitBesideWhatTheOthersMayUse) {
   OneGateway b("b");
-  b.declare("first", kElements);
+  b.declare("first", kMillion);
   const std::uint64_t bound = b.declared.memory_bound;
   b.config.memory = Bytes((2 * bound) - 1);
-  b.declare("second", kElements);
+  b.declare("second", kMillion);
   EXPECT_EQ(b.declared.code, Code::kFull);
   EXPECT_NE(b.declared.error.find("[self] memory"), std::string::npos) << b.declared.error;
   EXPECT_FALSE(b.knows("second"));
   b.config.memory = Bytes(2 * bound);
-  b.declare("second", kElements);
+  b.declare("second", kMillion);
   EXPECT_TRUE(b.knows("second"));
   b.config.memory = Bytes(1);  // lowered since: what is open stays, nothing wraps round
   b.declare("third", 1);
   EXPECT_EQ(b.declared.code, Code::kFull);
-  b.declare("first", kElements);
+  b.declare("first", kMillion);
   EXPECT_TRUE(b.declared.error.empty());
 }
 
 TEST(MemoryBudget, DoesNotCountPublishersThatHaveGone) {
   OneGateway b("b");
-  const auto handle = b.declare("t", kElements);
+  const auto handle = b.declare("t", kMillion);
   b.publish(handle, 0, {1});
   const std::uint64_t before = b.topic("t").memory_bound();
   for (std::uint64_t id = 2; id < 8; ++id) {

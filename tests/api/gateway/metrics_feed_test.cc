@@ -13,12 +13,12 @@ namespace {
 
 using monitoring::Metric;
 
-constexpr std::uint64_t kElements = 10;
+constexpr std::uint64_t kTenElements = 10;
 
 // Two topics' publishes, and what the metrics say of them.
 struct Counted {
   OneGateway b{"b"};
-  local::TopicHandle handle = b.declare("t", kElements);
+  local::TopicHandle handle = b.declare("t", kTenElements);
   std::uint64_t number = 0;
 
   void publish(std::uint64_t first, std::uint64_t count, const std::vector<float>& values) {

@@ -19,7 +19,7 @@ namespace {
 using control::ControlMessage;
 
 constexpr const char* kTopic = "wire/v1";
-constexpr std::uint64_t kElements = 70'000;  // three tiles, the last one short
+constexpr std::uint64_t kThreeTiles = 70'000;  // three tiles, the last one short
 
 struct Said {
   std::string by;    // a or b
@@ -73,7 +73,7 @@ std::vector<std::int64_t> values_of(const Range& range) {
 }
 
 std::vector<std::int64_t> expected_sum() {
-  std::vector<std::int64_t> sum(kElements);
+  std::vector<std::int64_t> sum(kThreeTiles);
   for (const Range& range : kPublishes) {
     for (std::uint64_t i = 0; i < range.count; ++i) {
       sum[range.first + i] += value(range.site, range.first + i);
@@ -96,8 +96,8 @@ void publish_own(OneGateway& gateway, local::TopicHandle handle) {
 std::vector<Said> exchange() {
   OneGateway a("a");
   OneGateway b("b");
-  publish_own(a, a.declare(kTopic, kElements));
-  publish_own(b, b.declare(kTopic, kElements));
+  publish_own(a, a.declare(kTopic, kThreeTiles));
+  publish_own(b, b.declare(kTopic, kThreeTiles));
   ScriptedSession& at_a = a.established("b");
   ScriptedSession& at_b = b.established("a");
   std::vector<Said> all;
@@ -147,7 +147,7 @@ void hear(ScriptedSession& session, const Said& said) {
 
 // Lets the present gateway of `self` hear the captured other one.
 void replay(OneGateway& self, const std::string& other) {
-  publish_own(self, self.declare(kTopic, kElements));
+  publish_own(self, self.declare(kTopic, kThreeTiles));
   ScriptedSession& session = self.established(other);
   for (const Said& said : captured()) {
     if (said.by != other) {
@@ -206,7 +206,7 @@ TEST(WireV1, ARepeatedCaptureAddsNothing) {
 TEST(WireV1, TheCapturedReceiptsAreThoseOfTheSameIntegers) {
   // Today's receiver ends with the receipt that the captured receiver gave.
   OneGateway b("b");
-  publish_own(b, b.declare(kTopic, kElements));
+  publish_own(b, b.declare(kTopic, kThreeTiles));
   ScriptedSession& session = b.established("a");
   control::Receipt today;
   for (const Said& said : captured()) {
