@@ -14,6 +14,17 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def prioritise(pid, nice):
+    """As far as we may: only root steps forward. A niceness weighs within a session; where the kernel
+    groups processes by session (sched_autogroup), the session, here always one program, has its own."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+        with open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as file:
+            file.write(str(nice))
+    except OSError:
+        pass
+
+
 class Registry:
     """Owns every process and every scratch folder; `close` ends and removes them all."""
 
@@ -30,10 +41,7 @@ class Registry:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != parent:  # it died in between
                 os._exit(1)
-            try:
-                os.setpriority(os.PRIO_PROCESS, 0, nice)
-            except OSError:
-                pass  # only root may step forward
+            prioritise(os.getpid(), nice)
 
         process = subprocess.Popen(command, preexec_fn=prepare, start_new_session=True, **options)
         self._processes.append(process)

@@ -94,7 +94,7 @@ def table(shown, audit):
                  "three times running.")
     lines.append("WAN MB:  layer 3, all directed pairs, until the target or the end; for the oracle as many "
                  "bytes as its\n         deltas have, for the lan what its devices sent.")
-    lines.append("overrun: steps of the worst site whose work took longer than a step may.   "
+    lines.append("overrun: steps of the worst site not done when the next was due.   "
                  "late: the emulator itself.")
     if audit:
         lines.append(f"sums:    {audit_text(audit)}")

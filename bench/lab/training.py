@@ -9,10 +9,12 @@ import time
 
 from bench.lab import evaluation
 from bench.lab.failure import Failure
+from bench.lab.processes import prioritise
 
 READY_SECONDS = 90     # for all sites to load their data and to connect
 EVALUATOR_SECONDS = 120  # for one answer, on a machine that others keep busy
 START_AHEAD = 0.3      # from "all connected" to the first step: lets the word reach everybody
+EVALUATOR_NICENESS = 5  # chosen: with less, a machine that others keep busy never got to an answer
 OVERRUN_SHARE_MAX = 0.02
 LATENESS_MS_MAX = 5.0
 STATS_EVERY = 0.5      # seconds between two readings of the byte counters
@@ -116,7 +118,7 @@ class Training:
         processes = []
         self._lines = Lines()
         self._evaluator = lab.registry.start(
-            [lab.program("godwit-evaluator")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [lab.program("godwit-evaluator")], nice=EVALUATOR_NICENESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True)
         try:
             self._result = Result(row.name, lab.wan.sites, lab.target, learning_rate)
@@ -282,10 +284,7 @@ class Training:
         """The sites have ended: evaluate what is left, then judge."""
         self._finished = True
         result = self._result
-        try:
-            os.setpriority(os.PRIO_PROCESS, self._evaluator.pid, 0)  # nobody trains any more
-        except OSError:
-            pass  # not root: it stays behind others
+        prioritise(self._evaluator.pid, 0)  # nobody trains any more
         self._scan()
         while self._asked is not None:
             item = self._lines.get(EVALUATOR_SECONDS)

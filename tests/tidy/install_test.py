@@ -15,7 +15,10 @@ FAKE = {
     "dpkg-query": 'for m in $MISSING; do [[ "${@: -1}" == "$m" ]] && exit 1; done\n'
                   'printf "install ok installed"',
     # 1.5 MB and 2.0 MB to download; a real call is only written down. $BROKEN makes it fail.
-    "apt-get": '[[ "$*" == *--print-uris* ]] && printf "\'u\' a.deb 1500000 M\\n\'v\' b.deb 2000000 M\\n" '
+    # While $LISTS names a file that is not there, no update has been made, and no size is known.
+    "apt-get": '[[ "$*" == *--print-uris* && -n "$LISTS" && ! -e "$LISTS" ]] && exit 100\n'
+               '[[ "$*" != *" update"* || -z "$LISTS" ]] || touch "$LISTS"\n'
+               '[[ "$*" == *--print-uris* ]] && printf "\'u\' a.deb 1500000 M\\n\'v\' b.deb 2000000 M\\n" '
                '&& exit\necho "$*" >> "$LOG"\n[[ "$*" != *" install "* || -z "$BROKEN" ]]',
     "id": 'echo "$FAKE_UID"',
     "sudo": '[[ "$SUDO_WORKS" == 1 ]] || exit 1\nif [[ "$1" == -n ]]; then shift; fi\nexec "$@"',
@@ -32,10 +35,10 @@ class Install(unittest.TestCase):
             tool.chmod(0o755)
         self.log = self.folder / "log"
 
-    def run_install(self, *arguments, missing="", uid=0, sudo=False, broken=""):
+    def run_install(self, *arguments, missing="", uid=0, sudo=False, broken="", lists=""):
         environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}",
                        "MISSING": missing, "FAKE_UID": str(uid), "LOG": str(self.log),
-                       "SUDO_WORKS": "1" if sudo else "0", "BROKEN": broken}
+                       "SUDO_WORKS": "1" if sudo else "0", "BROKEN": broken, "LISTS": lists}
         return subprocess.run([CI / "install", *arguments], env=environment, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True)
 
@@ -57,6 +60,13 @@ class Install(unittest.TestCase):
         done = self.run_install("run", missing="ccache")
         for said in ("ccache", " 4 MB", "root"):  # 3.5 MB, rounded up
             self.assertIn(said, done.stderr)
+
+    def test_without_package_lists_the_megabytes_are_said_before_the_download(self):
+        done = self.run_install("run", missing="ccache", lists=str(self.folder / "lists"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        first, then = done.stderr.split("apt-get update will tell")
+        self.assertNotIn("To download", first)
+        self.assertIn(" 4 MB", then)
 
     def test_a_dry_run_changes_nothing_even_without_root(self):
         done = self.run_install("--dry-run", "run", missing="ccache", uid=1000)

@@ -3,7 +3,8 @@
 //
 // It reads lines "PATH SAMPLES" on standard input and answers each with one JSON line
 // {"path","step","seconds","samples","correct"} (or {"path","error"}): SAMPLES counts from the
-// first sample of the test set. It steps back behind everything that trains or transmits.
+// first sample of the test set. Whoever starts it makes it step back behind what trains or
+// transmits.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -12,7 +13,6 @@
 
 #include <nlohmann/json.hpp>
 #include <sched.h>
-#include <sys/resource.h>
 
 #include "bench/workloads/trainer/model.h"
 #include "bench/workloads/trainer/snapshot.h"
@@ -24,15 +24,11 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kBatch = 250;  // rows at once; more no longer makes it faster
 
-// A ninth of a normal process's share when the processor is wanted (chosen: at the lowest standing
-// of all, a machine that others keep busy never got to an answer). Only hints: refusals do not
+// Never takes the processor from one that has just woken up. Only a hint: a refusal does not
 // matter.
-constexpr int kNiceness = 10;
-
 void step_back() {
   const sched_param none = {.sched_priority = 0};
   sched_setscheduler(0, SCHED_BATCH, &none);
-  setpriority(PRIO_PROCESS, 0, kNiceness);
 }
 
 Json evaluate(godwit::trainer::Perceptron& model,

@@ -145,9 +145,8 @@ class Server {
  private:
   // One step; returns when it ended. `begin` is its place in the rhythm.
   Result<Instant> step(Instant begin) {
-    const Instant really = std::max(begin, system_now());
     memory_.begin_step();
-    if (!memory_.wait_for_workers(really + kWorkerPatience)) {
+    if (!memory_.wait_for_workers(system_now() + kWorkerPatience)) {
       return fail(
           Code::kTimeout, "a worker has not answered for {} s", kWorkerPatience.to_seconds());
     }
@@ -156,7 +155,7 @@ class Server {
         options_.learning_rate / (1.0 + static_cast<double>(number) / options_.decay_steps);
     apply(memory_, static_cast<float>(rate), delta_);
     if (exchange_.lockstep()) {
-      note_work(really);
+      note_work(begin);
       sleep_until(begin + options_.step_time);
     }
     if (auto published = exchange_.publish(number, delta_); !published) {
@@ -166,7 +165,7 @@ class Server {
       return Failure(collected.error());
     }
     if (!exchange_.lockstep()) {
-      note_work(really);
+      note_work(begin);
     }
     const Instant end = system_now();
     progress_.steps = number;
@@ -175,8 +174,9 @@ class Server {
     return end;
   }
 
-  void note_work(Instant since) {
-    const Duration work = system_now() - since;
+  // `begin` is the step's place in the rhythm: a late start is as bad as slow work.
+  void note_work(Instant begin) {
+    const Duration work = system_now() - begin;
     progress_.work_worst = std::max(progress_.work_worst, work);
     progress_.overruns += work > options_.step_time ? 1U : 0U;
   }

@@ -1,8 +1,9 @@
 // A site: a parameter server in this process and its worker processes, paced to one step time.
 //
 // Every step begins at its place in a fixed rhythm, however fast the machine is, so that what a run
-// costs in processor time does not show as training speed. A step whose work takes longer than the
-// rhythm allows is an overrun and is counted; time spent waiting for other sites is not work.
+// costs in processor time does not show as training speed. A step whose work is not done when the next
+// one is due, because it took long or began late, is an overrun and is counted; time spent waiting for
+// other sites is not work.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,7 @@ struct Progress {
   std::uint64_t steps = 0;
   std::uint64_t overruns = 0;
   Duration since_start;
-  Duration work_worst;  // the longest work of one step since the last report
+  Duration work_worst;  // from due to done, the longest of one step since the last report
   float loss = 0.0F;
 };
 
