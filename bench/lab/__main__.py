@@ -11,7 +11,7 @@ exit: 0 all is well, 1 a run is not valid or the sums do not agree, 2 usage,
 import argparse
 import sys
 
-from bench.lab import foreground
+from bench.lab import foreground, program
 from bench.lab.faults import CUT_SECONDS
 from bench.lab.main_job import TARGET, MainJob
 from bench.lab.rows import RUNS
@@ -103,4 +103,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main)

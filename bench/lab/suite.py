@@ -18,7 +18,7 @@ import importlib
 import os
 import sys
 
-from bench.lab import foreground, machine
+from bench.lab import foreground, machine, program
 
 PARTS = {"dataplane": "bench.dataplane.table"}
 
@@ -118,4 +118,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main)

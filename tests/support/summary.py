@@ -7,9 +7,14 @@ A test that counts something worth knowing prints a line `count: NAME NUMBER` or
 `count: NAME NUMBER of NUMBER`; equal names are added up over all tests.
 """
 import collections
+import pathlib
 import re
 import sys
 import xml.etree.ElementTree
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
+
+from bench.lab import program  # noqa: E402  (the path comes first)
 
 COUNT = re.compile(r"^count: (.+?) (\d+)(?: of (\d+))?$", re.MULTILINE)
 GTEST_CASES = re.compile(r"^\[  PASSED  \] (\d+) tests?\.", re.MULTILINE)
@@ -56,4 +61,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    program.run(main, sys.argv[1:])

@@ -12,12 +12,15 @@ planted breach to tidy_test.py.
 import pathlib
 import sys
 
-import folders
-import headers
-import layers
-import sources
-import words
-from tree import Tree
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
+
+import folders  # noqa: E402  (the path comes first)
+import headers  # noqa: E402
+import layers  # noqa: E402
+import sources  # noqa: E402
+import words  # noqa: E402
+from bench.lab import program  # noqa: E402
+from tree import Tree  # noqa: E402
 
 RULES = (layers, sources, folders, words)
 
@@ -44,4 +47,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    program.run(main, sys.argv[1:])
