@@ -16,9 +16,12 @@ namespace godwit::cli {
 namespace {
 
 ExitCode check_config(const Session& session, const std::string& file, bool effective) {
-  const auto& site = session.options().site;
-  const auto config = gateway::load_config(
-      file, site.empty() ? std::nullopt : std::optional<std::string_view>(site));
+  const std::string& site = session.options().site;
+  gateway::Overrides overrides;
+  if (!site.empty()) {
+    overrides.site = site;
+  }
+  const auto config = gateway::load_config(file, overrides);
   if (!config) {
     return session.fail_with(ExitCode::kUsage, config.error());
   }

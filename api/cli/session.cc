@@ -80,9 +80,11 @@ Result<std::string> Session::admin_socket() const {
     return options_.admin;
   }
   if (!options_.config.empty()) {
-    const auto site =
-        options_.site.empty() ? std::nullopt : std::optional<std::string_view>(options_.site);
-    const auto config = gateway::load_config(options_.config, site);
+    gateway::Overrides overrides;
+    if (!options_.site.empty()) {
+      overrides.site = options_.site;
+    }
+    const auto config = gateway::load_config(options_.config, overrides);
     if (!config) {
       return fail(Code::kInvalid, "{}", config.error().message);
     }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,18 +11,17 @@
 #include "api/gateway/paths.h"
 #include "api/gateway/policy_order.h"
 #include "api/gateway/port_config.h"
+#include "api/gateway/site_config.h"
 #include "api/gateway/toml_reader.h"
 #include "api/gateway/topic_pattern.h"
 #include "api/local/records.h"
 #include "dataplane/port/dscp.h"
-#include "dataplane/port/peer.h"
 
 namespace godwit::gateway {
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1 << 20;  // chosen: 100 sites take 20 KiB
 constexpr std::uint64_t kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
-constexpr std::size_t kSitesMax = 64;         // chosen: headroom of the sums is 2^62 / sites
 // Chosen: the smallest topic among three sites may need 14 MiB; no host has more than the other.
 constexpr Bytes kMemoryMin = Bytes::mib(16);
 constexpr Bytes kMemoryMax = Bytes::mib(std::uint64_t{64} << 20U);
@@ -34,12 +32,6 @@ constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of th
 // In the order of transport::Precedence.
 constexpr std::array<std::string_view, transport::kPrecedences> kDscpKeys{
     "control", "urgent", "normal", "bulk"};
-
-bool site_name_is_valid(std::string_view name) {
-  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
 
 std::string substitute_site(std::string path, std::string_view site) {
   constexpr std::string_view kPlaceholder = "{site}";
@@ -53,58 +45,6 @@ std::string substitute_site(std::string path, std::string_view site) {
 // To the nanosecond, as parse_duration reads it back.
 std::string in_microseconds(Duration duration) {
   return fmt::format("\"{}.{:03}us\"", duration.count_ns() / 1000, duration.count_ns() % 1000);
-}
-
-void read_sites(TableReader& root, Problems& problems, Config& config) {
-  const toml::table* sites = root.table("sites");
-  if (sites == nullptr || sites->size() < 2 || sites->size() > kSitesMax) {
-    root.reject("sites",
-                fmt::format("{}needs 2 to {} tables [sites.NAME]",
-                            sites == nullptr ? "is missing; " : "",
-                            kSitesMax));
-    return;
-  }
-  std::set<SiteId> seen;
-  for (const auto& [key, node] : *sites) {
-    const std::string name(key.str());
-    if (!site_name_is_valid(name)) {
-      problems.add(key.source(),
-                   fmt::format("site \"{}\": a name has 1 to 32 of a-z, 0-9 and '-'", name));
-      continue;
-    }
-    if (!node.is_table()) {
-      problems.add(key.source(), fmt::format("[sites] {}: must be a table", name));
-      continue;
-    }
-    TableReader reader(*node.as_table(), fmt::format("[sites.{}]", name), problems);
-    SiteConfig site{.name = name, .id = SiteId::of(name), .endpoint = {}};
-    site.endpoint = reader.required_text("endpoint");
-    if (const auto address = port::Peer::parse(site.endpoint); !site.endpoint.empty() && !address) {
-      reader.reject("endpoint", address.error().message);
-    } else if (address && address->udp_port() == 0) {
-      reader.reject("endpoint", "needs a port from 1 to 65535");
-    } else if (address) {
-      site.endpoint = address->format();  // one spelling, so that equal addresses are equal texts
-      const auto same = std::find_if(config.sites.begin(), config.sites.end(), [&](const auto& o) {
-        return o.endpoint == site.endpoint;
-      });
-      if (same != config.sites.end()) {
-        reader.reject(
-            "endpoint",
-            fmt::format(
-                "{} is that of site \"{}\", too; each has its own", site.endpoint, same->name));
-      }
-    }
-    reader.finish();
-    if (!seen.insert(site.id).second) {
-      problems.add(key.source(),
-                   fmt::format("site \"{}\" has the same hash as another; rename it", name));
-    }
-    config.sites.push_back(std::move(site));
-  }
-  std::sort(config.sites.begin(), config.sites.end(), [](const auto& a, const auto& b) {
-    return a.name < b.name;
-  });
 }
 
 void read_links(TableReader& root, Problems& problems, Config& config) {
@@ -228,16 +168,13 @@ void read_dscp(TableReader& root, Problems& problems, Config& config) {
   reader.finish();
 }
 
-void read_self(TableReader& root,
-               Problems& problems,
-               std::optional<std::string_view> site_override,
-               Config& config) {
+void read_self(TableReader& root, Problems& problems, const Overrides& overrides, Config& config) {
   static const toml::table kEmpty;
   const toml::table* table = root.table("self");
   TableReader self(table != nullptr ? *table : kEmpty, "[self]", problems);
   config.site = self.text("site", "");
-  if (site_override) {
-    config.site = *site_override;
+  if (overrides.site) {
+    config.site = *overrides.site;
   }
   if (config.find_site(config.site) == nullptr) {
     self.reject("site",
@@ -256,6 +193,15 @@ void read_self(TableReader& root,
   };
   config.state_dir = path("state_dir", "/dev/shm/godwit/{site}");
   config.durable_dir = path("durable_dir", "/var/lib/godwit/{site}");
+  if (is_inside(config.state_dir, config.durable_dir) ||
+      is_inside(config.durable_dir, config.state_dir)) {
+    // Whoever empties the one, as after a host's restart, must not take the counter along.
+    self.reject(self.has("state_dir") ? "state_dir" : "durable_dir",
+                fmt::format("{} and {} are one place, or one lies in the other; state_dir and "
+                            "durable_dir need a directory of their own each",
+                            config.state_dir,
+                            config.durable_dir));
+  }
   config.client = path("client", "/run/godwit/{site}/client.sock");
   config.admin = path("admin", "/run/godwit/{site}/admin.sock");
   for (const auto& [key, place] :
@@ -277,7 +223,7 @@ void read_self(TableReader& root,
     self.reject("memory", "must be from 16MiB to 65536GiB");
   }
   self.finish();
-  config.port = read_port(root.table("port"), problems);
+  config.port = read_port(root.table("port"), overrides.port, problems);
   config.port.capture = substitute_site(config.port.capture, config.site);
 
   const toml::table* tls = root.table("tls");
@@ -375,7 +321,7 @@ bool Config::may_hold(std::string_view topic, std::string_view site_name) const 
 
 Result<Config> parse_config(std::string_view text,
                             std::string_view file,
-                            std::optional<std::string_view> site_override) {
+                            const Overrides& overrides) {
   toml::table document;
   try {
     document = toml::parse(text, file);
@@ -395,7 +341,8 @@ Result<Config> parse_config(std::string_view text,
     root.reject("version", "must be `version = 1`");
   }
   read_sites(root, problems, config);
-  read_self(root, problems, site_override, config);
+  read_self(root, problems, overrides, config);
+  check_endpoints(document, problems, config);
   read_links(root, problems, config);
   read_policies(root, problems, config);
   read_dscp(root, problems, config);
@@ -412,7 +359,7 @@ Result<Config> parse_config(std::string_view text,
   return config;
 }
 
-Result<Config> load_config(const std::string& path, std::optional<std::string_view> site_override) {
+Result<Config> load_config(const std::string& path, const Overrides& overrides) {
   if (is_directory(path)) {
     return fail(Code::kInvalid, "{}: is a directory; give the path of a configuration file", path);
   }
@@ -426,7 +373,7 @@ Result<Config> load_config(const std::string& path, std::optional<std::string_vi
   if (text.size() > kConfigBytesMax) {
     return fail(Code::kInvalid, "{}: is over {} bytes", path, kConfigBytesMax);
   }
-  return parse_config(text, path, site_override);
+  return parse_config(text, path, overrides);
 }
 
 std::string effective_config(const Config& config) {

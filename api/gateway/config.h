@@ -25,7 +25,7 @@ namespace godwit::gateway {
 
 // One data centre, as every gateway knows it.
 struct SiteConfig {
-  std::string name;      // [a-z0-9-], 1 to 32 characters
+  std::string name;      // [a-z0-9-], 1 to 32 characters, '-' neither first nor last
   SiteId id;             // the name's hash; unique in a file
   std::string endpoint;  // numeric host:port where its gateway listens for peers; UDP
 };
@@ -99,15 +99,20 @@ struct Config {
   bool may_hold(std::string_view topic, std::string_view site) const;
 };
 
-// `text` is the file's content, `file` its name in messages. `site_override` replaces
-// [self].site (the same file at every site). Every problem found is in the message, one a line.
+// What a command line says in place of the file.
+struct Overrides {
+  std::optional<std::string_view> site = std::nullopt;  // [self] site: the same file at every site
+  std::optional<std::string_view> port = std::nullopt;  // [port] kind, one of its words
+};
+
+// `text` is the file's content, `file` its name in messages. Every problem found is in the message,
+// one a line.
 Result<Config> parse_config(std::string_view text,
                             std::string_view file,
-                            std::optional<std::string_view> site_override = std::nullopt);
+                            const Overrides& overrides = {});
 
 // Reads and parses a file; refuses files over 1 MiB.
-Result<Config> load_config(const std::string& path,
-                           std::optional<std::string_view> site_override = std::nullopt);
+Result<Config> load_config(const std::string& path, const Overrides& overrides = {});
 
 // The configuration as TOML with every default spelt out.
 std::string effective_config(const Config& config);

@@ -290,14 +290,17 @@ int run_daemon(int argc, char** argv) {
                  : level == "warn"  ? log::Level::kWarn
                  : level == "error" ? log::Level::kError
                                     : log::Level::kInfo);
-  auto config =
-      load_config(file, site.empty() ? std::nullopt : std::optional<std::string_view>(site));
+  Overrides overrides;
+  if (!site.empty()) {
+    overrides.site = site;
+  }
+  if (!port.empty()) {
+    overrides.port = port;
+  }
+  auto config = load_config(file, overrides);
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return kExitConfig;
-  }
-  if (!port.empty()) {
-    config->port.kind = port;
   }
   if (check) {
     std::printf("%s: good for site %s\n", file.c_str(), config->site.c_str());

@@ -1,5 +1,6 @@
 #include "api/gateway/paths.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
@@ -26,6 +27,17 @@ std::optional<std::string> socket_path_problem(const std::string& path) {
 bool is_same_path(const std::string& one, const std::string& other) {
   using std::filesystem::path;
   return path(one).lexically_normal() == path(other).lexically_normal();
+}
+
+bool is_inside(const std::string& path, const std::string& directory) {
+  // "/run/s/" and "/run/s" are one directory: the part behind the last '/' is empty.
+  const auto plain = [](const std::string& text) {
+    auto normal = std::filesystem::path(text).lexically_normal();
+    return normal.has_filename() ? normal : normal.parent_path();
+  };
+  const auto inner = plain(path);
+  const auto outer = plain(directory);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 bool is_directory(const std::string& path) {

@@ -13,6 +13,9 @@ std::optional<std::string> socket_path_problem(const std::string& path);
 // True when the texts lead to the same place, links aside: "/run/./s" and "/run/s".
 bool is_same_path(const std::string& one, const std::string& other);
 
+// True when the first leads to the second or to something in it, links aside.
+bool is_inside(const std::string& path, const std::string& directory);
+
 // True when there is a directory.
 bool is_directory(const std::string& path);
 

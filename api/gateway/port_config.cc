@@ -73,11 +73,16 @@ std::string line_of(std::string_view key, const std::string& text) {
 
 }  // namespace
 
-PortConfig read_port(const toml::table* table, Problems& problems) {
+PortConfig read_port(const toml::table* table,
+                     std::optional<std::string_view> kind,
+                     Problems& problems) {
   static const toml::table kEmpty;
   TableReader reader(table != nullptr ? *table : kEmpty, "[port]", problems);
   PortConfig config;
   config.kind = reader.choice("kind", config.kind, {"uring", "epoll", "dpdk"});
+  if (kind) {
+    config.kind = *kind;
+  }
   reader.parsed("idle", &port::parse_idle_mode, config.idle);
   config.capture = reader.text("capture", "");
   reader.parsed("capture_max", &parse_bytes, config.capture_max);
@@ -165,6 +170,11 @@ Result<port::PortOptions> port_options(const PortConfig& config, std::string_vie
   const auto own = own_address(config, *peer);
   if (!own) {
     return fail(Code::kInvalid, "[port] address: {}", own.error().message);
+  }
+  if (!own->is_one_host()) {
+    return fail(Code::kInvalid,
+                "[port] address: {} is no address for a device; give that of this one host",
+                own->format());
   }
   const unsigned prefix = config.prefix.value_or(own->is_v6 ? kPrefixV6 : kPrefixV4);
   if (!own->is_v6 && prefix > 32) {

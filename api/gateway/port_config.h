@@ -6,6 +6,7 @@
 // Thread: any.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +17,11 @@
 
 namespace godwit::gateway {
 
-// `table` may be null: everything but a device has a default.
-PortConfig read_port(const toml::table* table, Problems& problems);
+// `table` may be null: everything but a device has a default. `kind` is used instead of the
+// table's.
+PortConfig read_port(const toml::table* table,
+                     std::optional<std::string_view> kind,
+                     Problems& problems);
 
 // The keys and values of the table as TOML, with every default.
 std::string port_as_toml(const PortConfig& config);

@@ -39,7 +39,9 @@ std::string Problems::text() const {
 }
 
 const toml::node* TableReader::find(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
+    known_.emplace_back(key);
+  }
   return table_.get(key);
 }
 

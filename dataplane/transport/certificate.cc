@@ -206,7 +206,10 @@ Result<PemPair> issue_site(const PemPair& authority,
                            std::string_view site,
                            const CertificateOptions& options) {
   if (!is_site_name(site)) {
-    return fail(Code::kInvalid, "'{}' is no site name: 1 to 63 of a-z, 0-9 and '-'", site);
+    return fail(
+        Code::kInvalid,
+        "'{}' is no site name: 1 to 63 of a-z, 0-9 and '-', a letter or a digit first and last",
+        site);
   }
   if (auto checked = check_options(options); !checked) {
     return tl::unexpected(checked.error());

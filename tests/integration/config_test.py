@@ -32,6 +32,9 @@ BAD = [
     ('site = "a"\n', 'site = "d"\n', ':3:8: [self] site: "d" is no site of this file'),
     ('"127.0.0.1:7002"', '"b.example:7002"', ":11:12: [sites.b] endpoint: "),
     ('"127.0.0.1:7002"', '"127.0.0.1:07001"', ':11:12: [sites.b] endpoint: 127.0.0.1:7001 is that of site "a", too'),
+    ('"127.0.0.1:7002"', '"0.0.0.0:7002"', ":11:12: [sites.b] endpoint: 0.0.0.0 is no host's address"),
+    ('"127.0.0.1:7002"', '"[::1]:7002"', ":11:12: [sites.b] endpoint: ::1 is IPv6 and the own address, 127.0.0.1"),
+    ('site = "a"\n', 'site = "a"\nstate_dir = "/var/lib/godwit/a/s"\n', ":4:13: [self] state_dir: "),
     ('site = "a"\n', f'site = "a"\nadmin = "/{"s" * 107}"\n', "has 108 bytes; a socket's path has at most 107"),
     ('site = "a"\n', 'site = "a"\nmemory = "0B"\n', ":4:10: [self] memory: must be from 16MiB"),
     ('[self]\nsite = "a"\n', "", ".toml: [self] site: is missing"),
@@ -68,6 +71,13 @@ class Config(unittest.TestCase):
         self.file.write_text(effective)
         again = self.lab.cli("config", "check", "--effective", self.file).stdout
         self.assertEqual(again, effective)
+
+    def test_the_port_of_the_command_line_is_checked_too(self):
+        self.file.write_text(GOOD)
+        for check in ([], ["--check"]):
+            done = harness.run(harness.GODWITD, "--port", "dpdk", "--config", self.file, *check)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("[port] device: is missing; DPDK needs one", done.stderr)
 
     def test_every_problem_is_named_at_once(self):
         text = GOOD.replace('site = "a"\n', 'site = "d"\nsight = 1\n').replace("20Mbit/s", "fast")

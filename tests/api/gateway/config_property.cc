@@ -19,7 +19,7 @@ Config drawn_config() {
     const std::string name = "site-" + std::to_string(i);
     config.sites.push_back({.name = name,
                             .id = SiteId::of(name),
-                            .endpoint = "127.0.0.1:" + std::to_string(7000 + i)});
+                            .endpoint = "192.0.2.1:" + std::to_string(7000 + i)});
   }
   config.site = config.sites.back().name;
   for (std::string* text : {&config.state_dir,
@@ -55,7 +55,9 @@ Config drawn_config() {
     }
   }
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
-  config.client.insert(0, "c");  // a path of its own
+  config.state_dir.insert(0, "s");  // paths of their own
+  config.durable_dir.insert(0, "d");
+  config.client.insert(0, "c");
   config.admin.insert(0, "a");
   config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(1U << 24U, std::uint64_t{1} << 46U));
   LinkConfig link;
