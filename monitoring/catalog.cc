@@ -38,6 +38,15 @@ constexpr Names kLinkClosedReason[] = {"local",
                                        "limit",
                                        "internal",
                                        "other"};
+constexpr Names kLinkTopicsRefusedBy[] = {"here", "peer"};
+constexpr Names kLinkTopicsRefusedReason[] = {"residency",
+                                              "shape_mismatch",
+                                              "seed_mismatch",
+                                              "policy_mismatch",
+                                              "no_memory",
+                                              "unknown_topic",
+                                              "incarnation_mismatch",
+                                              "other"};
 constexpr Names kPortDirection[] = {"sent", "received"};
 constexpr Names kPortTroublesKind[] = {
     "send_busy", "send_error", "receive_error", "receive_starved"};
@@ -64,7 +73,8 @@ constexpr Names kQueueDecisionsReason[] = {"deadline", "age", "significance", "d
 constexpr Names kQueueDeadlinesOutcome[] = {"met", "expired"};
 constexpr Names kCodecTilesOperation[] = {"encode", "decode"};
 constexpr Names kCodecTilesCodec[] = {"raw", "bpc"};
-constexpr Names kTopicRefusedReason[] = {"not_finite", "out_of_range", "shape", "other"};
+constexpr Names kTopicRefusedReason[] = {
+    "not_finite", "out_of_range", "shape", "no_memory", "other"};
 constexpr Names kLedgerMassState[] = {
     "published", "open", "frozen", "receipted", "applied", "detached"};
 constexpr Names kClientRefusedReason[] = {"protocol", "limit", "version", "other"};
@@ -76,6 +86,8 @@ constexpr LabelInfo kPeerLabels[] = {{"peer", {}}};
 constexpr LabelInfo kLinkTransfersReceivedLabels[] = {{"peer", {}},
                                                       {"result", kLinkTransfersReceivedResult}};
 constexpr LabelInfo kLinkClosedLabels[] = {{"peer", {}}, {"reason", kLinkClosedReason}};
+constexpr LabelInfo kLinkTopicsRefusedLabels[] = {
+    {"peer", {}}, {"by", kLinkTopicsRefusedBy}, {"reason", kLinkTopicsRefusedReason}};
 constexpr LabelInfo kPortDirectionLabels[] = {{"direction", kPortDirection}};
 constexpr LabelInfo kPortTroublesLabels[] = {{"kind", kPortTroublesKind}};
 constexpr LabelInfo kPortRefusedLabels[] = {{"reason", kPortRefusedReason}};
@@ -131,6 +143,11 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kLinkClosed, "godwit_link_closed_total", kCounter, kNone, kSum, kLinkClosedLabels, {},
      "Ends of connections and of attempts, by reason. The log line of the same moment has the "
      "details."},
+    {kLinkTopicsRefused, "godwit_link_topics_refused_total",
+     kCounter, kNone, kSum, kLinkTopicsRefusedLabels, {},
+     "Topics that one end announced and the other did not take, by who refused and why. Nothing of "
+     "them moves on the link: `godwit status` at either end names the topic and what to do. "
+     "unknown_topic and incarnation_mismatch pass by themselves while an end starts."},
     {kPortPackets, "godwit_port_packets_total", kCounter, kNone, kSum, kPortDirectionLabels, {},
      "UDP datagrams that the gateway's port sent and received."},
     {kPortFrames, "godwit_port_frames_total", kCounter, kNone, kSum, kPortDirectionLabels, {},
@@ -177,12 +194,14 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "Coded tiles of peers that broke their format. Not 0: a fault or an attack; the connection "
      "was closed and nothing of the transfer applied."},
     {kTopicPublishes, "godwit_topic_publishes_total", kCounter, kNone, kSum, kTopicLabels, {},
-     "Publishes of this site's clients that were merged."},
+     "Publishes of this site's clients that were accepted since the topic's state began; a restart "
+     "of the gateway does not begin anew."},
     {kTopicElements, "godwit_topic_elements_total", kCounter, kNone, kSum, kTopicLabels, {},
-     "Elements merged from this site's publishes."},
+     "Elements of those publishes."},
     {kTopicRefused, "godwit_topic_refused_total", kCounter, kNone, kSum, kTopicRefusedLabels, {},
      "Publishes refused before merging: a value is not finite, or would take the sum out of range; "
-     "the elements do not fit the topic's shape. The client got the index and the value."},
+     "the elements do not fit the topic's shape; [self] memory holds no further publisher. The "
+     "client got the index and the value."},
     {kTopicDuplicates, "godwit_topic_duplicates_total", kCounter, kNone, kSum, kTopicLabels, {},
      "Publishes answered `duplicate`: a repeat after a restart that was merged before."},
     {kTopicClock, "godwit_topic_clock", kGauge, kNone, kMax, kTopicOriginLabels, {},
@@ -192,10 +211,13 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      kGauge, kNone, kMax, kTopicPeerLabels, {},
      "Accepted publishes of this site that the peer has not covered yet."},
     {kTopicMemoryBytes, "godwit_topic_memory_bytes", kGauge, kBytes, kSum, kTopicLabels, {},
-     "Memory the topic's sums and frozen transfers take now."},
+     "Memory that the topic's sums, frozen transfers and the work on them take now; the rings of its "
+     "clients are beside it."},
     {kTopicMemoryBoundBytes, "godwit_topic_memory_bound_bytes",
      kGauge, kBytes, kSum, kTopicLabels, {},
-     "The bound that `declare` printed: memory never exceeds it, whatever the outage."},
+     "What the topic's memory cannot exceed, whatever the outage: with a lane to every peer, and its "
+     "subscribers and publishers, at least one of each. It rises with every further one, which is "
+     "refused when [self] memory does not hold the bounds of all topics."},
     {kConservationDefect, "godwit_conservation_defect", kGauge, kNone, kSum, kTopicLabels, {},
      "Equations of the ledger that do not hold: published = sent + open, sent = applied + in "
      "flight + detached. Anything but 0 is a fault of Godwit: keep the state and report it."},

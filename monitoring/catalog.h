@@ -53,6 +53,7 @@ enum class Metric : std::uint16_t {
   kLinkInFlightBytes,
   kLinkReconnects,
   kLinkClosed,
+  kLinkTopicsRefused,
   // port
   kPortPackets,
   kPortFrames,

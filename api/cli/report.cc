@@ -134,8 +134,9 @@ std::string topic_block(const admin::TopicReport& topic) {
   const admin::TopicSummary& summary = topic.summary();
   std::string out = fmt::format(
       "{}  {} elements, quantum 2^-{}, {} shards, held by {}\n"
-      "  {} publishes accepted, {} refused; {} publishers, {} subscribers\n"
-      "  memory {} of at most {}; {} blocks touched\n",
+      "  {} publishes accepted, {} refused since the start; {} publishers, {} subscribers\n"
+      "  memory {} of at most {}, {} more with the next subscriber, {} with the next publisher; "
+      "{} blocks touched\n",
       plain(summary.name()),
       human_count(summary.elements()),
       topic.fraction_bits(),
@@ -147,6 +148,8 @@ std::string topic_block(const admin::TopicReport& topic) {
       topic.subscribers(),
       human_bytes(summary.memory_used_bytes()),
       human_bytes(summary.memory_bound_bytes()),
+      human_bytes(topic.memory_next_subscriber_bytes()),
+      human_bytes(topic.memory_next_publisher_bytes()),
       human_count(topic.touched_blocks()));
   if (topic.significance_threshold() > 0) {
     out += fmt::format("  {} blocks wait below the significance threshold {:.3g}\n",
@@ -159,16 +162,17 @@ std::string topic_block(const admin::TopicReport& topic) {
 }  // namespace
 
 std::string to_text(const admin::StatusReport& report) {
-  std::string out = fmt::format("site {}  {}  up {}  {} clients  memory {} of {}  {}\n",
-                                plain(report.site()),
-                                plain(report.software()),
-                                human_duration(report.uptime_ns()),
-                                report.clients(),
-                                human_bytes(report.memory_used_bytes()),
-                                human_bytes(report.memory_budget_bytes()),
-                                report.problems().empty()
-                                    ? "healthy"
-                                    : fmt::format("UNHEALTHY ({})", report.problems_size()));
+  std::string out = fmt::format(
+      "site {}  {}  up {}  {} clients ({} of rings)  memory {} of {}  {}\n",
+      plain(report.site()),
+      plain(report.software()),
+      human_duration(report.uptime_ns()),
+      report.clients(),
+      human_bytes(report.client_ring_bytes()),
+      human_bytes(report.memory_used_bytes()),
+      human_bytes(report.memory_budget_bytes()),
+      report.problems().empty() ? "healthy"
+                                : fmt::format("UNHEALTHY ({})", report.problems_size()));
   out += problem_lines(report);
   if (report.defect() != 0) {
     out += fmt::format(" ! ledger.defect  conservation defect {}\n     next: godwit ledger\n",

@@ -27,18 +27,24 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegi
   }
   Topic& topic = *declared->topic;
   ledger::Ledger& ledger = topic.ledger();
+  declared->publishing = {.number = record.number, .count = record.count};
   if (!declared->inbox) {
+    const bool known = ledger.find_inbox(hello_.publisher).has_value();
+    const auto room =
+        known ? Result<void>{}
+              : core_.check_budget(topic, topic.memory_bound_with_publisher(), "publisher");
+    if (!room) {
+      return refuse_publish(*declared, record.topic, PublishRefusal::kNoMemory, room.error());
+    }
     const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation);
     if (!inbox) {
       return break_with(inbox.error().code, inbox.error().message);
     }
     declared->inbox = *inbox;
-    topic.closed_inboxes.erase(*inbox);
   }
   if (!owns_inbox(*declared)) {
     return break_with(Code::kRefused, "another process publishes under this client's name");
   }
-  declared->publishing = {.number = record.number, .count = record.count};
   if (record.count == 0 || record.first >= topic.spec().element_count ||
       record.count > topic.spec().element_count - record.first) {
     return refuse_publish(*declared,
@@ -103,12 +109,14 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
 
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData& record) {
   Declared* declared = find(record.topic);
-  if (declared == nullptr || record.number != declared->publishing.number ||
-      !owns_inbox(*declared)) {
+  if (declared == nullptr || record.number != declared->publishing.number) {
     return break_with(Code::kInvalid, "PublishData without its PublishBegin");
   }
   if (declared->publishing.skipping) {
     return Taken::kDone;
+  }
+  if (!owns_inbox(*declared)) {
+    return break_with(Code::kInvalid, "PublishData without its PublishBegin");
   }
   Topic& topic = *declared->topic;
   ledger::Ledger& ledger = topic.ledger();
@@ -149,12 +157,14 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
 
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishCommit& record) {
   Declared* declared = find(record.topic);
-  if (declared == nullptr || record.number != declared->publishing.number ||
-      !owns_inbox(*declared)) {
+  if (declared == nullptr || record.number != declared->publishing.number) {
     return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
   }
   if (declared->publishing.skipping) {
     return Taken::kDone;
+  }
+  if (!owns_inbox(*declared)) {
+    return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
   }
   const auto number = declared->topic->ledger().commit_publish(*declared->inbox);
   if (!number) {
@@ -166,8 +176,6 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishComm
                                       : PublishRefusal::kShape;      // values are missing
     return refuse_publish(*declared, record.topic, reason, number.error());
   }
-  ++declared->topic->publishes;
-  declared->topic->elements_published += declared->publishing.count;
   declared->publishing.skipping = true;
   reply(local::Safe{record.topic, record.number, number->value()});
   return Taken::kDone;

@@ -211,19 +211,27 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
   const std::uint64_t identity =
       hello_.publisher.value() ^ std::rotl(record.subscriber.value() * 0x9e3779b97f4a7c15U, 31);
   std::uint64_t frontier = 0;
+  bool known = false;
   bool resumed = false;
   for (const auto& [held, session] : topic.subscribers) {
     if (ledger.lane(held).key.to == identity) {
       return break_with(Code::kDuplicate, "the subscription is held by another connection");
     }
   }
-  if (record.from == ledger.incarnation()) {
-    for (const auto index : ledger.lanes()) {
-      const auto info = ledger.lane(index);
-      resumed =
-          resumed || (info.key.kind == ledger::LaneKind::kSubscriber && info.key.to == identity &&
-                      info.key.to_incarnation == record.incarnation);
+  for (const auto index : ledger.lanes()) {
+    const ledger::LaneKey key = ledger.lane(index).key;
+    if (key.kind == ledger::LaneKind::kSubscriber && key.to == identity) {
+      known = true;
+      resumed = record.from == ledger.incarnation() && key.to_incarnation == record.incarnation;
     }
+  }
+  if (!known) {
+    const auto room = core_.check_budget(topic, topic.memory_bound_with_subscriber(), "subscriber");
+    if (!room) {
+      return break_with(room.error().code, room.error().message);
+    }
+  }
+  if (record.from == ledger.incarnation()) {
     frontier = resumed && !record.resume.empty() ? record.resume.front().frontier : 0;
   }
   const auto lane = ledger.open_lane({ledger::LaneKind::kSubscriber, identity, record.incarnation},
@@ -400,7 +408,6 @@ bool ClientSession::drain(Instant now) {
       declared.topic->ledger().abandon_publish(*declared.inbox);
       if (hello_.client_name.empty() || said_goodbye_) {
         declared.topic->ledger().close_inbox(*declared.inbox);
-        declared.topic->closed_inboxes.insert(*declared.inbox);
       }
     }
   }

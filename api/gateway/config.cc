@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::size_t kConfigBytesMax = 1 << 20;  // chosen: 100 sites take 20 KiB
 constexpr std::uint64_t kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
-// Chosen: the smallest topic among three sites may need 14 MiB; no host has more than the other.
-constexpr Bytes kMemoryMin = Bytes::mib(16);
+// Chosen: the smallest topic among three sites may need 18 MiB; no host has more than the other.
+constexpr Bytes kMemoryMin = Bytes::mib(32);
 constexpr Bytes kMemoryMax = Bytes::mib(std::uint64_t{64} << 20U);
 // Chosen: below the first nothing is measured, and no path on Earth comes near the other.
 constexpr Duration kRttMin = Duration::us(1);
@@ -220,7 +220,7 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   config.congestion = self.choice("congestion", "bbr", {"bbr", "cubic"});
   self.parsed("memory", &parse_bytes, config.memory);
   if (config.memory < kMemoryMin || config.memory > kMemoryMax) {
-    self.reject("memory", "must be from 16MiB to 65536GiB");
+    self.reject("memory", "must be from 32MiB to 65536GiB");
   }
   self.finish();
   config.port = read_port(root.table("port"), overrides.port, problems);

@@ -7,12 +7,14 @@
 // Thread: the worker owns all of it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "api/gateway/topic.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/random.h"
+#include "dataplane/base/result.h"
 #include "scheduler/clocks/clock_table.h"
 #include "scheduler/clocks/staleness.h"
 
@@ -76,7 +79,7 @@ struct Core {
   std::uint64_t memory_used() const {
     std::uint64_t sum = 0;
     for (const auto& [id, topic] : topics) {
-      sum += topic->ledger().bytes_used();
+      sum += topic->memory_used();
     }
     return sum;
   }
@@ -87,6 +90,22 @@ struct Core {
       sum += topic->memory_bound();
     }
     return sum;
+  }
+
+  // Whether the topic's bound may rise to `bound`. kFull says what would, and what to do.
+  Result<void> check_budget(const Topic& topic, std::uint64_t bound, std::string_view whom) const {
+    const std::uint64_t more = bound - std::min(bound, topic.memory_bound());
+    const std::uint64_t left = (config.memory - Bytes(memory_bound())).count();
+    if (more <= left) {
+      return {};
+    }
+    return fail(Code::kFull,
+                "topic {}: one more {} may need {} MiB and {} MiB of the gateway's memory are not "
+                "promised; raise [self] memory, or let another one go first",
+                topic.spec().name,
+                whom,
+                (more + (Bytes::mib(1).count() - 1)) >> 20U,
+                left >> 20U);
   }
 
   const Config& config;

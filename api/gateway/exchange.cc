@@ -36,6 +36,21 @@ std::optional<std::string_view> reason_of(control::Refuse::Code code) {
   }
 }
 
+// The same as the metric's label, for all codes.
+std::string_view label_of(control::Refuse::Code code) {
+  switch (code) {
+    case control::Refuse::CODE_UNKNOWN_TOPIC:
+      return "unknown_topic";
+    case control::Refuse::CODE_INCARNATION_MISMATCH:
+      return "incarnation_mismatch";
+    default:
+      break;
+  }
+  constexpr std::string_view kFirst = "topic.";
+  const std::string_view reason = reason_of(code)->substr(kFirst.size());
+  return reason == "refused" ? "other" : reason;
+}
+
 // The window is what the shape's ring and a receipt's bitmap allow; the simulator makes it small.
 ledger::LaneOptions lane_options() {
   ledger::LaneOptions options;
@@ -59,11 +74,24 @@ PeerLanes* Exchange::find_lanes(Peer& peer, std::uint64_t topic_id, Topic** foun
   return at == topic->peers().end() ? nullptr : &at->second;
 }
 
-void Exchange::refuse(Peer& peer,
+void Exchange::refuse(Instant now,
+                      Peer& peer,
                       TopicId topic,
+                      std::string_view name,
                       control::Refuse::Code code,
                       std::string_view text) {
   log::warn("topic {:016x} refused to {}: {}", topic.value(), peer.site().name, text);
+  ++peer.topics_refused_here[label_of(code)];
+  if (const auto reason = reason_of(code)) {
+    const auto known = peer.refused_topics.find(topic);
+    if (known != peer.refused_topics.end()) {
+      const bool is_same = known->second.refusal.reason == *reason;
+      known->second.refusal = {
+          *reason, printable(text), is_same ? known->second.refusal.since : now};
+    } else if (peer.refused_topics.size() < kAnnouncedMax) {
+      peer.refused_topics[topic] = {printable(name), {*reason, printable(text), now}};
+    }
+  }
   control::ControlMessage message;
   auto* refusal = message.mutable_refuse();
   refusal->set_topic(topic.value());
@@ -107,6 +135,7 @@ void Exchange::on_up(Instant now, Peer& peer) {
 }
 
 void Exchange::on_down(Instant now, Peer& peer) {
+  peer.refused_topics.clear();
   for (auto& [id, topic] : core_.topics) {
     const auto at = topic->peers().find(peer.site().id);
     if (at == topic->peers().end()) {
@@ -175,8 +204,10 @@ Result<void> Exchange::on_announce(Instant now,
   }
   if (!core_.config.may_hold(name, peer.site().name) ||
       !core_.config.may_hold(name, core_.config.site)) {
-    refuse(peer,
+    refuse(now,
+           peer,
            id,
+           name,
            control::Refuse::CODE_RESIDENCY,
            fmt::format("topic {}: the policy of site {} does not allow it between {} and {}",
                        name,
@@ -205,8 +236,10 @@ void Exchange::accept(Instant now,
                                    announce.allowed_sites().end());
   std::sort(allowed.begin(), allowed.end());
   if (!spec.may_hold(peer.site().name)) {
-    return refuse(peer,
+    return refuse(now,
+                  peer,
                   spec.id,
+                  spec.name,
                   control::Refuse::CODE_RESIDENCY,
                   fmt::format("topic {}: site {} is not among the sites allowed at {}",
                               spec.name,
@@ -216,8 +249,10 @@ void Exchange::accept(Instant now,
   if (announce.name() != spec.name || announce.elements() != spec.element_count ||
       announce.fraction_bits() != spec.fraction_bits || announce.shards() != 1) {
     return refuse(
+        now,
         peer,
         spec.id,
+        spec.name,
         control::Refuse::CODE_SHAPE_MISMATCH,
         fmt::format("topic {}: {} has {} elements with {} fraction bits, {} has {} with {}",
                     spec.name,
@@ -229,8 +264,10 @@ void Exchange::accept(Instant now,
                     announce.fraction_bits()));
   }
   if (announce.seed_hash() != spec.seed_hash) {
-    return refuse(peer,
+    return refuse(now,
+                  peer,
                   spec.id,
+                  spec.name,
                   control::Refuse::CODE_SEED_MISMATCH,
                   fmt::format("topic {}: the seeds differ ({:016x} here, {:016x} there)",
                               spec.name,
@@ -238,8 +275,10 @@ void Exchange::accept(Instant now,
                               announce.seed_hash()));
   }
   if (announce.tolerance() != spec.tolerance || allowed != spec.allowed_sites) {
-    return refuse(peer,
+    return refuse(now,
+                  peer,
                   spec.id,
+                  spec.name,
                   control::Refuse::CODE_POLICY_MISMATCH,
                   fmt::format("topic {}: tolerance or allowed sites differ between {} and {}",
                               spec.name,
@@ -258,8 +297,14 @@ void Exchange::accept(Instant now,
     return;
   }
   if (!lane) {
-    return refuse(peer, spec.id, control::Refuse::CODE_INCARNATION_MISMATCH, lane.error().message);
+    return refuse(now,
+                  peer,
+                  spec.id,
+                  spec.name,
+                  control::Refuse::CODE_INCARNATION_MISMATCH,
+                  lane.error().message);
   }
+  peer.refused_topics.erase(spec.id);
   lanes.peer_incarnation = theirs;
   lanes.outgoing = *lane;
   lanes.handle = peer.handle_for(topic, *lane);
@@ -302,8 +347,10 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
   Topic* topic = nullptr;
   PeerLanes* lanes = find_lanes(peer, open.topic(), &topic);
   if (topic == nullptr || lanes == nullptr || open.shard() != 0) {
-    refuse(peer,
+    refuse(now,
+           peer,
            TopicId(open.topic()),
+           "",
            control::Refuse::CODE_UNKNOWN_TOPIC,
            "a lane was opened for a topic that was not agreed upon");
     return {};
@@ -312,8 +359,10 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
   const auto own = Incarnation::from_packed(open.to_incarnation());
   if (own != topic->ledger().incarnation() || from != lanes->peer_incarnation) {
     refuse(
+        now,
         peer,
         topic->spec().id,
+        topic->spec().name,
         control::Refuse::CODE_INCARNATION_MISMATCH,
         fmt::format("topic {}: the lane names incarnations of another life", topic->spec().name));
     return {};
@@ -324,8 +373,10 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
     return {};
   }
   if (!incoming) {
-    refuse(peer,
+    refuse(now,
+           peer,
            topic->spec().id,
+           topic->spec().name,
            control::Refuse::CODE_INCARNATION_MISMATCH,
            incoming.error().message);
     return {};
@@ -373,6 +424,7 @@ Result<void> Exchange::on_refuse(Instant now, Peer& peer, const control::Refuse&
   if (lanes == nullptr) {
     return {};  // of a topic that was never offered
   }
+  ++peer.topics_refused_there[label_of(refuse.code())];
   const auto reason = reason_of(refuse.code());
   const bool is_told = reason && lanes->refusal && lanes->refusal->reason == *reason;
   const std::string text = printable(refuse.text());

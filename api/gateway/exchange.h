@@ -56,7 +56,13 @@ class Exchange {
  private:
   void announce_to(Topic& topic, Peer& peer);
   void accept(Instant now, Topic& topic, Peer& peer, const control::TopicAnnounce& announce);
-  void refuse(Peer& peer, TopicId topic, control::Refuse::Code code, std::string_view text);
+  // `name` is empty where only the id is known.
+  static void refuse(Instant now,
+                     Peer& peer,
+                     TopicId topic,
+                     std::string_view name,
+                     control::Refuse::Code code,
+                     std::string_view text);
   Result<void> on_announce(Instant now, Peer& peer, const control::TopicAnnounce& announce);
   Result<void> on_lane_open(Instant now, Peer& peer, const control::LaneOpen& open);
   Result<void> on_lane_accept(Instant now, Peer& peer, const control::LaneAccept& accept);

@@ -184,6 +184,8 @@ Result<void> Daemon::start() {
   }
   admin_ = std::move(*admin);
   client_options_.socket_path = config_.client;
+  reporter_->set_client_ring_bytes(client_options_.to_gateway_bytes +
+                                   client_options_.to_client_bytes);
   auto clients = local::Server::listen(client_options_);
   if (!clients) {
     return Failure(clients.error());

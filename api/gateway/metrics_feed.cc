@@ -71,6 +71,12 @@ void MetricsFeed::links(Instant now) {
     for (const auto& [reason, count] : peer->closed_by_reason) {
       cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(count);
     }
+    for (const auto& [reason, count] : peer->topics_refused_here) {
+      cells_.counter(Metric::kLinkTopicsRefused, {name, "here", reason}).set_total(count);
+    }
+    for (const auto& [reason, count] : peer->topics_refused_there) {
+      cells_.counter(Metric::kLinkTopicsRefused, {name, "peer", reason}).set_total(count);
+    }
     cells_.gauge(Metric::kQueueKeys, {name}).set(static_cast<double>(peer->queue.pending_keys()));
     cells_.gauge(Metric::kQueuePendingEnergy, {name}).set(peer->queue.pending_energy());
     cells_.gauge(Metric::kQueueOldestAgeSeconds, {name})
@@ -111,17 +117,16 @@ void MetricsFeed::topics() {
   for (const auto& [id, topic] : core.topics) {
     const std::string& name = topic->spec().name;
     const ledger::Conservation sums = topic->ledger().conservation();
-    cells_.counter(Metric::kTopicPublishes, {name}).set_total(topic->publishes);
-    cells_.counter(Metric::kTopicElements, {name}).set_total(topic->elements_published);
+    cells_.counter(Metric::kTopicPublishes, {name}).set_total(topic->ledger().publishes());
+    cells_.counter(Metric::kTopicElements, {name}).set_total(topic->ledger().elements_published());
     static constexpr std::array<std::string_view, kPublishRefusals> kRefusals = {
-        "not_finite", "out_of_range", "shape", "other"};
+        "not_finite", "out_of_range", "shape", "no_memory", "other"};
     for (std::size_t i = 0; i < kRefusals.size(); ++i) {
       cells_.counter(Metric::kTopicRefused, {name, kRefusals.at(i)})
           .set_total(topic->refused.at(i));
     }
     cells_.counter(Metric::kTopicDuplicates, {name}).set_total(topic->duplicates);
-    cells_.gauge(Metric::kTopicMemoryBytes, {name})
-        .set(static_cast<double>(topic->ledger().bytes_used()));
+    cells_.gauge(Metric::kTopicMemoryBytes, {name}).set(static_cast<double>(topic->memory_used()));
     cells_.gauge(Metric::kTopicMemoryBoundBytes, {name})
         .set(static_cast<double>(topic->memory_bound()));
     cells_.gauge(Metric::kConservationDefect, {name}).set(static_cast<double>(sums.defects));

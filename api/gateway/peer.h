@@ -62,6 +62,12 @@ struct PeerCounters {
 // '?'.
 std::string printable(std::string_view text);
 
+// A topic that a peer announced and we do not take, on the present session.
+struct RefusedTopic {
+  std::string name;
+  Refusal refusal;  // ours, with our words
+};
+
 class Peer {
  public:
   Peer(const Config& config, const SiteConfig& site, Random& random, Instant now);
@@ -114,6 +120,10 @@ class Peer {
   std::uint64_t incarnation = 0;  // packed, from its Hello
   std::vector<std::string> capabilities;
   std::map<TopicId, control::TopicAnnounce> announced;  // by the peer, on the present session
+  std::map<TopicId, RefusedTopic> refused_topics;       // at most Exchange::kAnnouncedMax
+  // Refusals of topics by us and by the peer, by the metric's label.
+  std::map<std::string_view, std::uint64_t> topics_refused_here;
+  std::map<std::string_view, std::uint64_t> topics_refused_there;
   transport::Redial redial;
   scheduler::LinkQueue queue;
   PeerCounters counters;

@@ -6,33 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "dataplane/base/system_time.h"
-
 namespace godwit::gateway {
 namespace {
-
-// Certificates that end within this are reported (chosen: time to issue new ones by hand).
-constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
-// Refusals of topics that a status lists one by one. Chosen: a screen.
-constexpr std::size_t kRefusalsListed = 32;
-
-std::uint64_t since(Instant now, Instant then) {
-  return static_cast<std::uint64_t>(std::max(now - then, Duration::zero()).count_ns());
-}
-
-// A peer that was refused stays so while it is dialled again: the next attempt is no better yet.
-admin::LinkReport::State link_state(const Peer& peer) {
-  if (peer.state == PeerState::kUp) {
-    return admin::LinkReport::STATE_UP;
-  }
-  const bool refused = peer.last_reason.starts_with("certificate") ||
-                       peer.last_reason.ends_with("site") || peer.last_reason == "refused_by_peer";
-  if (refused) {
-    return admin::LinkReport::STATE_REFUSED;
-  }
-  return peer.state == PeerState::kDown ? admin::LinkReport::STATE_DOWN
-                                        : admin::LinkReport::STATE_CONNECTING;
-}
 
 // A first guess of the coded size of what is open: one bit per element of a dirty tile.
 std::uint64_t open_estimate(const Topic& topic, ledger::LaneIndex lane) {
@@ -45,6 +20,24 @@ std::uint64_t open_estimate(const Topic& topic, ledger::LaneIndex lane) {
 }
 
 }  // namespace
+
+std::uint64_t Reporter::since(Instant now, Instant then) {
+  return static_cast<std::uint64_t>(std::max(now - then, Duration::zero()).count_ns());
+}
+
+// A peer that was refused stays so while it is dialled again: the next attempt is no better yet.
+admin::LinkReport::State Reporter::link_state(const Peer& peer) {
+  if (peer.state == PeerState::kUp) {
+    return admin::LinkReport::STATE_UP;
+  }
+  const bool refused = peer.last_reason.starts_with("certificate") ||
+                       peer.last_reason.ends_with("site") || peer.last_reason == "refused_by_peer";
+  if (refused) {
+    return admin::LinkReport::STATE_REFUSED;
+  }
+  return peer.state == PeerState::kDown ? admin::LinkReport::STATE_DOWN
+                                        : admin::LinkReport::STATE_CONNECTING;
+}
 
 std::string Reporter::answer(Instant now, std::span<const std::byte> request) {
   admin::AdminRequest parsed;
@@ -154,6 +147,7 @@ void Reporter::status(Instant now, admin::StatusReport& out) {
   out.set_memory_used_bytes(core.memory_used());
   out.set_memory_budget_bytes(core.config.memory.count());
   out.set_clients(static_cast<std::uint32_t>(gateway_.client_count()));
+  out.set_client_ring_bytes(gateway_.client_count() * client_ring_bytes_);
   out.set_config_path(core.config.file);
   out.set_config_hash(shared_hash(core.config));
   out.set_defect(defect);
@@ -163,105 +157,6 @@ void Reporter::status(Instant now, admin::StatusReport& out) {
   }
   out.set_process_id(static_cast<std::uint64_t>(::getpid()));
   add_problems(now, out);
-}
-
-void Reporter::add_problems(Instant now, admin::StatusReport& out) {
-  Core& core = gateway_.core();
-  const auto add = [&](admin::Problem::Severity severity,
-                       std::string_view reason,
-                       std::string_view subject,
-                       std::string text,
-                       std::string command,
-                       std::uint64_t since_ns) {
-    auto* problem = out.add_problems();
-    problem->set_severity(severity);
-    problem->set_reason(std::string(reason));
-    problem->set_subject(std::string(subject));
-    problem->set_text(std::move(text));
-    problem->set_command(std::move(command));
-    problem->set_since_ns(since_ns);
-  };
-  if (out.defect() != 0) {
-    add(admin::Problem::SEVERITY_FAILURE,
-        "ledger.defect",
-        core.config.site,
-        "sums and their checksums disagree; keep the state directory and report it",
-        "godwit ledger",
-        0);
-  }
-  if (port_is_down()) {
-    add(admin::Problem::SEVERITY_FAILURE,
-        "port.link_down",
-        core.config.port.device,
-        fmt::format("{} has no link, so nothing leaves this gateway", core.config.port.device),
-        core.config.port.device.starts_with("af_") ? "ip link" : "dpdk-devbind.py --status",
-        0);
-  }
-  for (const auto& one : core.peers) {
-    if (one->state == PeerState::kUp) {
-      continue;
-    }
-    const bool refused = link_state(*one) == admin::LinkReport::STATE_REFUSED;
-    add(admin::Problem::SEVERITY_FAILURE,
-        refused ? "link.refused" : "link.down",
-        one->site().name,
-        one->last_error.empty()
-            ? fmt::format("no session with {} yet", one->site().name)
-            : fmt::format("{} (attempts that failed: {})", one->last_error, one->failed_attempts()),
-        fmt::format("godwit peer {}", one->site().name),
-        since(now, one->state_since));
-  }
-  for (const auto& one : core.peers) {
-    const std::int64_t left = one->identity.valid_until - system_unix_seconds();
-    if (one->state == PeerState::kUp && left < kExpiryWarningSeconds) {
-      add(admin::Problem::SEVERITY_WARNING,
-          "tls.expires",
-          one->site().name,
-          fmt::format("the certificate of {} ends in {} hours", one->site().name, left / 3600),
-          fmt::format("godwit cert issue {}", one->site().name),
-          0);
-    }
-  }
-  if (gateway_.links().strangers_refused() > 0) {
-    add(admin::Problem::SEVERITY_WARNING,
-        "link.stranger",
-        core.config.site,
-        fmt::format("{} connections were refused, the last: {}",
-                    gateway_.links().strangers_refused(),
-                    gateway_.links().last_stranger()),
-        "godwit peer",
-        0);
-  }
-  add_refusals(now, out);
-}
-
-// What a peer does not take is not sent, though our own rules would have it there.
-void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
-  const Core& core = gateway_.core();
-  std::size_t count = 0;
-  for (const auto& [id, topic] : core.topics) {
-    for (const auto& [site, lanes] : topic->peers()) {
-      const SiteConfig* peer = core.config.find_site(site);
-      if (!lanes.refusal || peer == nullptr || ++count > kRefusalsListed) {
-        continue;
-      }
-      auto* problem = out.add_problems();
-      problem->set_severity(admin::Problem::SEVERITY_FAILURE);
-      problem->set_reason(std::string(lanes.refusal->reason));
-      problem->set_subject(topic->spec().name);
-      problem->set_text(fmt::format("{} refuses it: {}", peer->name, lanes.refusal->text));
-      problem->set_command(fmt::format("godwit explain {}", topic->spec().name));
-      problem->set_since_ns(since(now, lanes.refusal->since));
-    }
-  }
-  if (count > kRefusalsListed) {
-    auto* problem = out.add_problems();
-    problem->set_severity(admin::Problem::SEVERITY_FAILURE);
-    problem->set_reason("topic.refused");
-    problem->set_subject(core.config.site);
-    problem->set_text(fmt::format("{} more topics are refused", count - kRefusalsListed));
-    problem->set_command("godwit topic");
-  }
 }
 
 void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
@@ -318,9 +213,9 @@ std::string Reporter::lane_name(const ledger::LaneKey& key) const {
 void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
   out.set_name(topic.spec().name);
   out.set_elements(topic.spec().element_count);
-  out.set_publishes(topic.publishes);
+  out.set_publishes(topic.ledger().publishes());
   out.set_refused(std::accumulate(topic.refused.begin(), topic.refused.end(), std::uint64_t{0}));
-  out.set_memory_used_bytes(topic.ledger().bytes_used());
+  out.set_memory_used_bytes(topic.memory_used());
   out.set_memory_bound_bytes(topic.memory_bound());
   for (const auto index : topic.ledger().lanes()) {
     out.set_open_bytes_estimate(out.open_bytes_estimate() + open_estimate(topic, index));
@@ -388,6 +283,9 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
   out.set_shards(1);
   out.set_publishers(static_cast<std::uint32_t>(topic.site_clock.connected()));
   out.set_subscribers(static_cast<std::uint32_t>(gateway_.subscriber_count(topic)));
+  const std::uint64_t bound = topic.memory_bound();
+  out.set_memory_next_subscriber_bytes(topic.memory_bound_with_subscriber() - bound);
+  out.set_memory_next_publisher_bytes(topic.memory_bound_with_publisher() - bound);
 }
 
 void Reporter::ledger(Topic& topic, admin::TopicLedger& out) {
@@ -416,14 +314,15 @@ void Reporter::ledger(Topic& topic, admin::TopicLedger& out) {
 
 void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
   this->topic(now, topic, *out.mutable_topic());
-  for (const auto& [site, lanes] : topic.peers()) {
-    const SiteConfig* known = gateway_.core().config.find_site(site);
-    Peer* peer = gateway_.core().find_peer(site);
-    if (known == nullptr || peer == nullptr) {
+  for (const auto& peer : gateway_.core().peers) {
+    const std::string& name = peer->site().name;
+    const auto found = topic.peers().find(peer->site().id);
+    const auto refused = peer->refused_topics.find(topic.spec().id);
+    if (found == topic.peers().end() && refused == peer->refused_topics.end()) {
       continue;
     }
     auto* lane = out.add_lanes();
-    lane->set_to(known->name);
+    lane->set_to(name);
     const auto set = [&](std::string_view reason, std::string text, std::string command) {
       lane->set_reason(std::string(reason));
       lane->set_text(std::move(text));
@@ -431,20 +330,27 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
     };
     if (peer->state != PeerState::kUp) {
       set("link.down",
-          fmt::format("no session with {}; changes go on merging", known->name),
-          fmt::format("godwit peer {}", known->name));
+          fmt::format("no session with {}; changes go on merging", name),
+          fmt::format("godwit peer {}", name));
       continue;
     }
+    const std::string check = fmt::format("godwit config check {}", gateway_.core().config.file);
+    if (refused != peer->refused_topics.end()) {
+      const Refusal& ours = refused->second.refusal;
+      set(ours.reason, fmt::format("refused here to {}: {}", name, ours.text), check);
+      continue;
+    }
+    const PeerLanes& lanes = found->second;
     if (lanes.refusal) {
       set(lanes.refusal->reason,
-          fmt::format("{} refuses it: {}", known->name, lanes.refusal->text),
-          fmt::format("godwit config check {}", gateway_.core().config.file));
+          fmt::format("{} refuses it: {}", name, lanes.refusal->text),
+          check);
       continue;
     }
     if (!lanes.outgoing || !lanes.open) {
       set("lane.closed",
-          fmt::format("{} has not declared the topic, or refuses it", known->name),
-          fmt::format("godwit topic {} at {}", topic.spec().name, known->name));
+          fmt::format("{} has not declared the topic, or refuses it", name),
+          fmt::format("godwit topic {} at {}", topic.spec().name, name));
       continue;
     }
     const ledger::LaneInfo info = topic.ledger().lane(*lanes.outgoing);
@@ -456,7 +362,7 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
           "a receipt contradicted our checksums; nothing is sent any more",
           "godwit ledger");
     } else if (topic.ledger().drained(*lanes.outgoing)) {
-      set("lane.current", fmt::format("{} has everything", known->name), "");
+      set("lane.current", fmt::format("{} has everything", name), "");
     } else if (topic.ledger().window_full(*lanes.outgoing)) {
       set("lane.window_full",
           fmt::format("{} transfers ({} KiB) wait for receipts; changes go on merging",

@@ -22,6 +22,8 @@ class Reporter {
   std::string answer(Instant now, std::span<const std::byte> request);
   // The port whose link is reported; it outlives this.
   void set_port(const port::Port& port) { port_ = &port; }
+  // What the rings of one client take at most.
+  void set_client_ring_bytes(std::uint64_t bytes) { client_ring_bytes_ = bytes; }
   bool stop_requested() const { return stop_requested_; }
   Duration stop_drain() const { return stop_drain_; }
 
@@ -38,12 +40,15 @@ class Reporter {
   void explain(Instant now, Topic& topic, admin::ExplainReport& out);
   void peer(const Peer& peer, admin::PeerReport& out);
   std::string lane_name(const ledger::LaneKey& key) const;
+  static std::uint64_t since(Instant now, Instant then);  // ns
+  static admin::LinkReport::State link_state(const Peer& peer);
 
   bool port_is_down() const { return port_ != nullptr && !port_->link_up(); }
 
   Gateway& gateway_;
   const port::Port* port_ = nullptr;
   Instant started_;
+  std::uint64_t client_ring_bytes_ = 0;
   bool stop_requested_ = false;
   Duration stop_drain_ = Duration::zero();
 };

@@ -9,7 +9,7 @@
 // the worker and changes merge meanwhile. Nothing is frozen while the ring is more than half full:
 // a slow subscriber only merges.
 //
-// Thread: the worker. Memory: one bit per tile.
+// Thread: the worker. Memory: one bit per tile, one record.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,11 @@ class Subscription {
                local::TopicHandle handle,
                ledger::LaneIndex lane,
                std::uint64_t resume_frontier);
+
+  // What one takes beside its lane in the ledger.
+  static constexpr std::uint64_t work_bytes(std::uint32_t tiles) {
+    return sizeof(Subscription) + local::kBodyBytesMax + (tiles / 8) + 1;
+  }
 
   Topic& topic() { return topic_; }
   const Topic& topic() const { return topic_; }

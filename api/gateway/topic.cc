@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "api/gateway/subscription.h"
 #include "api/local/seed.h"
 #include "api/proto/state.pb.h"
 
@@ -87,9 +88,13 @@ std::optional<std::string_view> damage(const state::TopicState& stored) {
              : std::nullopt;
 }
 
-// With a lane to every peer, one subscriber and one publisher.
-std::uint64_t bound_at_least(const ledger::Shape& shape) {
-  return ledger::storage_bound(shape, shape.lanes_in + 1, 1);
+// With a lane to every peer, one subscriber and one publisher at least.
+std::uint64_t bound_of(const ledger::Shape& shape, ledger::Occupancy who) {
+  who.site_lanes = std::max(who.site_lanes, shape.lanes_in);
+  who.subscriber_lanes = std::max(who.subscriber_lanes, 1U);
+  who.inboxes = std::max(who.inboxes, 1U);
+  return ledger::storage_bound(shape, who) + ledger::work_bytes(shape) +
+         (who.subscriber_lanes * Subscription::work_bytes(shape.tile_count()));
 }
 
 }  // namespace
@@ -172,7 +177,7 @@ Result<std::unique_ptr<Topic>> Topic::open(const TopicSpec& spec,
   if (auto sound = ledger::check_shape(shape); !sound) {
     return Failure(sound.error());
   }
-  const std::uint64_t bound = bound_at_least(shape);
+  const std::uint64_t bound = bound_of(shape, {});
   if (bound > memory_left.count()) {
     return fail(Code::kFull,
                 "topic {}: may need {} MiB and {} MiB of the gateway's memory are not promised to "
@@ -276,11 +281,25 @@ std::uint64_t Topic::covered_at(const PeerLanes& lanes) const {
   return lanes.outgoing ? ledger_->lane(*lanes.outgoing).coverage_receipted.value() : 0;
 }
 
+std::uint64_t Topic::memory_used() const {
+  return ledger_->bytes_used() + ledger::work_bytes(shape_) +
+         (subscribers.size() * Subscription::work_bytes(shape_.tile_count()));
+}
+
 std::uint64_t Topic::memory_bound() const {
-  // The ledger counts every inbox that was ever taken; those that were closed gave theirs back.
-  const std::uint64_t inbox =
-      ledger::storage_bound(shape_, 0, 1) - ledger::storage_bound(shape_, 0, 0);
-  return std::max(bound_at_least(shape_), ledger_->bytes_bound() - (closed_inboxes.size() * inbox));
+  return bound_of(shape_, ledger_->occupancy());
+}
+
+std::uint64_t Topic::memory_bound_with_subscriber() const {
+  ledger::Occupancy who = ledger_->occupancy();
+  ++who.subscriber_lanes;
+  return bound_of(shape_, who);
+}
+
+std::uint64_t Topic::memory_bound_with_publisher() const {
+  ledger::Occupancy who = ledger_->occupancy();
+  ++who.inboxes;
+  return bound_of(shape_, who);
 }
 
 double Topic::quanta_per_unit() const {

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,9 +34,10 @@ enum class PublishRefusal : std::uint8_t {
   kNotFinite,   // a value is NaN or infinite
   kOutOfRange,  // a value, or the sum with it, is beyond the topic's range
   kShape,       // its elements are not within the topic, or not those that were begun
+  kNoMemory,    // the budget holds no further publisher of the topic
   kOther,
 };
-inline constexpr std::size_t kPublishRefusals = 4;
+inline constexpr std::size_t kPublishRefusals = 5;
 
 // What a declaration and the policies of the configuration make of a topic together.
 struct TopicSpec {
@@ -63,10 +63,11 @@ struct TopicSpec {
 // topic, or the declaration wants more sites than the policy allows.
 Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config);
 
-// A peer does not take a topic; until its rules or ours change nothing of it moves between us.
+// One end of a link does not take a topic; until its rules or the other's change nothing of it
+// moves between them.
 struct Refusal {
   std::string_view reason;  // stable id, "topic.residency" and so on
-  std::string text;         // the peer's words
+  std::string text;         // the words of who refuses
   Instant since;
 };
 
@@ -115,9 +116,13 @@ class Topic {
   // The publish number up to which a peer has everything for certain; 0 without a lane.
   std::uint64_t covered_at(const PeerLanes& lanes) const;
 
-  // The memory that the topic may come to use: with a lane to every peer, and with its subscribers
-  // and publishers, at least one of each.
+  // What the topic takes now: its storage, what it works with, and what serves its subscribers.
+  std::uint64_t memory_used() const;
+  // What it may come to take: with a lane to every peer, and with its subscribers and publishers,
+  // at least one of each; then with one more of them.
   std::uint64_t memory_bound() const;
+  std::uint64_t memory_bound_with_subscriber() const;
+  std::uint64_t memory_bound_with_publisher() const;
 
   // Whether a second declaration means the same topic; the message names the difference.
   Result<void> check_same(const TopicSpec& other) const;
@@ -129,18 +134,15 @@ class Topic {
   bool seed_complete() const { return !spec_.has_seed || seed_complete_; }
 
   // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
-  std::uint64_t publishes = 0;  // accepted, a count
-  std::uint64_t elements_published = 0;
-  std::array<std::uint64_t, kPublishRefusals> refused{};  // publishes refused at the door, counts
+  std::array<std::uint64_t, kPublishRefusals> refused{};  // refused at the door, since the start
   std::uint64_t duplicates = 0;                           // publishes answered `duplicate`, a count
   std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
   std::map<ledger::LaneIndex, const void*> subscribers;  // connected ones: lane and session
-  std::set<ledger::InboxIndex> closed_inboxes;  // of publishers that went in this gateway's life
-  SiteClock site_clock;                         // who ticks here, and how far they all are
-  std::uint64_t clock = 0;                      // of this site, as it was told; never back
-  std::uint64_t clock_number = 0;               // publish number that belongs to it
-  Instant changed_at = Instant::from_ns(0);     // the last merge or apply
-  std::optional<std::uint32_t> drain_cursor;    // next tile to be offered for exact draining
+  SiteClock site_clock;                                  // who ticks here, and how far they all are
+  std::uint64_t clock = 0;                               // of this site, as it was told; never back
+  std::uint64_t clock_number = 0;                        // publish number that belongs to it
+  Instant changed_at = Instant::from_ns(0);              // the last merge or apply
+  std::optional<std::uint32_t> drain_cursor;  // next tile to be offered for exact draining
 
  private:
   Topic(TopicSpec spec, ledger::Shape shape) : spec_(std::move(spec)), shape_(shape) {}

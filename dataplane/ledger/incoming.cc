@@ -238,8 +238,12 @@ Result<void> check_range(State& state, std::uint32_t tile, const DecodedTile& q)
   return {};
 }
 
-// Decodes and checks every tile; the first kScratchTiles stay in scratch.
-Result<void> check_content(State& state, const wire::TransferView& transfer, TileDecoder& decoder) {
+// Decodes and checks every tile; the first kScratchTiles stay in scratch. The first `done` are in R
+// already.
+Result<void> check_content(State& state,
+                           const wire::TransferView& transfer,
+                           std::uint64_t done,
+                           TileDecoder& decoder) {
   std::uint64_t sum = 0;
   std::uint32_t index = 0;
   for (const wire::TilePart part : transfer) {
@@ -247,7 +251,7 @@ Result<void> check_content(State& state, const wire::TransferView& transfer, Til
     if (!q) {
       return Failure(q.error());
     }
-    if (auto range = check_range(state, part.tile, *q); !range) {
+    if (auto range = index < done ? Result<void>{} : check_range(state, part.tile, *q); !range) {
       return range;
     }
     for (const auto& block : q->blocks) {
@@ -265,18 +269,17 @@ Result<void> check_content(State& state, const wire::TransferView& transfer, Til
   return {};
 }
 
-// Applies the tiles from `intent_tiles_done` on of the transfer in the intent area.
+// Applies the tiles from `intent_tiles_done` on of the transfer in the intent area, which
+// check_content has looked at last.
 Result<void> apply_tiles(State& state,
                          std::uint32_t slot,
                          const wire::TransferView& transfer,
-                         bool scratch_filled,
                          TileDecoder& decoder) {
   const std::uint64_t done = state.incoming(slot).intent_tiles_done;
   const std::uint64_t number = state.incoming(slot).intent_number;
   const std::uint32_t count = transfer.header().tile_count;
   // The check left the last decoded tile in the last place.
-  const std::uint32_t kept =
-      scratch_filled ? (count <= kScratchTiles ? count : kScratchTiles - 1) : 0;
+  const std::uint32_t kept = count <= kScratchTiles ? count : kScratchTiles - 1;
   std::uint32_t index = 0;
   for (const wire::TilePart part : transfer) {
     if (index >= done) {
@@ -312,7 +315,24 @@ Result<void> State::finish_intent(std::uint32_t slot, TileDecoder& decoder) {
   if (!transfer) {
     return fail(Code::kCorrupt, "ledger: half-applied {}", transfer.error().message);
   }
-  return apply_tiles(*this, slot, *transfer, false, decoder);
+  if (auto lane = check_lane(*this, slot, transfer->header()); !lane) {
+    return fail(Code::kCorrupt, "ledger: half-applied {}", lane.error().message);
+  }
+  const std::uint64_t k = transfer->header().k;
+  if (already_applied(record, k) || k > record.frontier + kWindowMax ||
+      record.intent_tiles_done >= transfer->header().tile_count) {
+    return fail(Code::kCorrupt, "ledger: transfer {} cannot be half applied", k);
+  }
+  if (auto content = check_content(*this, *transfer, record.intent_tiles_done, decoder); !content) {
+    return fail(Code::kCorrupt, "ledger: half-applied {}", content.error().message);
+  }
+  for (const wire::TilePart part : *transfer) {
+    if (auto room = reserve_tiles(layout.r, std::uint64_t{part.tile} * kTileBlocks, kTileBlocks);
+        !room) {
+      return room;
+    }
+  }
+  return apply_tiles(*this, slot, *transfer, decoder);
 }
 
 Result<Applied> Ledger::apply(IncomingIndex incoming,
@@ -335,7 +355,7 @@ Result<Applied> Ledger::apply(IncomingIndex incoming,
   if (header.tile_count == 0) {
     return fail(Code::kCorrupt, "transfer {}: no tiles", header.k);
   }
-  if (auto content = check_content(state, transfer, decoder); !content) {
+  if (auto content = check_content(state, transfer, 0, decoder); !content) {
     return Failure(content.error());
   }
   if (const Advance next = advance(state, slot, header); next.contradiction == header.k) {
@@ -371,7 +391,7 @@ Result<Applied> Ledger::apply(IncomingIndex incoming,
     step.put_word(record.intent_number, number);
     step.put_word(state.header().last_publish, number);
     step.run();
-    if (auto applied = apply_tiles(state, slot, transfer, true, decoder); !applied) {
+    if (auto applied = apply_tiles(state, slot, transfer, decoder); !applied) {
       return Failure(applied.error());
     }
   }

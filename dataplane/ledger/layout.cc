@@ -1,5 +1,7 @@
 #include "dataplane/ledger/layout.h"
 
+#include <algorithm>
+
 #include "dataplane/ledger/ledger.h"
 #include "dataplane/memory/mapping.h"
 #include "dataplane/wire/transfer.h"
@@ -56,11 +58,15 @@ std::uint64_t layout_bytes(const Shape& shape) {
   return Layout(shape).total;
 }
 
-std::uint64_t storage_bound(const Shape& shape, std::uint32_t lanes, std::uint32_t inboxes) {
+std::uint64_t storage_bound(const Shape& shape, const Occupancy& occupancy) {
   const Layout layout(shape);
   const std::uint64_t seed = shape.seed ? layout.array_bytes / 2 : 0;
-  return layout.fixed_bytes + (2 * layout.array_bytes) + seed + (lanes * layout.lane_stride) +
-         (shape.lanes_in * layout.incoming_stride) + (inboxes * layout.array_bytes);
+  const std::uint32_t lanes = occupancy.site_lanes + occupancy.subscriber_lanes;
+  const std::uint32_t tables = std::max(lanes, occupancy.lane_slots);
+  return layout.fixed_bytes + (2 * layout.array_bytes) + seed +
+         (lanes * (layout.ring_stride + layout.array_bytes)) +
+         (tables * (layout.lane_tiles_bytes + layout.lane_transfers_bytes)) +
+         (shape.lanes_in * layout.incoming_stride) + (occupancy.inboxes * layout.array_bytes);
 }
 
 Result<void> check_shape(const Shape& shape) {

@@ -18,7 +18,7 @@
 namespace godwit::ledger {
 
 inline constexpr std::uint64_t kLayoutMagic = 0x314c544957444f47;  // "GODWITL1"
-inline constexpr std::uint64_t kLayoutVersion = 1;
+inline constexpr std::uint64_t kLayoutVersion = 2;
 
 struct HeaderRecord {
   std::uint64_t magic;  // written last when a ledger is created
@@ -42,7 +42,9 @@ struct HeaderRecord {
   std::uint64_t mass_detached;
   std::uint64_t mass_sent;  // of lanes to sites, closed ones too
   std::uint64_t mass_applied;
-  std::uint64_t closings;  // counts close_inbox, orders closed slots by age
+  std::uint64_t closings;   // counts close_inbox, orders closed slots by age
+  std::uint64_t publishes;  // committed, a count
+  std::uint64_t elements_published;
 };
 
 struct InboxRecord {
@@ -149,7 +151,7 @@ inline constexpr std::uint64_t kRedoWordsMax = 64;
 inline constexpr std::uint64_t kRedoDataBytes = 10 * kBlockBytes;
 
 struct RedoRecord {
-  std::uint64_t commit;
+  std::uint64_t commit;  // 0, or the seal over what follows: the step counts
   std::uint64_t range_count;
   std::uint64_t word_count;
   std::array<RedoRange, kRedoRangesMax> ranges;

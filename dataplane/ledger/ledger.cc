@@ -28,7 +28,8 @@ Result<void> check_field(const char* name, std::uint64_t stored, std::uint64_t w
 
 Result<void> check_stored(const HeaderRecord& stored, const Shape& shape) {
   if (stored.magic != kLayoutMagic) {
-    return fail(Code::kUnsupported, "ledger: the file is not a ledger");
+    return fail(Code::kUnsupported,
+                "ledger: the file is not a ledger; restore it, or remove it as an operator's act");
   }
   if (stored.version != kLayoutVersion) {
     return fail(Code::kUnsupported,
@@ -121,6 +122,9 @@ Result<void> recover(State& state, TileDecoder& decoder) {
     if (GODWIT_MUTANT(kSafeBeforeCommit)) {
       state.inbox(i).pending = 0;
     }
+    if (state.inbox(i).closed != 0 && state.inbox(i).pending == 0) {
+      state.drop_staging(i);  // perhaps it was killed between closing and dropping
+    }
   }
   for (std::uint64_t block = 0; block < state.shape.block_count(); ++block) {
     state.p_bounds[block] = kBoundUnknown;
@@ -166,10 +170,21 @@ Result<std::unique_ptr<Ledger>> Ledger::attach(memory::Mapping& mapping,
   auto state = std::make_unique<State>(mapping, shape);
   state->recovered = exists;
   if (!exists) {
+    // Only the header may have been begun; over anything else nothing is created.
+    const auto rest = mapping.part(layout.redo, layout.fixed_bytes - layout.redo);
+    if (std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{}; })) {
+      return fail(
+          Code::kCorrupt,
+          "ledger: the file holds records and no header; restore the state, or remove it as "
+          "an operator's act");
+    }
     create(*state, incarnation);
   } else {
     if (auto repeated = state->redo.recover(); !repeated) {
       return Failure(repeated.error());
+    }
+    if (auto sound = state->check_records(); !sound) {
+      return Failure(sound.error());
     }
     if (auto recovered = recover(*state, decoder); !recovered) {
       return Failure(recovered.error());
@@ -230,15 +245,23 @@ std::uint64_t Ledger::bytes_used() const {
 }
 
 std::uint64_t Ledger::bytes_bound() const {
-  std::uint32_t lanes = 0;
-  std::uint32_t inboxes = 0;
+  return storage_bound(state_->shape, occupancy());
+}
+
+Occupancy Ledger::occupancy() const {
+  Occupancy found;
   for (std::uint32_t i = 0; i < state_->shape.lanes_out; ++i) {
-    lanes += state_->lane(i).generation != 0 ? 1U : 0U;
+    const LaneRecord& record = state_->lane(i);
+    found.lane_slots += record.generation != 0 ? 1U : 0U;
+    if (record.used != 0) {
+      ++(state_->is_subscriber(i) ? found.subscriber_lanes : found.site_lanes);
+    }
   }
   for (std::uint32_t i = 0; i < state_->shape.inboxes; ++i) {
-    inboxes += state_->inbox(i).used != 0 ? 1U : 0U;
+    const InboxRecord& record = state_->inbox(i);
+    found.inboxes += record.used != 0 && (record.closed == 0 || record.pending != 0) ? 1U : 0U;
   }
-  return storage_bound(state_->shape, lanes, inboxes);
+  return found;
 }
 
 }  // namespace godwit::ledger

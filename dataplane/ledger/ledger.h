@@ -86,6 +86,14 @@ struct Conservation {
   std::uint64_t checksum_applied = 0;    // c(R)
 };
 
+// For whom a ledger keeps storage.
+struct Occupancy {
+  std::uint32_t site_lanes = 0;
+  std::uint32_t subscriber_lanes = 0;
+  std::uint32_t lane_slots = 0;  // ever taken: the tables of a closed lane stay
+  std::uint32_t inboxes = 0;     // but those that are closed and have nothing left to merge
+};
+
 class Ledger {
  public:
   // Opens the state in `mapping` (of layout_bytes(shape)), creating it in a fresh one. Finishes
@@ -109,6 +117,8 @@ class Ledger {
   Result<InboxIndex> open_inbox(PublisherId publisher, Incarnation incarnation);
   // The publisher has gone for good: its slot may be reused, its dedupe state is then forgotten.
   void close_inbox(InboxIndex inbox);
+  // The slot that the publisher has now; none while it is closed.
+  std::optional<InboxIndex> find_inbox(PublisherId publisher) const;
   InboxInfo inbox(InboxIndex inbox) const;
 
   // Begins (or begins anew, dropping what was staged) a publish. Must be answered by stage calls
@@ -123,8 +133,10 @@ class Ledger {
   // Merges up to `blocks_max` blocks of committed publishes into P, in the order of their numbers.
   // Returns whether work remains.
   bool merge_some(std::uint32_t blocks_max);
-  PublishNumber last_publish() const;    // the greatest number given out
-  PublishNumber merged_through() const;  // every change <= it is in P or R
+  PublishNumber last_publish() const;        // the greatest number given out
+  std::uint64_t publishes() const;           // committed since the state began, over all processes
+  std::uint64_t elements_published() const;  // of those
+  PublishNumber merged_through() const;      // every change <= it is in P or R
 
   // What changed since the last poll, each tile at most once for P and once for R; how many were
   // written to `out`.
@@ -220,6 +232,7 @@ class Ledger {
   // What this ledger occupies, and at most will with its present lanes and inboxes.
   std::uint64_t bytes_used() const;
   std::uint64_t bytes_bound() const;
+  Occupancy occupancy() const;
 
  private:
   explicit Ledger(std::unique_ptr<State> state);
@@ -228,8 +241,10 @@ class Ledger {
 
 // Bytes of address space (and size of the sparse file) for `shape`, which must be valid.
 std::uint64_t layout_bytes(const Shape& shape);
-// The memory that a topic's shard can occupy with so many lanes and publishers, for `declare`.
-std::uint64_t storage_bound(const Shape& shape, std::uint32_t lanes, std::uint32_t inboxes);
+// The bytes that a topic's shard can occupy with so many lanes and publishers, for `declare`.
+std::uint64_t storage_bound(const Shape& shape, const Occupancy& occupancy);
+// The bytes of the process beside the mapping that a ledger works with, taken when it is attached.
+std::uint64_t work_bytes(const Shape& shape);
 // kInvalid names the field that is out of range.
 Result<void> check_shape(const Shape& shape);
 

@@ -18,6 +18,10 @@ class MinTree {
  public:
   static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 
+  static constexpr std::uint64_t bytes(std::uint32_t slots) {
+    return std::uint64_t{std::bit_ceil(std::max(slots, 1U))} * 2 * sizeof(std::uint64_t);
+  }
+
   explicit MinTree(std::uint32_t slots)
       : leaves_(std::bit_ceil(std::max(slots, 1U))), nodes_(std::size_t{leaves_} * 2, kNone) {}
 

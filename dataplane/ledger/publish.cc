@@ -81,6 +81,10 @@ std::uint64_t State::merged_through() const {
                     : inbox(static_cast<std::uint32_t>(oldest)).last_publish - 1;
 }
 
+void State::drop_staging(std::uint32_t slot) {
+  mapping.release(layout.staging(slot), layout.array_bytes);
+}
+
 int State::oldest_pending() const {
   int oldest = -1;
   for (std::uint32_t i = 0; i < shape.inboxes; ++i) {
@@ -160,8 +164,18 @@ void Ledger::close_inbox(InboxIndex inbox) {
   step.put_word(state.header().closings, order);
   step.run();
   if (record.pending == 0) {
-    state.mapping.release(state.layout.staging(inbox.value()), state.layout.array_bytes);
+    state.drop_staging(inbox.value());
   }
+}
+
+std::optional<InboxIndex> Ledger::find_inbox(PublisherId publisher) const {
+  for (std::uint32_t i = 0; i < state_->shape.inboxes; ++i) {
+    const InboxRecord& record = state_->inbox(i);
+    if (record.used != 0 && record.closed == 0 && record.publisher == publisher.value()) {
+      return InboxIndex(i);
+    }
+  }
+  return std::nullopt;
 }
 
 InboxInfo Ledger::inbox(InboxIndex inbox) const {
@@ -317,6 +331,8 @@ Result<PublishNumber> Ledger::commit_publish(InboxIndex inbox) {
   step.put_word(header.last_publish, number);
   step.put_word(header.checksum_accepted, field_add(header.checksum_accepted, staging.checksum));
   step.put_word(header.mass_published, add_mass(header.mass_published, staging.mass));
+  step.put_word(header.publishes, header.publishes + 1);
+  step.put_word(header.elements_published, header.elements_published + request.count);
   step.run();
   for (std::uint64_t block = first_block; block < first_block + blocks; ++block) {
     state.p_bounds[block] += staging.max;
@@ -392,6 +408,9 @@ bool State::merge_block(std::uint32_t inbox_slot) {
     activity.note(tile_index, false, statistics.energy, statistics.max, number);
     mark_dirty(tile_index, number, false, own);
   }
+  if (done && record.closed != 0) {
+    drop_staging(inbox_slot);
+  }
   if (done && left != 0) {
     defect("a publish was merged otherwise than it was staged");
   }
@@ -417,6 +436,14 @@ bool Ledger::merge_some(std::uint32_t blocks_max) {
 
 PublishNumber Ledger::last_publish() const {
   return PublishNumber(state_->header().last_publish);
+}
+
+std::uint64_t Ledger::publishes() const {
+  return state_->header().publishes;
+}
+
+std::uint64_t Ledger::elements_published() const {
+  return state_->header().elements_published;
 }
 
 PublishNumber Ledger::merged_through() const {

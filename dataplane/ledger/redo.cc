@@ -28,6 +28,23 @@ void store_commit(std::uint64_t& commit, std::uint64_t value) {
 
 }  // namespace
 
+// FNV-1a by words, with its constants.
+std::uint64_t seal_of(const RedoRecord& record) {
+  std::uint64_t seal = 0xcbf29ce484222325U;
+  const auto add = [&seal](std::uint64_t word) { seal = (seal ^ word) * 0x100000001b3U; };
+  add(record.range_count);
+  add(record.word_count);
+  for (std::uint64_t i = 0; i < record.range_count; ++i) {
+    add(record.ranges[i].offset);
+    add(record.ranges[i].bytes);
+  }
+  for (std::uint64_t i = 0; i < record.word_count; ++i) {
+    add(record.words[i].offset);
+    add(record.words[i].value);
+  }
+  return seal | 1U;
+}
+
 Redo::Redo(memory::Mapping& mapping, const Layout& layout)
     : memory_(mapping.bytes()),
       record_(reinterpret_cast<RedoRecord*>(memory_.data() + layout.redo)),
@@ -55,8 +72,8 @@ Result<bool> Redo::recover() {
   if (record_->commit == 0) {
     return false;
   }
-  bool sound = record_->commit == 1 && record_->range_count <= kRedoRangesMax &&
-               record_->word_count <= kRedoWordsMax;
+  bool sound = record_->range_count <= kRedoRangesMax && record_->word_count <= kRedoWordsMax &&
+               record_->commit == seal_of(*record_);
   std::uint64_t data = 0;
   for (std::uint64_t i = 0; sound && i < record_->range_count; ++i) {
     const RedoRange range = record_->ranges[i];
@@ -68,7 +85,9 @@ Result<bool> Redo::recover() {
     sound = record_->words[i].offset <= memory_.size() - 8 && record_->words[i].offset % 8 == 0;
   }
   if (!sound) {
-    return fail(Code::kCorrupt, "ledger: the redo slot holds what no step writes");
+    return fail(Code::kCorrupt,
+                "ledger: the redo slot holds what no step writes; restore the state, or remove it "
+                "as an operator's act");
   }
   copy_home();
   store_commit(record_->commit, 0);
@@ -119,7 +138,7 @@ void RedoStep::run() {
   record.word_count = word_count_;
   GODWIT_CRASH_POINT();
   if (!GODWIT_MUTANT(kRedoSkipped)) {
-    store_commit(record.commit, 1);
+    store_commit(record.commit, seal_of(record));
   }
   GODWIT_CRASH_POINT();
   redo_.copy_home();

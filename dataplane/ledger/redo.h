@@ -1,4 +1,4 @@
-// One atomic step: after-images in the redo slot, commit = 1, copy home, commit = 0.
+// One atomic step: after-images in the redo slot, commit = its seal, copy home, commit = 0.
 //
 // ```
 //   RedoStep step(redo);
@@ -21,6 +21,11 @@
 #include "dataplane/memory/mapping.h"
 
 namespace godwit::ledger {
+
+// What `commit` of a slot holds while its step counts: it tells what a step wrote from a slot in
+// which a word was damaged. The counts must be within their bounds. Never 0. The after-images
+// themselves are proven by the ledger's checksums.
+std::uint64_t seal_of(const RedoRecord& record);
 
 class Redo {
  public:

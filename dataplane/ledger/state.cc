@@ -55,6 +55,18 @@ State::State(memory::Mapping& memory, const Shape& topic_shape)
   newly.reserve(kWindowMax);
 }
 
+// Term by term what the constructor above takes.
+std::uint64_t work_bytes(const Shape& shape) {
+  const std::uint64_t blocks = shape.block_count();
+  const std::uint64_t of_lane = sizeof(LaneCache) + MinTree::bytes(shape.tile_count()) +
+                                shape.tile_count() + (blocks * sizeof(std::uint64_t)) +
+                                (wire::kTransferTilesMax * sizeof(std::uint32_t));
+  const std::uint64_t scratch = (std::uint64_t{kScratchTiles} + 1) * kTileBytes;
+  return sizeof(State) + (shape.inboxes * sizeof(Staging)) + (shape.lanes_out * of_lane) +
+         Activity::bytes(shape.tile_count()) + (2 * blocks * sizeof(std::uint64_t)) + scratch +
+         (kWindowMax * sizeof(std::uint64_t));
+}
+
 // Whole tiles, so that a tile that was touched can be read as a whole.
 Result<void> State::reserve_tiles(std::uint64_t array,
                                   std::uint64_t first_block,

@@ -81,6 +81,10 @@ struct LaneCache {
 // Changes per tile since they were last polled, for P and for R.
 class Activity {
  public:
+  static constexpr std::uint64_t bytes(std::uint32_t tiles) {
+    return std::uint64_t{tiles} * 2 * (sizeof(Slot) + sizeof(std::uint32_t));
+  }
+
   explicit Activity(std::uint32_t tiles) : slots_(std::size_t{tiles} * 2) {
     order_.reserve(slots_.size());
   }
@@ -197,6 +201,7 @@ struct State {
   // publish.cc
   std::uint64_t merged_through() const;
   bool merge_block(std::uint32_t inbox_slot);
+  void drop_staging(std::uint32_t inbox_slot);
   int oldest_pending() const;  // inbox slot, or -1
 
   // outgoing.cc
@@ -226,6 +231,9 @@ struct State {
 
   // audit.cc
   void defect(std::string_view what);
+
+  // soundness.cc
+  Result<void> check_records() const;
 };
 
 // Equal incarnations; the mutant looks at the counterpart's name alone.

@@ -36,7 +36,7 @@ BAD = [
     ('"127.0.0.1:7002"', '"[::1]:7002"', ":11:12: [sites.b] endpoint: ::1 is IPv6 and the own address, 127.0.0.1"),
     ('site = "a"\n', 'site = "a"\nstate_dir = "/var/lib/godwit/a/s"\n', ":4:13: [self] state_dir: "),
     ('site = "a"\n', f'site = "a"\nadmin = "/{"s" * 107}"\n', "has 108 bytes; a socket's path has at most 107"),
-    ('site = "a"\n', 'site = "a"\nmemory = "0B"\n', ":4:10: [self] memory: must be from 16MiB"),
+    ('site = "a"\n', 'site = "a"\nmemory = "0B"\n', ":4:10: [self] memory: must be from 32MiB"),
     ('[self]\nsite = "a"\n', "", ".toml: [self] site: is missing"),
     ("version = 1", "version = 2", ":1:11: the file version: must be `version = 1`"),
     ('key = "a.key"', "", "[tls] needs the key `key`"),

@@ -74,6 +74,12 @@ class Residency(unittest.TestCase):
             for site in ("a", "b"):
                 lab.wait_for(lambda site=site: "does not allow it between" in
                              lab.gateways[site].text(), f"{site}'s refusal in its log", 30)
+                problem = next(p for p in lab.problems(site) if p["reason"] == "topic.residency")
+                self.assertEqual(problem["subject"], TOPIC)
+                self.assertIn("refused here to c", problem["text"])
+                self.assertIn("explain" if site == "a" else "config check", problem["command"])
+                lab.wait_for(lambda site=site: lab.metric(site, "godwit_link_topics_refused_total").get(
+                    ("c", "here", "residency"), 0) >= 1, f"{site}'s count of it", 30)
             self.assertIn("refuses topic", lab.gateways["c"].text())
             problem = next(p for p in lab.problems("c") if p["reason"] == "topic.residency")
             self.assertEqual(problem["subject"], TOPIC)

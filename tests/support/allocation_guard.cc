@@ -7,9 +7,11 @@
 namespace {
 
 thread_local std::uint64_t allocations_of_thread = 0;
+thread_local std::uint64_t bytes_of_thread = 0;
 
 void* allocate(std::size_t size, std::size_t alignment) {
   ++allocations_of_thread;
+  bytes_of_thread += size;
   // aligned_alloc wants a multiple of the alignment, and operator new never returns null.
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
@@ -60,10 +62,15 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
 
 namespace godwit::testing_support {
 
-AllocationGuard::AllocationGuard() : at_start_(allocations_of_thread) {}
+AllocationGuard::AllocationGuard()
+    : at_start_(allocations_of_thread), bytes_at_start_(bytes_of_thread) {}
 
 std::uint64_t AllocationGuard::allocations() const {
   return allocations_of_thread - at_start_;
+}
+
+std::uint64_t AllocationGuard::bytes() const {
+  return bytes_of_thread - bytes_at_start_;
 }
 
 }  // namespace godwit::testing_support

@@ -20,9 +20,12 @@ class AllocationGuard {
 
   // Calls of operator new by this thread since the guard was made.
   std::uint64_t allocations() const;
+  // Bytes that they asked for, given back since or not.
+  std::uint64_t bytes() const;
 
  private:
   std::uint64_t at_start_;
+  std::uint64_t bytes_at_start_;
 };
 
 }  // namespace godwit::testing_support

@@ -59,7 +59,7 @@ Config drawn_config() {
   config.durable_dir.insert(0, "d");
   config.client.insert(0, "c");
   config.admin.insert(0, "a");
-  config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(1U << 24U, std::uint64_t{1} << 46U));
+  config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(1U << 25U, std::uint64_t{1} << 46U));
   LinkConfig link;
   link.name = drawn_text(10);
   link.ends[0] = config.sites[0].name;

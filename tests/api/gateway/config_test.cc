@@ -239,9 +239,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"site = \"a\"", "site = \"a\"\nmetrics_port = -1", "must be a whole number from 0"},
         Bad{"site = \"a\"",
             "site = \"a\"\nmemory = \"0B\"",
-            "f.toml:4:10: [self] memory: must be from 16MiB to 65536GiB"},
-        Bad{"site = \"a\"", "site = \"a\"\nmemory = \"16383KiB\"", "must be from 16MiB"},
-        Bad{"site = \"a\"", "site = \"a\"\nmemory = \"65537GiB\"", "must be from 16MiB"},
+            "f.toml:4:10: [self] memory: must be from 32MiB to 65536GiB"},
+        Bad{"site = \"a\"", "site = \"a\"\nmemory = \"32767KiB\"", "must be from 32MiB"},
+        Bad{"site = \"a\"", "site = \"a\"\nmemory = \"65537GiB\"", "must be from 32MiB"},
         Bad{"site = \"a\"",
             "site = \"a\"\nclient = \"/run/s\"\nadmin = \"/run/./s\"",
             "f.toml:5:9: [self] admin: is the path of `client`, too"},
@@ -433,7 +433,7 @@ TEST(Config, TakesTheSmallestAndTheLargestOfEveryRange) {
                                  std::pair("\"80ms\"", "\"10s\""),
                                  std::pair("\"250ms\"", "\"1ms\""),
                                  std::pair("\"250ms\"", "\"2400h\""),
-                                 std::pair("site = \"a\"", "site = \"a\"\nmemory = \"16MiB\""),
+                                 std::pair("site = \"a\"", "site = \"a\"\nmemory = \"32MiB\""),
                                  std::pair("site = \"a\"", "site = \"a\"\nmemory = \"65536GiB\""),
                                  std::pair("site = \"a\"", "site = \"a\"\nmetrics_port = 65535")}) {
     EXPECT_EQ(problem(with(from, to)), "none") << to;

@@ -1,3 +1,6 @@
+#include <optional>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "tests/api/gateway/one_gateway.h"
@@ -40,7 +43,7 @@ TEST(MemoryBudget, AnswersWhatTheTopicMayComeToUseWithAllItsPeers) {
 
 TEST(MemoryBudget, HoldsASmallTopicWhenItIsTheLeastThatAFileMaySay) {
   OneGateway b("b");
-  b.config.memory = Bytes::mib(16);
+  b.config.memory = Bytes::mib(32);
   b.declare("t", 1);
   EXPECT_TRUE(b.knows("t")) << b.declared.error;
 }
@@ -74,6 +77,119 @@ TEST(MemoryBudget, DoesNotCountPublishersThatHaveGone) {
   }
   EXPECT_EQ(b.sum("t").front(), 7);
   EXPECT_EQ(b.topic("t").memory_bound(), before);
+}
+
+// Another client of the same gateway, with its own name.
+struct Second {
+  Second(OneGateway& gateway, std::uint64_t id) : b(gateway) {
+    b.gateway->attach_client(id, link.gateway_end(), OneGateway::kRingBytes);
+    say(local::Hello{.publisher = PublisherId(id), .incarnation = {1, 1}});
+    say(local::Declare{.handle = local::TopicHandle{}, .topic = "t", .element_count = kElements});
+    b.turn();
+  }
+  template <class Record>
+  void say(const Record& record) {
+    ASSERT_TRUE(local::send(link.client_end(), record));
+  }
+  void subscribe() {
+    say(local::Subscribe{
+        .topic = local::TopicHandle{}, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+    b.turn();
+  }
+  void publish() {
+    const std::vector<std::int64_t> values = {1};
+    say(local::PublishBegin{.topic = local::TopicHandle{}, .number = 1, .first = 0, .count = 1});
+    say(local::PublishData{
+        .topic = local::TopicHandle{}, .number = 1, .first = 0, .fixed = values});
+    say(local::PublishCommit{.topic = local::TopicHandle{}, .number = 1});
+    b.turn();
+  }
+  // The first answer of a kind.
+  template <class Record>
+  std::optional<Record> take() {
+    while (auto view = link.client_end().receive()) {
+      auto record = local::decode_gateway_record(*view);
+      if (record && std::holds_alternative<Record>(*record)) {
+        return std::get<Record>(*record);
+      }
+    }
+    return std::nullopt;
+  }
+
+  OneGateway& b;
+  local::MemoryLink link;
+};
+
+TEST(MemoryBudget, RefusesASubscriberWhoseLaneItDoesNotHold) {
+  OneGateway b("b");
+  b.declare("t", kElements);
+  b.config.memory = Bytes(b.topic("t").memory_bound());
+  Second first(b, 8);
+  first.subscribe();
+  EXPECT_TRUE(first.take<local::Subscribed>().has_value()) << "its room is in what was declared";
+  EXPECT_EQ(b.topic("t").memory_bound(), b.config.memory.count());
+  Second second(b, 9);
+  second.subscribe();
+  const auto refused = second.take<local::ErrorRecord>();
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->code, Code::kFull);
+  EXPECT_NE(refused->text.find("one more subscriber may need "), std::string::npos)
+      << refused->text;
+  EXPECT_NE(refused->text.find("raise [self] memory"), std::string::npos);
+  EXPECT_EQ(b.topic("t").memory_bound(), b.config.memory.count());
+  EXPECT_EQ(b.gateway->core().counters.clients_refused.at(
+                static_cast<std::size_t>(ClientRefusal::kLimit)),
+            1U);
+  b.config.memory = Bytes(b.topic("t").memory_bound_with_subscriber());
+  Second third(b, 10);
+  third.subscribe();
+  EXPECT_TRUE(third.take<local::Subscribed>().has_value());
+  EXPECT_LE(b.topic("t").memory_used(), b.config.memory.count());
+  EXPECT_EQ(b.topic("t").memory_bound(), b.config.memory.count());
+}
+
+TEST(MemoryBudget, TakesASubscriberAgainThatItHasAlready) {
+  OneGateway b("b");
+  b.declare("t", kElements);
+  Second first(b, 8);
+  first.subscribe();
+  Second second(b, 9);
+  second.subscribe();
+  ASSERT_TRUE(second.take<local::Subscribed>().has_value());
+  b.config.memory = Bytes::mib(1);
+  b.open();  // a restart over a file that says less: what there is stays
+  b.declare("t", kElements);
+  Second again(b, 9);
+  again.subscribe();
+  EXPECT_TRUE(again.take<local::Subscribed>().has_value());
+  Second third(b, 10);
+  third.subscribe();
+  EXPECT_TRUE(third.take<local::ErrorRecord>().has_value());
+}
+
+TEST(MemoryBudget, RefusesThePublishOfAPublisherThatItDoesNotHold) {
+  OneGateway b("b");
+  const auto handle = b.declare("t", kElements);
+  b.config.memory = Bytes(b.topic("t").memory_bound());
+  b.publish(handle, 0, {1});
+  Second second(b, 9);
+  second.publish();
+  const auto refused = second.take<local::Refused>();
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->code, Code::kFull);
+  EXPECT_NE(refused->text.find("one more publisher may need 8 MiB and 0 MiB"), std::string::npos)
+      << refused->text;
+  EXPECT_EQ(b.sum("t").front(), 1);
+  EXPECT_EQ(b.topic("t").refused.at(static_cast<std::size_t>(PublishRefusal::kNoMemory)), 1U);
+  EXPECT_FALSE(second.link.client_end().broken()) << "it may go on, and publish when there is room";
+  EXPECT_EQ(b.topic("t").memory_bound(), b.config.memory.count());
+  b.publish(handle, 0, {1});
+  EXPECT_EQ(b.sum("t").front(), 2) << "whoever is there already is not hurt";
+  b.config.memory = Bytes(b.topic("t").memory_bound_with_publisher());
+  Second third(b, 10);
+  third.publish();
+  EXPECT_EQ(b.sum("t").front(), 3);
+  EXPECT_LE(b.topic("t").memory_used(), b.config.memory.count());
 }
 
 }  // namespace

@@ -48,8 +48,10 @@ using Refused = std::map<std::string, std::uint64_t>;
 
 TEST(MetricsFeed, ShowsEveryReasonOfARefusedPublishFromTheStart) {
   Counted counted;
-  EXPECT_EQ(counted.refused(),
-            (Refused{{"not_finite", 0}, {"out_of_range", 0}, {"shape", 0}, {"other", 0}}));
+  EXPECT_EQ(
+      counted.refused(),
+      (Refused{
+          {"not_finite", 0}, {"out_of_range", 0}, {"shape", 0}, {"no_memory", 0}, {"other", 0}}));
 }
 
 TEST(MetricsFeed, CountsRefusedPublishesByTheirReason) {
@@ -60,8 +62,10 @@ TEST(MetricsFeed, CountsRefusedPublishesByTheirReason) {
   counted.publish(8, 3, {1, 1, 1});  // beyond the end
   counted.publish(0, 3, {1, 1});     // a value is missing
   counted.publish(0, 2, {1, 1});
-  EXPECT_EQ(counted.refused(),
-            (Refused{{"not_finite", 2}, {"out_of_range", 1}, {"shape", 2}, {"other", 0}}));
+  EXPECT_EQ(
+      counted.refused(),
+      (Refused{
+          {"not_finite", 2}, {"out_of_range", 1}, {"shape", 2}, {"no_memory", 0}, {"other", 0}}));
   EXPECT_EQ(counted.values(Metric::kTopicPublishes).at("t"), 1U);
   EXPECT_EQ(counted.values(Metric::kTopicElements).at("t"), 2U) << "of the one that was merged";
 }
@@ -72,7 +76,7 @@ TEST(MetricsFeed, CountsASumThatWouldLeaveTheRangeAsOutOfRange) {
   counted.publish(0, 1, {most * 0.75F});
   counted.publish(0, 1, {most * 0.75F});
   EXPECT_EQ(counted.refused().at("out_of_range"), 1U);
-  EXPECT_EQ(counted.b.topic("t").publishes, 1U);
+  EXPECT_EQ(counted.b.topic("t").ledger().publishes(), 1U);
 }
 
 TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
@@ -84,6 +88,40 @@ TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
   counted.b.turn(1);
   EXPECT_EQ(counted.values(Metric::kClientRefused),
             (Refused{{"protocol", 1}, {"limit", 10}, {"version", 20}, {"other", 0}}));
+}
+
+TEST(MetricsFeed, CountsRefusedTopicsByWhoRefusedAndWhy) {
+  Counted counted;
+  ScriptedSession& a = counted.b.greeted("a");
+  a.control(OneGateway::announcement("t", kElements + 1));
+  control::ControlMessage seeded = OneGateway::announcement("t", kElements);
+  seeded.mutable_topic_announce()->set_seed_hash(5);
+  a.control(seeded);
+  a.control(seeded);
+  a.control(counted.b.lane_open("never agreed upon"));
+  control::ControlMessage theirs;
+  theirs.mutable_refuse()->set_topic(TopicId::of("t").value());
+  theirs.mutable_refuse()->set_code(control::Refuse::CODE_RESIDENCY);
+  a.control(theirs);
+  theirs.mutable_refuse()->set_code(static_cast<control::Refuse::Code>(99));
+  a.control(theirs);
+  counted.b.turn();
+  monitoring::Cells cells;
+  MetricsFeed feed(*counted.b.gateway, cells, counted.b.now);
+  feed.on_turn(counted.b.now, Duration::zero(), {});
+  std::map<std::string, std::uint64_t> found;
+  cells.visit([&](const monitoring::Cells::Series& series) {
+    if (series.metric == Metric::kLinkTopicsRefused && series.cells->load() > 0) {
+      found[series.labels.at(0) + " " + series.labels.at(1) + " " + series.labels.at(2)] =
+          series.cells->load();
+    }
+  });
+  EXPECT_EQ(found,
+            (Refused{{"a here shape_mismatch", 1},
+                     {"a here seed_mismatch", 2},
+                     {"a here unknown_topic", 1},
+                     {"a peer residency", 1},
+                     {"a peer other", 1}}));
 }
 
 TEST(MetricsFeed, ShowsWhatAClientHasNotRead) {

@@ -144,6 +144,82 @@ TEST(Report, MakesNoProblemOfRefusalsThatPassOrMeanNothingHere) {
   EXPECT_TRUE(topic_problems(b).empty());
 }
 
+std::vector<admin::Problem> refused_here(OneGateway& b, const control::ControlMessage& announced) {
+  ScriptedSession& a = b.greeted("a");
+  a.control(announced);
+  b.turn();
+  a.control(announced);
+  b.turn(1);
+  const auto problems = topic_problems(b);
+  a.end(transport::CloseReason::kSilent, "cut");
+  b.turn(1);
+  EXPECT_TRUE(topic_problems(b).empty()) << "until the session ends";
+  return problems;
+}
+
+TEST(Report, MakesItsOwnRefusalOfATopicAProblemToo) {
+  OneGateway b("b", "[[policies]]\nmatch = \"private/**\"\nallowed = [\"b\", \"c\"]\n");
+  b.declare("t", 10);
+  auto problems = refused_here(b, OneGateway::announcement("t", 11));
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].severity(), admin::Problem::SEVERITY_FAILURE);
+  EXPECT_EQ(problems[0].reason(), "topic.shape_mismatch");
+  EXPECT_EQ(problems[0].subject(), "t");
+  EXPECT_EQ(
+      problems[0].text(),
+      "refused here to a: topic t: b has 10 elements with 40 fraction bits, a has 11 with 40");
+  EXPECT_EQ(problems[0].command(), "godwit explain t");
+  EXPECT_EQ(problems[0].since_ns(), 8U * 3'000'000U) << "since the first announcement";
+  // What is not declared here, because it must not be, cannot be explained.
+  problems = refused_here(b, OneGateway::announcement("private/x", 10));
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].reason(), "topic.residency");
+  EXPECT_EQ(problems[0].subject(), "private/x");
+  EXPECT_EQ(problems[0].command(), "godwit config check test.toml");
+}
+
+TEST(Report, ExplainsItsOwnRefusalAndForgetsItWhenTheTopicFits) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& a = b.greeted("a");
+  a.control(OneGateway::announcement("t", 11));
+  b.turn(1);
+  admin::AdminRequest request;
+  request.mutable_explain()->set_topic("t");
+  const auto explained = ask(b, request).explain();
+  ASSERT_EQ(explained.lanes_size(), 1);
+  EXPECT_EQ(explained.lanes(0).to(), "a");
+  EXPECT_EQ(explained.lanes(0).reason(), "topic.shape_mismatch");
+  EXPECT_EQ(explained.lanes(0).command(), "godwit config check test.toml");
+  a.control(OneGateway::announcement("t", 10));
+  b.turn(1);
+  EXPECT_TRUE(topic_problems(b).empty());
+}
+
+TEST(Report, CountsPublishesOverARestart) {
+  OneGateway b("b");
+  const auto handle = b.declare("t", 10);
+  b.publish(handle, 0, {1});
+  b.publish(handle, 0, {1});
+  b.open();
+  EXPECT_EQ(status_of(b).topics(0).publishes(), 2U);
+}
+
+TEST(Report, TellsByHowMuchTheNextSubscriberAndPublisherRaiseTheBound) {
+  OneGateway b("b");
+  const auto handle = b.declare("t", 1U << 20U);
+  admin::AdminRequest request;
+  request.mutable_topics();
+  const auto empty = ask(b, request).topics().topics(0);
+  EXPECT_EQ(empty.memory_next_publisher_bytes(), 0U) << "room for one is kept";
+  EXPECT_EQ(empty.memory_next_subscriber_bytes(), 0U);
+  b.publish(handle, 0, {1});
+  const auto one = ask(b, request).topics().topics(0);
+  EXPECT_EQ(one.memory_next_publisher_bytes(), 8U << 20U);
+  EXPECT_EQ(one.summary().memory_bound_bytes(), empty.summary().memory_bound_bytes());
+  EXPECT_LE(one.summary().memory_used_bytes(), one.summary().memory_bound_bytes());
+}
+
 // A text that is no UTF-8 would be an answer that nobody can read.
 TEST(Report, AnswersWhateverThePeersSaid) {
   OneGateway b("b");

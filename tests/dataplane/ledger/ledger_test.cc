@@ -7,6 +7,7 @@
 
 #include "dataplane/ledger/layout.h"
 #include "tests/dataplane/ledger/support.h"
+#include "tests/support/allocation_guard.h"
 
 namespace godwit::ledger::test {
 namespace {
@@ -102,6 +103,78 @@ TEST(Ledger, OccupiesNoMoreThanItsBoundAndNothingForElementsNotTouched) {
   // A tile of P and a granule of staging.
   EXPECT_EQ(site->bytes_used() - empty, kTileBytes + kBlockBytes);
   EXPECT_LE(site->bytes_used(), site->bytes_bound());
+}
+
+TEST(Ledger, WorksWithTheMemoryThatItSaysAndNoMore) {
+  for (const std::uint64_t elements : {1U, 70'000U, 5'000'000U}) {
+    Shape shape = small_shape("fra");
+    shape.element_count = elements;
+    auto mapping = memory_for(shape);
+    SparseDecoder decoder;
+    const testing_support::AllocationGuard guard;
+    const auto ledger = Ledger::attach(mapping, shape, {1, 1}, decoder);
+    ASSERT_TRUE(ledger.has_value());
+    EXPECT_LE(guard.bytes(), work_bytes(shape) + 64) << elements << ": and the handle";
+    EXPECT_GE(guard.bytes() * 100, work_bytes(shape) * 99) << elements;
+  }
+}
+
+TEST(Ledger, CountsPublishesOverAllItsLives) {
+  Site site("fra");
+  const auto inbox = site->open_inbox(PublisherId(1), {1, 1}).value();
+  site.publish(inbox, 1, 0, {1, 2, 3});
+  site.restart();
+  site.publish(inbox, 2, 0, {1, 2});
+  EXPECT_EQ(site->publishes(), 2U);
+  EXPECT_EQ(site->elements_published(), 5U);
+  EXPECT_EQ(site->begin_publish(inbox, {.number = 2, .step = 0, .first = 0, .count = 2}).value(),
+            Begin::kDuplicate);
+  EXPECT_EQ(site->publishes(), 2U);
+}
+
+TEST(Ledger, NeedsNoMoreForSubscribersAndPublishersThatHaveGone) {
+  Site site("fra");
+  const std::uint64_t alone = site->bytes_bound();
+  const auto inbox = site->open_inbox(PublisherId(1), {1, 1}).value();
+  const auto lane = site->open_lane({LaneKind::kSubscriber, 5, {1, 1}}).value();
+  const std::uint64_t both = site->bytes_bound();
+  EXPECT_EQ(site->occupancy().subscriber_lanes, 1U);
+  EXPECT_EQ(site->occupancy().inboxes, 1U);
+  site.publish(inbox, 1, 0, std::vector<std::int64_t>(70'000, 1));
+  EXPECT_LE(site->bytes_used(), both);
+  site->close_lane(lane);
+  site->close_inbox(inbox);
+  const std::uint64_t tables = 2 * memory::kGranuleBytes + kBlockBytes;
+  EXPECT_LE(site->bytes_bound(), alone + tables) << "the tables of the lane stay";
+  EXPECT_LE(site->bytes_used(), site->bytes_bound());
+  EXPECT_EQ(site->occupancy().inboxes, 0U);
+}
+
+// What it staged is still to be merged when it goes; afterwards nobody needs it.
+TEST(Ledger, GivesTheStagingOfAClosedPublisherBackOnceItIsMerged) {
+  Site site("fra");
+  const std::vector<std::int64_t> values(70'000, 1);
+  const auto commit = [&](std::uint64_t publisher) {
+    const auto inbox = site->open_inbox(PublisherId(publisher), {1, 1}).value();
+    EXPECT_TRUE(site->begin_publish(inbox, {.number = 1, .step = 0, .first = 0, .count = 70'000})
+                    .has_value());
+    EXPECT_TRUE(site->stage(inbox, 0, values).has_value());
+    EXPECT_TRUE(site->commit_publish(inbox).has_value());
+    site->close_inbox(inbox);
+    EXPECT_EQ(site->occupancy().inboxes, 1U);
+  };
+  const auto merged = [&] {
+    while (site->merge_some(100)) {
+    }
+    EXPECT_EQ(site->occupancy().inboxes, 0U);
+    EXPECT_LE(site->bytes_used(), site->bytes_bound());
+  };
+  commit(1);
+  merged();
+  commit(2);
+  site.restart();
+  merged();
+  EXPECT_EQ(site.sum()[69'999], 2);
 }
 
 TEST(Ledger, AFullStoreRefusesAPublishAndAcceptsItLater) {

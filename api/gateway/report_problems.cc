@@ -1,0 +1,140 @@
+// What an operator should act on, as a status lists it: the reason, a sentence, the next command.
+
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gateway/report.h"
+#include "dataplane/base/system_time.h"
+
+namespace godwit::gateway {
+namespace {
+
+// Certificates that end within this are reported (chosen: time to issue new ones by hand).
+constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
+// Refusals of topics that a status lists one by one. Chosen: a screen.
+constexpr std::size_t kRefusalsListed = 32;
+
+}  // namespace
+
+void Reporter::add_problems(Instant now, admin::StatusReport& out) {
+  Core& core = gateway_.core();
+  const auto add = [&](admin::Problem::Severity severity,
+                       std::string_view reason,
+                       std::string_view subject,
+                       std::string text,
+                       std::string command,
+                       std::uint64_t since_ns) {
+    auto* problem = out.add_problems();
+    problem->set_severity(severity);
+    problem->set_reason(std::string(reason));
+    problem->set_subject(std::string(subject));
+    problem->set_text(std::move(text));
+    problem->set_command(std::move(command));
+    problem->set_since_ns(since_ns);
+  };
+  if (out.defect() != 0) {
+    add(admin::Problem::SEVERITY_FAILURE,
+        "ledger.defect",
+        core.config.site,
+        "sums and their checksums disagree; keep the state directory and report it",
+        "godwit ledger",
+        0);
+  }
+  if (port_is_down()) {
+    add(admin::Problem::SEVERITY_FAILURE,
+        "port.link_down",
+        core.config.port.device,
+        fmt::format("{} has no link, so nothing leaves this gateway", core.config.port.device),
+        core.config.port.device.starts_with("af_") ? "ip link" : "dpdk-devbind.py --status",
+        0);
+  }
+  for (const auto& one : core.peers) {
+    if (one->state == PeerState::kUp) {
+      continue;
+    }
+    const bool refused = link_state(*one) == admin::LinkReport::STATE_REFUSED;
+    add(admin::Problem::SEVERITY_FAILURE,
+        refused ? "link.refused" : "link.down",
+        one->site().name,
+        one->last_error.empty()
+            ? fmt::format("no session with {} yet", one->site().name)
+            : fmt::format("{} (attempts that failed: {})", one->last_error, one->failed_attempts()),
+        fmt::format("godwit peer {}", one->site().name),
+        since(now, one->state_since));
+  }
+  for (const auto& one : core.peers) {
+    const std::int64_t left = one->identity.valid_until - system_unix_seconds();
+    if (one->state == PeerState::kUp && left < kExpiryWarningSeconds) {
+      add(admin::Problem::SEVERITY_WARNING,
+          "tls.expires",
+          one->site().name,
+          fmt::format("the certificate of {} ends in {} hours", one->site().name, left / 3600),
+          fmt::format("godwit cert issue {}", one->site().name),
+          0);
+    }
+  }
+  if (gateway_.links().strangers_refused() > 0) {
+    add(admin::Problem::SEVERITY_WARNING,
+        "link.stranger",
+        core.config.site,
+        fmt::format("{} connections were refused, the last: {}",
+                    gateway_.links().strangers_refused(),
+                    gateway_.links().last_stranger()),
+        "godwit peer",
+        0);
+  }
+  add_refusals(now, out);
+}
+
+// What one end does not take does not move, though the other's rules would have it there.
+void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
+  const Core& core = gateway_.core();
+  std::size_t count = 0;
+  const auto add =
+      [&](const std::string& topic, const Refusal& refusal, std::string text, std::string command) {
+        if (++count > kRefusalsListed) {
+          return;
+        }
+        auto* problem = out.add_problems();
+        problem->set_severity(admin::Problem::SEVERITY_FAILURE);
+        problem->set_reason(std::string(refusal.reason));
+        problem->set_subject(topic);
+        problem->set_text(std::move(text));
+        problem->set_command(std::move(command));
+        problem->set_since_ns(since(now, refusal.since));
+      };
+  for (const auto& [id, topic] : core.topics) {
+    for (const auto& [site, lanes] : topic->peers()) {
+      const SiteConfig* peer = core.config.find_site(site);
+      if (lanes.refusal && peer != nullptr) {
+        const std::string& name = topic->spec().name;
+        add(name,
+            *lanes.refusal,
+            fmt::format("{} refuses it: {}", peer->name, lanes.refusal->text),
+            fmt::format("godwit explain {}", name));
+      }
+    }
+  }
+  for (const auto& peer : core.peers) {
+    for (const auto& [id, topic] : peer->refused_topics) {
+      // What is not declared here cannot be explained.
+      add(topic.name,
+          topic.refusal,
+          fmt::format("refused here to {}: {}", peer->site().name, topic.refusal.text),
+          core.topics.contains(id) ? fmt::format("godwit explain {}", topic.name)
+                                   : fmt::format("godwit config check {}", core.config.file));
+    }
+  }
+  if (count > kRefusalsListed) {
+    auto* problem = out.add_problems();
+    problem->set_severity(admin::Problem::SEVERITY_FAILURE);
+    problem->set_reason("topic.refused");
+    problem->set_subject(core.config.site);
+    problem->set_text(fmt::format("{} more topics are refused", count - kRefusalsListed));
+    problem->set_command("godwit topic");
+  }
+}
+
+}  // namespace godwit::gateway
