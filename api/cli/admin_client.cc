@@ -140,10 +140,18 @@ Result<admin::AdminResponse> ask(const std::string& socket_path,
   if (auto got = connection.receive_all(answer); !got) {
     return Failure(got.error());
   }
+  auto response = decode_answer(answer);
+  if (!response) {
+    return fail(response.error().code, "{}: {}", socket_path, response.error().message);
+  }
+  return response;
+}
+
+Result<admin::AdminResponse> decode_answer(std::string_view body) {
   admin::AdminResponse response;
-  if (!response.ParseFromString(answer) ||
+  if (!response.ParseFromArray(body.data(), static_cast<int>(body.size())) ||
       response.kind_case() == admin::AdminResponse::KIND_NOT_SET) {
-    return fail(Code::kCorrupt, "{}: the answer is not one that this version knows", socket_path);
+    return fail(Code::kCorrupt, "the answer is not one that this version knows");
   }
   return response;
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "api/proto/admin.pb.h"
 #include "dataplane/base/result.h"
@@ -20,5 +21,8 @@ inline constexpr std::uint32_t kResponseBytesMax = 64U << 20U;  // as api/proto/
 Result<admin::AdminResponse> ask(const std::string& socket_path,
                                  const admin::AdminRequest& request,
                                  Duration timeout);
+
+// The body of an answer, without its length. kCorrupt: none that this version knows.
+Result<admin::AdminResponse> decode_answer(std::string_view body);
 
 }  // namespace godwit::cli

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <system_error>
 
@@ -20,7 +21,6 @@ namespace {
 
 // File: magic u32, counter u32, nonce u32, crc32c u32 of the first twelve bytes.
 constexpr std::uint32_t kMagic = 0x49574447;  // "GDWI"
-constexpr std::size_t kFileBytes = 16;
 
 class Descriptor {
  public:
@@ -61,31 +61,27 @@ Result<std::optional<Incarnation>> read_incarnation(const std::string& path) {
     }
     return system_failure("cannot be read", path);
   }
-  std::array<std::byte, kFileBytes> bytes{};
+  std::array<std::byte, kIncarnationFileBytes + 1> bytes{};  // one more shows a longer file
   const auto got = ::read(file.get(), bytes.data(), bytes.size());
-  ByteReader reader(bytes);
-  const std::uint32_t magic = reader.u32();
-  const Incarnation incarnation{reader.u32(), reader.u32()};
-  if (got != static_cast<ssize_t>(kFileBytes) || magic != kMagic ||
-      reader.u32() != crc32c(std::span(bytes).first(12))) {
-    return fail(Code::kCorrupt,
-                "{}: is damaged; restore it, or remove both it and the state directory after "
-                "telling the peers' operators",
-                path);
+  if (got < 0) {
+    return system_failure("cannot be read", path);
   }
-  return std::optional(incarnation);
+  const auto decoded = decode_incarnation(std::span(bytes).first(static_cast<std::size_t>(got)));
+  if (!decoded) {
+    return fail(Code::kCorrupt,
+                "{}: is damaged ({}); restore it, or remove both it and the state directory after "
+                "telling the peers' operators",
+                path,
+                decoded.error().message);
+  }
+  return std::optional(*decoded);
 }
 
 // Written beside, synced, renamed over: the file is the old one or the new one.
 Result<void> write_incarnation(const std::string& directory,
                                const std::string& path,
                                Incarnation incarnation) {
-  std::array<std::byte, kFileBytes> bytes{};
-  ByteWriter writer(bytes);
-  writer.u32(kMagic);
-  writer.u32(incarnation.counter);
-  writer.u32(incarnation.nonce);
-  writer.u32(crc32c(writer.written()));
+  const auto bytes = encode_incarnation(incarnation);
   const std::string beside = path + ".new";
   const Descriptor file(
       ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
@@ -122,6 +118,32 @@ Result<void> lock_directory(const std::string& directory) {
 
 }  // namespace
 
+std::array<std::byte, kIncarnationFileBytes> encode_incarnation(Incarnation incarnation) {
+  std::array<std::byte, kIncarnationFileBytes> file{};
+  ByteWriter writer(file);
+  writer.u32(kMagic);
+  writer.u32(incarnation.counter);
+  writer.u32(incarnation.nonce);
+  writer.u32(crc32c(writer.written()));
+  return file;
+}
+
+Result<Incarnation> decode_incarnation(std::span<const std::byte> file) {
+  if (file.size() != kIncarnationFileBytes) {
+    return fail(Code::kCorrupt, "{} bytes and more, not {}", file.size(), kIncarnationFileBytes);
+  }
+  ByteReader reader(file);
+  const std::uint32_t magic = reader.u32();
+  const Incarnation incarnation{reader.u32(), reader.u32()};
+  if (magic != kMagic || reader.u32() != crc32c(file.first(kIncarnationFileBytes - 4))) {
+    return fail(Code::kCorrupt, "its checksum is another");
+  }
+  if (incarnation.counter == 0) {
+    return fail(Code::kCorrupt, "its counter is 0, the first is 1");
+  }
+  return incarnation;
+}
+
 Result<Incarnation> recover_or_begin_incarnation(const std::string& state_dir,
                                                  const std::string& durable_dir,
                                                  std::uint32_t nonce) {
@@ -145,6 +167,10 @@ Result<Incarnation> recover_or_begin_incarnation(const std::string& state_dir,
   auto last = read_incarnation(of_disk);
   if (!last) {
     return Failure(last.error());
+  }
+  if (*last && (*last)->counter == std::numeric_limits<std::uint32_t>::max()) {
+    return fail(
+        Code::kRefused, "{}: its counter has come to its end; the site needs a new name", of_disk);
   }
   const Incarnation next{*last ? (*last)->counter + 1 : 1, nonce};
   if (auto written = write_incarnation(durable_dir, of_disk, next); !written) {

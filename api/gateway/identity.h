@@ -6,7 +6,10 @@
 // number of a transfer is never used twice for different payloads.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "dataplane/base/ids.h"
@@ -14,10 +17,17 @@
 
 namespace godwit::gateway {
 
+inline constexpr std::size_t kIncarnationFileBytes = 16;
+
+// The whole content of an incarnation file, and back. kCorrupt: no gateway has written it.
+std::array<std::byte, kIncarnationFileBytes> encode_incarnation(Incarnation incarnation);
+Result<Incarnation> decode_incarnation(std::span<const std::byte> file);
+
 // Reads the incarnation that `state_dir` was made under, or, when the directory holds none,
 // raises the counter in `durable_dir` and records it in both. Creates missing directories with
 // mode 0700. Also takes the lock that keeps a second gateway out of the same state.
-// Errors: kIo with the path and the system's word; kRefused when another process holds the lock.
+// Errors: kIo with the path and the system's word; kCorrupt when a file is damaged; kRefused when
+// another process holds the lock, or the counter has come to its end.
 Result<Incarnation> recover_or_begin_incarnation(const std::string& state_dir,
                                                  const std::string& durable_dir,
                                                  std::uint32_t nonce);

@@ -87,7 +87,25 @@ TEST_F(Identity, RefusesADamagedFile) {
     bytes.put(before);
   }
   EXPECT_EQ(life(2), packed(1, 1));
+  std::filesystem::resize_file(file, 17);
+  EXPECT_EQ(life(2), 0U) << "a byte too many";
   std::filesystem::resize_file(file, 7);
+  EXPECT_EQ(life(2), 0U);
+}
+
+TEST_F(Identity, RefusesACounterThatWasNeverGivenOut) {
+  EXPECT_EQ(decode_incarnation(encode_incarnation({7, 9}))->packed(), packed(7, 9));
+  EXPECT_THAT(decode_incarnation(encode_incarnation({0, 9})).error().message,
+              ::testing::HasSubstr("its counter is 0"));
+}
+
+// A counter that began again at 0 would number new transfers as old ones.
+TEST_F(Identity, EndsWithTheLastCounter) {
+  EXPECT_EQ(life(1), packed(1, 1));
+  const auto last = encode_incarnation({0xffffffff, 1});
+  std::ofstream(durable() + "/incarnation", std::ios::binary)
+      .write(reinterpret_cast<const char*>(last.data()), last.size());
+  std::filesystem::remove_all(state());
   EXPECT_EQ(life(2), 0U);
 }
 
