@@ -20,14 +20,20 @@ bool ClientSession::owns_inbox(const Declared& declared) const {
   return info.publisher == hello_.publisher && info.incarnation == hello_.incarnation;
 }
 
-ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishBegin& record) {
+ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
     return break_with(Code::kInvalid, "PublishBegin of a topic that is not declared");
   }
   Topic& topic = *declared->topic;
   ledger::Ledger& ledger = topic.ledger();
-  declared->publishing = {.number = record.number, .count = record.count};
+  // A begin that was stalled is due as it was when it was met first.
+  const bool met = declared->publishing.number == record.number && !declared->publishing.skipping;
+  declared->publishing = {
+      .number = record.number,
+      .first = record.first,
+      .count = record.count,
+      .due = met ? declared->publishing.due : topic.deadlines().due(now, record.deadline)};
   if (!declared->inbox) {
     const bool known = ledger.find_inbox(hello_.publisher).has_value();
     const auto room =
@@ -176,7 +182,14 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishComm
                                       : PublishRefusal::kShape;      // values are missing
     return refuse_publish(*declared, record.topic, reason, number.error());
   }
-  declared->publishing.skipping = true;
+  Publishing& publishing = declared->publishing;
+  const std::uint64_t last = publishing.first + publishing.count - 1;
+  declared->topic->deadlines().on_commit(
+      {.number = *number,
+       .first_tile = static_cast<std::uint32_t>(publishing.first / ledger::kTileElements),
+       .last_tile = static_cast<std::uint32_t>(last / ledger::kTileElements),
+       .due = publishing.due});
+  publishing.skipping = true;
   reply(local::Safe{record.topic, record.number, number->value()});
   return Taken::kDone;
 }

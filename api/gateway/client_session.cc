@@ -145,7 +145,8 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
     }
     return known;
   }
-  auto opened = Topic::open(*spec,
+  auto opened = Topic::open(now,
+                            *spec,
                             core_.config,
                             core_.store,
                             core_.incarnation,

@@ -53,8 +53,10 @@ class ClientSession {
  private:
   struct Publishing {
     std::uint64_t number = 0;
-    std::uint64_t count = 0;  // elements
-    bool skipping = false;    // refused or duplicate: the rest of its records is ignored
+    std::uint64_t first = 0;  // elements
+    std::uint64_t count = 0;
+    Instant due = Instant::never();
+    bool skipping = false;  // refused or duplicate: the rest of its records is ignored
   };
   struct Declared {
     Topic* topic = nullptr;

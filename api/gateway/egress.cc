@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/wire/transfer.h"
@@ -27,8 +28,12 @@ std::uint64_t largest_difference(std::span<const std::int64_t> a, std::span<cons
   return most;
 }
 
+scheduler::Class class_of(const Topic& topic) {
+  return topic.spec().traffic_class;
+}
+
 transport::Precedence precedence_of(const Topic& topic) {
-  switch (topic.spec().traffic_class) {
+  switch (class_of(topic)) {
     case scheduler::Class::kUrgent:
       return transport::Precedence::kUrgent;
     case scheduler::Class::kBulk:
@@ -46,14 +51,39 @@ void Egress::pump(Instant now, Peer& peer) {
   if (peer.state != PeerState::kUp || peer.session == nullptr) {
     return;
   }
-  peer.session->set_rate(peer.rate());
-  while (peer.session->wants_transfer() && (resend(now, peer) || send_next(now, peer))) {
+  const BitRate rate = peer.rate();
+  const scheduler::LinkView link{
+      .rate = rate, .quantum = Bytes(transfer_target(rate)), .delay = peer.delay()};
+  peer.session->set_rate(rate);
+  while (peer.session->wants_transfer() && send_one(now, peer, link)) {
     peer.was_fed = true;
   }
 }
 
-bool Egress::resend(Instant now, Peer& peer) {
-  for (auto& [id, topic] : core_.topics) {
+// What is missing goes before what is new, since it holds the window; but not before new changes of
+// a more urgent class, or of its own class with an earlier deadline within reach.
+bool Egress::send_one(Instant now, Peer& peer, const scheduler::LinkView& link) {
+  const auto missing = most_urgent_missing(peer);
+  if (!missing) {
+    return send_next(now, peer, link);
+  }
+  const auto choice = peer.queue.next(now, link);
+  if (choice) {
+    const scheduler::Class chosen = class_of(*peer.queued(choice->key.lane).topic);
+    const bool sooner =
+        choice->reason == scheduler::Reason::kDeadline && choice->deadline < missing->due;
+    const scheduler::Class old = class_of(*missing->topic);
+    if ((chosen < old || (chosen == old && sooner)) && send_next(now, peer, link)) {
+      return true;
+    }
+  }
+  resend(now, peer, *missing);
+  return true;
+}
+
+std::optional<Egress::Missing> Egress::most_urgent_missing(const Peer& peer) const {
+  std::optional<Missing> first;
+  for (const auto& [id, topic] : core_.topics) {
     const auto at = topic->peers().find(peer.site().id);
     if (at == topic->peers().end() || !at->second.open) {
       continue;
@@ -67,28 +97,36 @@ bool Egress::resend(Instant now, Peer& peer) {
       lanes.resend_after = lanes.resend_until;
       continue;
     }
-    lanes.resend_after = *k;
-    peer.session->send_transfer(
-        now, topic->ledger().frozen(*lanes.outgoing, *k), precedence_of(*topic));
-    ++peer.counters.transfers_resent;
-    return true;
+    const Missing missing{topic.get(), &lanes, *k, lanes.due.at(*k % ledger::kWindowMax)};
+    const auto urgency = [](const Missing& one) {
+      return std::pair(class_of(*one.topic), one.due);
+    };
+    if (!first || urgency(missing) < urgency(*first)) {
+      first = missing;
+    }
   }
-  return false;
+  return first;
 }
 
-bool Egress::send_next(Instant now, Peer& peer) {
-  const BitRate rate = peer.rate();
-  const std::size_t target = transfer_target(rate);
-  const std::size_t enough = std::min(target / 4 * 3, kTransferBytesEnough);
+void Egress::resend(Instant now, Peer& peer, const Missing& missing) {
+  missing.lanes->resend_after = missing.k;
+  peer.session->send_transfer(now,
+                              missing.topic->ledger().frozen(*missing.lanes->outgoing, missing.k),
+                              precedence_of(*missing.topic));
+  ++peer.counters.transfers_resent;
+}
+
+bool Egress::send_next(Instant now, Peer& peer, const scheduler::LinkView& link) {
+  const std::size_t enough = std::min(link.quantum.count() / 4 * 3, kTransferBytesEnough);
   for (;;) {
-    auto choice = peer.queue.next(now, {.rate = rate, .quantum = Bytes(target)});
+    auto choice = peer.queue.next(now, link);
     if (!choice) {
       return false;
     }
     const std::uint32_t handle = choice->key.lane;
     const QueuedLane queued = peer.queued(handle);
     ledger::Ledger& ledger = queued.topic->ledger();
-    if (!begin(*queued.topic, queued.lane)) {
+    if (!begin(now, *queued.topic, queued.lane)) {
       if (!ledger.window_full(queued.lane)) {
         core_.short_of_storage = true;  // no receipt will come and unblock the lane
         return false;
@@ -98,6 +136,7 @@ bool Egress::send_next(Instant now, Peer& peer) {
     }
     const std::size_t room = ledger.coded_space(queued.lane).size();
     std::size_t used = 0;
+    Instant due = Instant::never();
     AddOutcome outcome = AddOutcome::kAdded;
     // A tile is not cut to fill a transfer: another visit costs as much as the first.
     while (choice && choice->key.lane == handle && used < enough) {
@@ -105,11 +144,14 @@ bool Egress::send_next(Instant now, Peer& peer) {
       if (outcome == AddOutcome::kFull) {
         break;
       }
+      if (outcome == AddOutcome::kAdded) {
+        due = std::min(due, choice->deadline);
+      }
       used = room - ledger.coded_space(queued.lane).size();
-      choice = peer.queue.next(now, {.rate = rate, .quantum = Bytes(target)});
+      choice = peer.queue.next(now, link);
     }
     if (ledger.building_tiles(queued.lane) > 0) {
-      seal_and_send(now, peer, queued);
+      seal_and_send(now, peer, queued, due);
       return true;
     }
     if (outcome == AddOutcome::kFull) {
@@ -119,16 +161,15 @@ bool Egress::send_next(Instant now, Peer& peer) {
   }
 }
 
-bool Egress::begin(Topic& topic, ledger::LaneIndex lane) const {
+// A transfer that a killed process leaves unsealed says the topic's whole deadline.
+bool Egress::begin(Instant now, Topic& topic, ledger::LaneIndex lane) const {
   const TopicSpec& spec = topic.spec();
-  const auto deadline_ms = static_cast<std::uint32_t>(
-      std::min<std::int64_t>(spec.deadline.count_ms(), wire::kNoDeadline - 1));
+  const Instant due = topic.deadlines().due(now, Duration::zero());
   return topic.ledger()
       .begin_transfer(lane,
                       {.traffic_class = static_cast<std::uint8_t>(spec.traffic_class),
                        .tenant = static_cast<std::uint32_t>(fnv1a(spec.tenant)),
-                       .remaining_deadline_ms =
-                           spec.deadline > Duration::zero() ? deadline_ms : wire::kNoDeadline,
+                       .remaining_deadline_ms = wire::remaining_deadline_ms(due, now),
                        .origins = std::span(&core_.self, 1)})
       .has_value();
 }
@@ -197,11 +238,12 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
   return AddOutcome::kAdded;
 }
 
-void Egress::seal_and_send(Instant now, Peer& peer, const QueuedLane& queued) {
+void Egress::seal_and_send(Instant now, Peer& peer, const QueuedLane& queued, Instant due) {
   ledger::Ledger& ledger = queued.topic->ledger();
   PeerLanes& lanes = queued.topic->peers().at(peer.site().id);
-  const auto k = ledger.seal(queued.lane);
+  const auto k = ledger.seal(queued.lane, wire::remaining_deadline_ms(due, now));
   GODWIT_ASSERT(k.has_value(), "a transfer with tiles can be sealed");
+  lanes.due.at(*k % ledger::kWindowMax) = due;
   const auto bytes = ledger.frozen(queued.lane, *k);
   lanes.coverage_told = std::max(lanes.coverage_told, ledger.coverage(queued.lane).value());
   peer.session->send_transfer(now, bytes, precedence_of(*queued.topic));
@@ -218,19 +260,18 @@ void Egress::on_changed(Instant now, Topic& topic, const ledger::TileActivity& a
   if (activity.applied) {
     return;  // what came from a peer is not for other peers
   }
-  const TopicSpec& spec = topic.spec();
+  const Instant due = topic.deadlines().on_merged(now, activity);
   for (const auto& peer : core_.peers) {
     const auto at = topic.peers().find(peer->site().id);
     if (at == topic.peers().end() || !at->second.outgoing) {
       continue;
     }
-    peer->queue.on_merge(
-        now,
-        {at->second.handle, activity.tile},
-        {.energy = activity.energy,
-         .elements = ledger::kTileElements,
-         .traffic_class = spec.traffic_class,
-         .deadline = spec.deadline > Duration::zero() ? now + spec.deadline : Instant::never()});
+    peer->queue.on_merge(now,
+                         {at->second.handle, activity.tile},
+                         {.energy = activity.energy,
+                          .elements = ledger::kTileElements,
+                          .traffic_class = topic.spec().traffic_class,
+                          .deadline = due});
   }
 }
 

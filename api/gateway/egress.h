@@ -1,6 +1,6 @@
 // Late binding: when a link can take a quantum, choose, encode, freeze and hand over.
 //
-//   session wants a transfer ─▶ resend what is missing, else
+//   session wants a transfer ─▶ resend what is missing, unless something new is more urgent, else
 //     queue.next(tile, budget) ─▶ open = P − S ─▶ filter ─▶ codec ─▶ freeze (S += removed) ─▶
 //     session
 //
@@ -8,6 +8,9 @@
 //
 // Thread: the worker. Time: passed in.
 #pragma once
+
+#include <cstdint>
+#include <optional>
 
 #include "api/gateway/core.h"
 
@@ -47,14 +50,25 @@ class Egress {
     kFull,     // the transfer, or the storage, takes no more
   };
 
-  bool resend(Instant now, Peer& peer);
-  bool send_next(Instant now, Peer& peer);
-  bool begin(Topic& topic, ledger::LaneIndex lane) const;
+  // A frozen transfer that the present session has not carried yet.
+  struct Missing {
+    Topic* topic;
+    PeerLanes* lanes;
+    std::uint64_t k;
+    Instant due;
+  };
+
+  bool send_one(Instant now, Peer& peer, const scheduler::LinkView& link);
+  std::optional<Missing> most_urgent_missing(const Peer& peer) const;
+  static void resend(Instant now, Peer& peer, const Missing& missing);
+  bool send_next(Instant now, Peer& peer, const scheduler::LinkView& link);
+  bool begin(Instant now, Topic& topic, ledger::LaneIndex lane) const;
   // Encodes one choice into the transfer that is being built.
   AddOutcome add_tile(Instant now, Peer& peer, const scheduler::Choice& choice);
   // What of the open change may be sent: all of it, or what passes the significance filter.
   std::span<const std::int64_t> sendable(Topic& topic, std::uint32_t tile);
-  void seal_and_send(Instant now, Peer& peer, const QueuedLane& queued);
+  // `due` is the earliest deadline of what was added.
+  void seal_and_send(Instant now, Peer& peer, const QueuedLane& queued, Instant due);
   void offer_open(Instant now, Topic& topic, std::uint32_t tile);
   void deepen(Instant now, const Topic& topic);
 

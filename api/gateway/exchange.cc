@@ -305,12 +305,16 @@ void Exchange::accept(Instant now,
                   lane.error().message);
   }
   peer.refused_topics.erase(spec.id);
+  const bool known = lanes.outgoing == *lane && lanes.peer_incarnation == theirs;
+  if (!known) {
+    lanes.due.assign(ledger::kWindowMax, topic.deadlines().recovered());
+  }
   lanes.peer_incarnation = theirs;
   lanes.outgoing = *lane;
   lanes.handle = peer.handle_for(topic, *lane);
   lanes.open = false;
   peer.queue.set_blocked(now, lanes.handle, true);
-  offer_all(now, topic, peer, lanes);
+  offer_all(now, topic, peer, lanes, known);
   // What lies within the tolerance is not dirty; draining comes round to the new lane, too.
   topic.changed_at = now;
   topic.drain_cursor.reset();
@@ -324,7 +328,8 @@ void Exchange::accept(Instant now,
   peer.send(message);
 }
 
-void Exchange::offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes) {
+void Exchange::offer_all(
+    Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes, bool known) {
   ledger::Ledger& ledger = topic.ledger();
   for (std::uint32_t tile = 0; tile < ledger.shape().tile_count(); ++tile) {
     if (!ledger.touched(tile) || !ledger.dirty(*lanes.outgoing, tile)) {
@@ -338,7 +343,8 @@ void Exchange::offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes&
                           {lanes.handle, tile},
                           {.energy = energy,
                            .elements = ledger::kTileElements,
-                           .traffic_class = topic.spec().traffic_class});
+                           .traffic_class = topic.spec().traffic_class,
+                           .deadline = known ? Instant::never() : topic.deadlines().of_tile(tile)});
     }
   }
 }

@@ -50,11 +50,11 @@ class Exchange {
   void flush(Instant now);
   Instant deadline() const;
 
-  // Offers every dirty tile of the lane to the peer's queue: after a restart or a new lane.
-  static void offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes);
-
  private:
   void announce_to(Topic& topic, Peer& peer);
+  // Offers every dirty tile of the lane to the peer's queue. `known`: the queue had the lane before
+  // and has kept the deadlines; else they are those of the tiles.
+  static void offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes, bool known);
   void accept(Instant now, Topic& topic, Peer& peer, const control::TopicAnnounce& announce);
   // `name` is empty where only the id is known.
   static void refuse(Instant now,

@@ -74,7 +74,7 @@ Result<void> Gateway::recover(Instant now) {
     return Failure(descriptions.error());
   }
   for (const auto& description : *descriptions) {
-    auto topic = Topic::recover(description, core_.store, core_.incarnation, core_.coder);
+    auto topic = Topic::recover(now, description, core_.store, core_.incarnation, core_.coder);
     if (!topic) {
       return Failure(topic.error());
     }
@@ -145,6 +145,7 @@ bool Gateway::merge_and_spread(Instant now) {
         }
       }
     }
+    topic->deadlines().forget_through(topic->ledger().merged_through());
   }
   return more;
 }

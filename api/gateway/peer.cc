@@ -82,6 +82,11 @@ BitRate Peer::rate() const {
   return std::max(measured, kRateUnknown);
 }
 
+Duration Peer::delay() const {
+  const Duration measured = session != nullptr ? session->stats().rtt_smoothed : Duration::zero();
+  return (measured > Duration::zero() ? measured : rtt_expected()) / 2;
+}
+
 LinkBytes Peer::bytes() const {
   LinkBytes all = bytes_before;
   if (session != nullptr) {

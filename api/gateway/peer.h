@@ -80,6 +80,8 @@ class Peer {
   Duration rtt_expected() const;
   // What the link can take: the cap's usable share, or what the transport measured.
   BitRate rate() const;
+  // One way, half of the round trip: what is sent now arrives that much later. Zero = unknown.
+  Duration delay() const;
   // Since the gateway's start, over all sessions.
   LinkBytes bytes() const;
   // Over about the last second.

@@ -167,7 +167,11 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
   return spec;
 }
 
-Result<std::unique_ptr<Topic>> Topic::open(const TopicSpec& spec,
+Topic::Topic(Instant now, TopicSpec spec, const ledger::Shape& shape)
+    : spec_(std::move(spec)), shape_(shape), deadlines_(now, spec_.deadline, shape.tile_count()) {}
+
+Result<std::unique_ptr<Topic>> Topic::open(Instant now,
+                                           const TopicSpec& spec,
                                            const Config& config,
                                            Store& store,
                                            Incarnation incarnation,
@@ -186,7 +190,7 @@ Result<std::unique_ptr<Topic>> Topic::open(const TopicSpec& spec,
                 bound >> 20U,
                 memory_left.count() >> 20U);
   }
-  std::unique_ptr<Topic> topic(new Topic(spec, shape));
+  std::unique_ptr<Topic> topic(new Topic(now, spec, shape));
   if (auto described = store.describe(spec.id, topic->describe()); !described) {
     return Failure(described.error());
   }
@@ -196,7 +200,8 @@ Result<std::unique_ptr<Topic>> Topic::open(const TopicSpec& spec,
   return topic;
 }
 
-Result<std::unique_ptr<Topic>> Topic::recover(const std::string& description,
+Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
+                                              const std::string& description,
                                               Store& store,
                                               Incarnation incarnation,
                                               ledger::TileDecoder& decoder) {
@@ -245,7 +250,7 @@ Result<std::unique_ptr<Topic>> Topic::recover(const std::string& description,
                 spec.name,
                 sound.error().message);
   }
-  std::unique_ptr<Topic> topic(new Topic(std::move(spec), shape));
+  std::unique_ptr<Topic> topic(new Topic(now, std::move(spec), shape));
   topic->seed_complete_ = stored.seed_complete();
   std::vector<PublisherId> tickers;
   for (const std::uint64_t ticker : stored.tickers()) {
@@ -268,6 +273,16 @@ Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDe
     return fail(attached.error().code, "topic {}: {}", spec_.name, attached.error().message);
   }
   ledger_ = std::move(*attached);
+  for (std::uint32_t tile = 0; tile < shape_.tile_count(); ++tile) {
+    if (ledger_->touched(tile)) {
+      deadlines_.on_recovered(tile);
+    }
+  }
+  for (std::uint32_t i = 0; i < shape_.inboxes; ++i) {
+    if (const auto inbox = ledger_->inbox(ledger::InboxIndex(i)); inbox.merging) {
+      deadlines_.on_recovered(inbox.last_publish);
+    }
+  }
   if (spec_.significance > 0) {
     threshold_ = scheduler::SignificanceThreshold(spec_.significance_decays
                                                       ? scheduler::ThresholdRule::kInverseSqrt

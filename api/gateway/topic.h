@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "api/gateway/config.h"
+#include "api/gateway/deadlines.h"
 #include "api/gateway/site_clock.h"
 #include "api/gateway/store.h"
 #include "api/local/records.h"
@@ -83,6 +84,7 @@ struct PeerLanes {
   std::uint64_t resend_until = 0;  // those above were first sent on this session
   std::optional<Refusal> refusal;  // the peer's last one on the present session
   Instant receipt_due = Instant::never();
+  std::vector<Instant> due;  // of unreceipted transfers, k at k % kWindowMax; empty without a lane
 
   std::uint64_t coverage_told = 0;  // last coverage the peer was told of, in any message
   std::uint64_t told_coverage = 0;  // last coverage the peer told us of by a message,
@@ -93,14 +95,16 @@ class Topic {
  public:
   // Makes the topic's state, or opens what is there under the same name. kInvalid names what
   // differs; kFull when `memory_left` does not hold its bound.
-  static Result<std::unique_ptr<Topic>> open(const TopicSpec& spec,
+  static Result<std::unique_ptr<Topic>> open(Instant now,
+                                             const TopicSpec& spec,
                                              const Config& config,
                                              Store& store,
                                              Incarnation incarnation,
                                              Bytes memory_left,
                                              ledger::TileDecoder& decoder);
   // Opens a topic by its stored description, after a restart.
-  static Result<std::unique_ptr<Topic>> recover(const std::string& description,
+  static Result<std::unique_ptr<Topic>> recover(Instant now,
+                                                const std::string& description,
                                                 Store& store,
                                                 Incarnation incarnation,
                                                 ledger::TileDecoder& decoder);
@@ -111,6 +115,7 @@ class Topic {
   std::map<SiteId, PeerLanes>& peers() { return peers_; }
   const std::map<SiteId, PeerLanes>& peers() const { return peers_; }
   scheduler::SignificanceThreshold& threshold() { return threshold_; }
+  Deadlines& deadlines() { return deadlines_; }
   double quanta_per_unit() const;
 
   // The publish number up to which a peer has everything for certain; 0 without a lane.
@@ -145,12 +150,13 @@ class Topic {
   std::optional<std::uint32_t> drain_cursor;  // next tile to be offered for exact draining
 
  private:
-  Topic(TopicSpec spec, ledger::Shape shape) : spec_(std::move(spec)), shape_(shape) {}
+  Topic(Instant now, TopicSpec spec, const ledger::Shape& shape);
   Result<void> attach(Store& store, Incarnation incarnation, ledger::TileDecoder& decoder);
   std::string describe() const;
 
   TopicSpec spec_;
   ledger::Shape shape_;
+  Deadlines deadlines_;
   bool seed_complete_ = false;
   std::uint64_t seed_next_ = 0;
   std::unique_ptr<ledger::Ledger> ledger_;

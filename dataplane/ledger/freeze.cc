@@ -286,7 +286,7 @@ std::uint32_t Ledger::building_tiles(LaneIndex lane) const {
 }
 
 // Gives the transfer its number and its final header, trailer and table entry: one atomic step.
-std::uint64_t State::seal(std::uint32_t slot) {
+std::uint64_t State::seal(std::uint32_t slot, std::optional<std::uint32_t> remaining_deadline_ms) {
   LaneRecord& record = lane(slot);
   const auto bytes = building_bytes(slot);
   const auto parsed = wire::parse_header(bytes);
@@ -299,6 +299,8 @@ std::uint64_t State::seal(std::uint32_t slot) {
   const std::uint64_t cumulative = field_add(record.cumulative, record.building_checksum);
   const std::uint64_t covered = coverage_frozen(slot);
   header_fields.k = k;
+  header_fields.remaining_deadline_ms =
+      remaining_deadline_ms.value_or(header_fields.remaining_deadline_ms);
   header_fields.coverage = covered;
   header_fields.checksum = record.building_checksum;
   header_fields.cumulative = cumulative;
@@ -343,12 +345,13 @@ std::uint64_t State::seal(std::uint32_t slot) {
   return k;
 }
 
-Result<std::uint64_t> Ledger::seal(LaneIndex lane) {
+Result<std::uint64_t> Ledger::seal(LaneIndex lane,
+                                   std::optional<std::uint32_t> remaining_deadline_ms) {
   GODWIT_ASSERT(lane.value() < state_->shape.lanes_out);
   if (state_->lane(lane.value()).building_tiles == 0) {
     return fail(Code::kNotFound, "lane {}: nothing to seal", lane.value());
   }
-  return state_->seal(lane.value());
+  return state_->seal(lane.value(), remaining_deadline_ms);
 }
 
 }  // namespace godwit::ledger

@@ -179,9 +179,11 @@ class Ledger {
                       std::span<const std::int64_t> removed,
                       std::uint64_t remainder_max);
   std::uint32_t building_tiles(LaneIndex lane) const;
-  // Numbers what was built; returns k, from now on frozen(lane, k) may be sent. kNotFound when no
-  // tile was appended.
-  Result<std::uint64_t> seal(LaneIndex lane);
+  // Numbers what was built; returns k, from now on frozen(lane, k) may be sent. The header says
+  // what is left of the earliest deadline of its tiles; without it, what begin_transfer was told,
+  // as it does when a killed process left the transfer. kNotFound when no tile was appended.
+  Result<std::uint64_t> seal(LaneIndex lane,
+                             std::optional<std::uint32_t> remaining_deadline_ms = std::nullopt);
 
   // The bytes of a sealed transfer beyond the frontier; empty when k is not such.
   std::span<const std::byte> frozen(LaneIndex lane, std::uint64_t k) const;

@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -220,7 +221,8 @@ struct State {
   std::uint64_t coverage_frozen(std::uint32_t slot) const;        // with the transfer being built
   std::uint64_t coverage(std::uint32_t slot) const;
   std::uint64_t coverage_receipted(std::uint32_t slot) const;
-  std::uint64_t seal(std::uint32_t slot);
+  std::uint64_t seal(std::uint32_t slot,
+                     std::optional<std::uint32_t> remaining_deadline_ms = std::nullopt);
   bool received(std::uint32_t slot, std::uint64_t k) const {
     return ((lane_caches[slot].received[k % kWindowMax / 64] >> (k % 64)) & 1U) != 0;
   }

@@ -5,6 +5,7 @@
 // Writing happens in place, in a lane's frozen ring, so the functions work on spans.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
+#include "dataplane/base/units.h"
 
 namespace godwit::wire {
 
@@ -43,7 +45,7 @@ struct TransferHeader {
   Incarnation from_incarnation;
   Incarnation to_incarnation;
   std::uint64_t k = 0;                                // from 1
-  std::uint32_t remaining_deadline_ms = kNoDeadline;  // when it was frozen
+  std::uint32_t remaining_deadline_ms = kNoDeadline;  // when it was frozen; 0: it had passed
   std::uint64_t coverage =
       0;  // every change <= this is in transfers <= k, but for remainders <= tau
   std::uint64_t checksum = 0;    // c(q) of this transfer's integers, in [0, 2^61-1)
@@ -100,6 +102,16 @@ Result<std::size_t> transfer_bytes(std::span<const std::byte> prefix);
 
 // The header alone (with its crc checked): enough to find the lane that a transfer belongs to.
 Result<TransferHeader> parse_header(std::span<const std::byte> bytes);
+
+// What is left until `due`, for a header: whole milliseconds, 0 when it has passed, kNoDeadline
+// when it is never due. What does not fit says the most that does, 49 days.
+constexpr std::uint32_t remaining_deadline_ms(Instant due, Instant now) {
+  if (due == Instant::never()) {
+    return kNoDeadline;
+  }
+  constexpr Duration kMost = Duration::ms(kNoDeadline - 1);
+  return static_cast<std::uint32_t>(std::clamp(due - now, Duration::zero(), kMost).count_ms());
+}
 
 // Bytes of a header with so many origins, crc included.
 constexpr std::size_t header_bytes(std::uint32_t origin_count) {

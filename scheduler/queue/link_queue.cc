@@ -75,7 +75,7 @@ void LinkQueue::on_merge(Instant now, Key key, const KeyUpdate& update) {
   state.resting = false;
   state.visit_bytes = 0;
   if (update.deadline < now_) {
-    ++stats_.deadlines_expired;
+    miss_deadline(state, update.deadline);
   } else {
     state.deadline = std::min(state.deadline, update.deadline);
   }
@@ -130,11 +130,19 @@ void LinkQueue::on_sent(Instant now, Key key, double energy_left, Bytes bytes) {
   place(slot);
 }
 
+// The change itself stays pending, by its significance.
+void LinkQueue::miss_deadline(KeyState& state, Instant deadline) {
+  state.missed = std::min(state.missed, deadline);
+  ++stats_.deadlines_expired;
+}
+
 void LinkQueue::finish_deadline(KeyState& state) {
   if (state.deadline != Instant::never()) {
-    (now_ <= state.deadline ? stats_.deadlines_met : stats_.deadlines_expired) += 1;
-    state.deadline = Instant::never();
+    const bool in_time = now_ + delay_ <= state.deadline;
+    (in_time ? stats_.deadlines_met : stats_.deadlines_expired) += 1;
   }
+  state.deadline = Instant::never();
+  state.missed = Instant::never();
 }
 
 void LinkQueue::settle(Slot slot) {

@@ -48,6 +48,8 @@ struct Choice {
   Key key;
   Bytes budget;  // In [1, quantum]; the encoder may use less.
   Reason reason;
+  // The earliest of what the visit takes, also when it has passed; never() is none.
+  Instant deadline = Instant::never();
 };
 
 struct LaneOptions {
@@ -100,7 +102,7 @@ class LinkQueue {
   struct Stats {
     std::uint64_t decisions[kReasonCount] = {};  // Visits (on_sent) by the reason of their choice.
     std::uint64_t merges = 0;
-    std::uint64_t deadlines_met = 0;      // Visits completed by their deadline.
+    std::uint64_t deadlines_met = 0;      // Visits completed so that they arrive by their deadline.
     std::uint64_t deadlines_expired = 0;  // Deadlines that passed; the change itself stays pending.
     std::uint64_t bytes = 0;              // Coded bytes of all visits.
   };
@@ -140,9 +142,10 @@ class LinkQueue {
     Instant last_merge;
     Instant waiting_since;
     Instant held_until;
-    Instant deadline = Instant::never();
-    double coded_bytes = 0;         // Average of its visits; 0 before the first.
-    std::uint64_t visit_bytes = 0;  // Sent since the last merge.
+    Instant deadline = Instant::never();  // The earliest that has not passed.
+    Instant missed = Instant::never();    // The earliest that passed while it was pending.
+    double coded_bytes = 0;               // Average of its visits; 0 before the first.
+    std::uint64_t visit_bytes = 0;        // Sent since the last merge.
   };
   struct Lane {
     std::uint32_t id = 0;
@@ -174,6 +177,7 @@ class LinkQueue {
   void park(Slot slot);   // It was met at a head although its lane is blocked.
   void rank_into(Slot slot, Place where);
   void settle(Slot slot);  // Nothing of it is pending any more.
+  void miss_deadline(KeyState& state, Instant deadline);
   void finish_deadline(KeyState& state);
   [[nodiscard]] std::uint32_t rank(const KeyState& state) const;
   void release_held();
@@ -202,6 +206,7 @@ class LinkQueue {
   SlotList held_[kHoldCount];
   SlotList ages_;  // Oldest first.
   LastChoice last_;
+  Duration delay_ = Duration::zero();  // Of the link, as next() was told last.
   std::uint32_t since_age_turn_ = kAgeTurn;
   double demand_ = 0;  // Visits per second of all lanes, as of demand_at_.
   Instant demand_at_ = Instant::from_ns(0);

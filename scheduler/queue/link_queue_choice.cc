@@ -71,9 +71,9 @@ std::optional<Slot> LinkQueue::near_deadline(std::size_t traffic_class, const Li
       continue;
     }
     if (state.deadline < now_) {
-      heap.remove(slot);  // The change itself stays pending, by its significance.
+      heap.remove(slot);
+      miss_deadline(state, state.deadline);
       state.deadline = Instant::never();
-      ++stats_.deadlines_expired;
       continue;
     }
     const Bytes ahead(plan(state, link).count() * heap.size());
@@ -110,6 +110,7 @@ std::optional<Slot> LinkQueue::choose(Reason& reason, const LinkView& link) {
 
 std::optional<Choice> LinkQueue::next(Instant now, const LinkView& link) {
   advance(now);
+  delay_ = link.delay;
   if (link.quantum == Bytes(0)) {
     return std::nullopt;
   }
@@ -130,7 +131,10 @@ std::optional<Choice> LinkQueue::next(Instant now, const LinkView& link) {
   const bool goes_on = state.fresh || state.unfinished;
   const Bytes rest = std::max(planned - Bytes(state.visit_bytes), kRestMin);
   last_ = {*slot, reason, planned, whole};
-  return Choice{state.key, std::min(goes_on ? rest : planned, link.quantum), reason};
+  return Choice{.key = state.key,
+                .budget = std::min(goes_on ? rest : planned, link.quantum),
+                .reason = reason,
+                .deadline = std::min(state.deadline, state.missed)};
 }
 
 Bytes LinkQueue::plan(const KeyState& state, const LinkView& link) const {

@@ -38,7 +38,7 @@ class SmallStore final : public Store {
 void recover(const std::string& description) {
   SmallStore store;
   Coder coder([] { return Instant(); });
-  auto topic = Topic::recover(description, store, Incarnation{7, 9}, coder);
+  auto topic = Topic::recover(Instant(), description, store, Incarnation{7, 9}, coder);
   if (!topic) {
     GODWIT_ASSERT(!topic.error().message.empty());
     return;
@@ -56,7 +56,7 @@ void recover(const std::string& description) {
   const std::string once = store.descriptions()->front();
   GODWIT_ASSERT((*topic)->remember(store).has_value());
   topic->reset();
-  auto again = Topic::recover(once, store, Incarnation{8, 9}, coder);
+  auto again = Topic::recover(Instant(), once, store, Incarnation{8, 9}, coder);
   GODWIT_ASSERT(again.has_value(), "what was written reads back");
   GODWIT_ASSERT((*again)->remember(store).has_value());
   GODWIT_ASSERT(store.descriptions()->front() == once);

@@ -288,6 +288,9 @@ void ClientActor::send(Instant now, std::size_t index) {
   if (published.step > 0) {
     publish.step = published.step;
   }
+  if (topic_.deadline > Duration::zero() && index % 2 == 1) {
+    publish.due = now + topic_.deadline / 2;
+  }
   core_->reserve(publish.cost());
   published.life = life_;
   published.own = false;

@@ -279,12 +279,21 @@ void Simulator::watch_transfer(std::size_t from, std::size_t to, std::span<std::
     return;
   }
   for (const TopicDraw& topic : scenario_.topics) {
-    if (TopicId::of(topic.name) == header->topic &&
-        (!scenario_.may_hold(topic, from) || !scenario_.may_hold(topic, to))) {
+    if (TopicId::of(topic.name) != header->topic) {
+      continue;
+    }
+    if (!scenario_.may_hold(topic, from) || !scenario_.may_hold(topic, to)) {
       violation(fmt::format("residency: a transfer of {} went from {} to {}",
                             topic.name,
                             scenario_.sites[from],
                             scenario_.sites[to]));
+    }
+    if (header->remaining_deadline_ms != wire::kNoDeadline &&
+        header->remaining_deadline_ms > topic.deadline.count_ms()) {
+      violation(fmt::format("a transfer of {} says that {} ms of {} are left",
+                            topic.name,
+                            header->remaining_deadline_ms,
+                            topic.deadline.count_ms()));
     }
   }
   if (scenario_.forges && !forged_at_) {

@@ -93,10 +93,14 @@ class OneGateway {
   }
   void publish(local::TopicHandle handle,
                std::uint64_t first,
-               const std::vector<std::int64_t>& values) {
+               const std::vector<std::int64_t>& values,
+               Duration deadline = Duration::zero()) {
     ++number_;
-    say(local::PublishBegin{
-        .topic = handle, .number = number_, .first = first, .count = values.size()});
+    say(local::PublishBegin{.topic = handle,
+                            .number = number_,
+                            .first = first,
+                            .count = values.size(),
+                            .deadline = deadline});
     say(local::PublishData{.topic = handle, .number = number_, .first = first, .fixed = values});
     say(local::PublishCommit{.topic = handle, .number = number_});
     turn(1);
@@ -146,6 +150,16 @@ class OneGateway {
     announce->set_fraction_bits(40);
     announce->set_shards(1);
     announce->set_incarnation(peer_incarnation().packed());
+    return message;
+  }
+  // The peer takes our lane: it has every transfer up to `frontier`.
+  control::ControlMessage lane_accept(const std::string& topic, std::uint64_t frontier = 0) const {
+    control::ControlMessage message;
+    auto* accept = message.mutable_lane_accept();
+    accept->set_topic(TopicId::of(topic).value());
+    accept->set_from_incarnation(incarnation.packed());
+    accept->set_to_incarnation(peer_incarnation().packed());
+    accept->set_frontier(frontier);
     return message;
   }
   control::ControlMessage lane_open(const std::string& topic) const {

@@ -115,6 +115,26 @@ TEST(Records, ADeclareThatIsOutOfRangeIsRefused) {
   EXPECT_TRUE(refuses([](Declare& d) { d.allowed_sites = {""}; }));
 }
 
+// The record of one publish as a client of its own making may write it.
+Code refusal_of_deadline(std::uint64_t ns) {
+  MemoryLink link;
+  EXPECT_TRUE(send(link.client_end(), PublishBegin{.number = 1, .count = 1}));
+  auto view = link.gateway_end().receive();
+  std::vector<std::byte> body(view->body.begin(), view->body.end());
+  std::memcpy(body.data() + body.size() - sizeof(ns), &ns, sizeof(ns));
+  view->body = body;
+  const auto record = decode_client_record(*view);
+  return record ? Code::kOk : record.error().code;
+}
+
+TEST(Records, RefuseAPublishWhoseDeadlineIsNegativeOrBeyondTheLongest) {
+  const auto longest = static_cast<std::uint64_t>(kLongestDeadline.count_ns());
+  EXPECT_EQ(refusal_of_deadline(0), Code::kOk);
+  EXPECT_EQ(refusal_of_deadline(longest), Code::kOk);
+  EXPECT_EQ(refusal_of_deadline(longest + 1), Code::kCorrupt);
+  EXPECT_EQ(refusal_of_deadline(static_cast<std::uint64_t>(-1)), Code::kCorrupt);
+}
+
 TEST(Records, PublishesArriveAsFloatsOrAsQuanta) {
   MemoryLink link;
   const auto begin = through(link,

@@ -197,12 +197,22 @@ TEST_F(Lanes, SealAPartlyBuiltTransferAfterADeath) {
   const auto header = wire::parse_header(a->frozen(ab.lane, 1)).value();
   EXPECT_EQ(header.traffic_class, 3);
   EXPECT_EQ(header.tenant, 8U);
+  EXPECT_EQ(header.remaining_deadline_ms, 50U);
   EXPECT_EQ(header.origins[1], SiteId(7));
   EXPECT_EQ(header.coverage, 0U);  // publish 1 is not in it
   EXPECT_EQ(ab.deliver(1).value(), Applied::kApplied);
   EXPECT_EQ(b.sum()[40'000], 6);
   EXPECT_TRUE(a->dirty(ab.lane, 0));
   EXPECT_FALSE(a->dirty(ab.lane, 1));
+}
+
+TEST_F(Lanes, SayInTheHeaderWhatIsLeftWhenATransferIsSealed) {
+  a.publish(inbox, 1, 0, {5});
+  ASSERT_TRUE(a->begin_transfer(ab.lane, {.remaining_deadline_ms = 50, .origins = {}}).has_value());
+  a.append_all(ab.lane, 0);
+  ASSERT_EQ(a->seal(ab.lane, 20).value(), 1U);
+  EXPECT_EQ(wire::parse_header(a->frozen(ab.lane, 1))->remaining_deadline_ms, 20U);
+  EXPECT_EQ(ab.deliver(1).value(), Applied::kApplied);
 }
 
 TEST_F(Lanes, StopAtTheWindowAndGoOnMerging) {

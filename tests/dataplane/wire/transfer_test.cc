@@ -60,6 +60,16 @@ Code refusal(const std::vector<std::byte>& bytes) {
   return view ? Code::kOk : view.error().code;
 }
 
+TEST(Transfer, SaysWholeMillisecondsOfWhatIsLeftAndZeroForWhatHasPassed) {
+  const Instant now = Instant::from_ns(7'000'000'000);
+  EXPECT_EQ(remaining_deadline_ms(Instant::never(), now), kNoDeadline);
+  EXPECT_EQ(remaining_deadline_ms(now + Duration::ms(250), now), 250U);
+  EXPECT_EQ(remaining_deadline_ms(now + Duration::us(1'999), now), 1U);
+  EXPECT_EQ(remaining_deadline_ms(now, now), 0U);
+  EXPECT_EQ(remaining_deadline_ms(now - Duration::seconds(5), now), 0U);
+  EXPECT_EQ(remaining_deadline_ms(now + Duration::seconds(8'640'000), now), kNoDeadline - 1);
+}
+
 TEST(Transfer, EqualsTheGoldenFile) {
   std::ifstream file("tests/dataplane/wire/transfer_v1.golden", std::ios::binary);
   ASSERT_TRUE(file.is_open());

@@ -150,6 +150,46 @@ TEST(LinkQueue, KeepsAChangeWhoseDeadlineExpired) {
   EXPECT_EQ(queue.pending_energy(), 5.0);
 }
 
+TEST(LinkQueue, TellsTheEarliestDeadlineOfAChoiceAlsoWhenItHasPassed) {
+  LinkQueue queue;
+  queue.on_merge(at_ms(0), {1, 0}, due(5, at_ms(30)));
+  queue.on_merge(at_ms(0), {1, 0}, due(5, at_ms(10)));
+  EXPECT_EQ(queue.next(at_ms(9), kLink)->deadline, at_ms(10));
+  EXPECT_EQ(queue.next(at_ms(11), kLink)->deadline, at_ms(10));
+  queue.on_merge(at_ms(12), {1, 0}, due(5, at_ms(50)));
+  EXPECT_EQ(queue.next(at_ms(12), kLink)->deadline, at_ms(10));
+  EXPECT_EQ(queue.next(at_ms(45), kLink)->reason, Reason::kDeadline) << "the one that is left";
+  queue.on_sent(at_ms(45), {1, 0}, 0, Bytes(10));
+  queue.on_merge(at_ms(46), {1, 0}, update(5));
+  EXPECT_EQ(queue.next(at_ms(46), kLink)->deadline, Instant::never()) << "those were sent";
+  queue.on_merge(at_ms(46), {1, 1}, due(1e9, at_ms(40)));
+  EXPECT_EQ(queue.next(at_ms(46), kLink)->deadline, at_ms(40)) << "late when it was merged";
+}
+
+TEST(LinkQueue, ReckonsWithTheDelayOfTheLink) {
+  LinkView far = kLink;
+  far.delay = Duration::ms(80);
+  LinkQueue queue;
+  queue.on_merge(at_ms(0), {1, 0}, update(1e9));
+  queue.on_merge(at_ms(0), {1, 1}, due(1, at_ms(100)));
+  EXPECT_EQ(queue.next(at_ms(0), kLink)->reason, Reason::kSignificance);
+  EXPECT_EQ(queue.next(at_ms(0), far)->reason, Reason::kDeadline);
+}
+
+TEST(LinkQueue, CountsADeadlineAsMetWhenTheChangeArrivesByIt) {
+  LinkView far = kLink;
+  far.delay = Duration::ms(80);
+  LinkQueue queue;
+  for (const std::int64_t sent_ms : {20, 21}) {
+    queue.on_merge(at_ms(0), {1, static_cast<std::uint32_t>(sent_ms)}, due(1, at_ms(100)));
+    const auto choice = queue.next(at_ms(sent_ms), far);
+    ASSERT_TRUE(choice);
+    queue.on_sent(at_ms(sent_ms), choice->key, 0, choice->budget);
+  }
+  EXPECT_EQ(queue.stats().deadlines_met, 1U);
+  EXPECT_EQ(queue.stats().deadlines_expired, 1U);
+}
+
 TEST(LinkQueue, PromotesAStarvingKeyAfterTheAgeCap) {
   LinkQueue queue({.age_cap = Duration::ms(500), .depth = {}});
   queue.on_merge(at_ms(0), {1, 7}, update(1, Class::kBulk));
