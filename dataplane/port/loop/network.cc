@@ -185,6 +185,10 @@ void LoopNetwork::send(Instant now, const Peer& from, const Train& train) {
       continue;
     }
     const Bytes on_wire(layer3_bytes(from, size));
+    if (on_wire.count() > conditions.mtu) {
+      ++link.counters.packets_too_large;
+      continue;
+    }
     Instant sent = now;
     if (!conditions.rate.is_unlimited()) {
       const Instant start = std::max(now, link.free_at);

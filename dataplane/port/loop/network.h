@@ -30,6 +30,7 @@ struct LinkConditions {
   Duration jitter = Duration::zero();        // added to each datagram, uniform in [0, jitter)
   BitRate rate = BitRate::unlimited();       // of layer-3 bytes
   std::uint64_t queue_bytes = 1'000'000;     // drop-tail, layer-3 bytes waiting for the rate
+  std::size_t mtu = 65'535;                  // layer-3 bytes; what is larger vanishes
   double loss = 0.0;                         // probability per datagram
   double duplicate = 0.0;                    // probability per datagram
   double corrupt = 0.0;                      // probability per datagram that one bit flips
@@ -44,6 +45,7 @@ struct LinkCounters {
   std::uint64_t bytes_delivered = 0;  // layer 3
   std::uint64_t packets_lost = 0;     // by loss or cut
   std::uint64_t packets_dropped = 0;  // by the full queue
+  std::uint64_t packets_too_large = 0;
 };
 
 class LoopPort;
