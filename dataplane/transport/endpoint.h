@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@
 
 namespace godwit::transport {
 
+// BBR2 is not offered: the library's has a known failing assertion.
+enum class CongestionControl : std::uint8_t {
+  kBbr,
+  kCubic
+};
+
 // One path to one peer site.
 struct PeerConfig {
   std::string site;                          // the name its certificate must carry
@@ -28,6 +35,9 @@ struct PeerConfig {
   std::string link;                          // sessions with the same link name share one shaper
   BitRate cap = BitRate::unlimited();        // the operator's rate of the link, layer 3
   Duration rtt_expected = Duration::zero();  // zero: unknown; else the last one measured
+  // Of this link's sessions; none: the endpoint's.
+  std::optional<CongestionControl> congestion = std::nullopt;
+  bool is_background = false;  // yields to others on the path; needs a cap
 };
 
 struct EndpointCounters {
@@ -37,8 +47,13 @@ struct EndpointCounters {
   std::uint64_t packets_unknown_source = 0;  // from hosts that are no configured peer; dropped
   std::uint64_t packets_unmatched = 0;       // for no connection of ours
   std::uint64_t packets_malformed = 0;
-  std::uint64_t accepts_over_limit = 0;  // handshakes not begun: too many are open
-  std::uint64_t resets_sent = 0;         // stateless resets
+  std::uint64_t accepts_over_limit = 0;   // handshakes not begun: too many are open
+  std::uint64_t handshakes_failed = 0;    // accepted, ended before anybody was proven
+  std::uint64_t sessions_over_limit = 0;  // ended because the peer exceeded a limit of ours
+  std::uint64_t retries_sent = 0;         // of the greetings over the limit, those asked for proof
+  std::uint64_t tokens_refused = 0;       // proofs that were not ours, too old, or another's
+  std::uint64_t answers_withheld = 0;     // over the pace of stateless answers and token checks
+  std::uint64_t resets_sent = 0;          // stateless resets
   std::uint64_t versions_negotiated = 0;
 };
 

@@ -1,6 +1,6 @@
 #include "dataplane/transport/quic_callbacks.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "dataplane/transport/quic_session.h"
 
@@ -34,6 +34,74 @@ struct QuicCallbacks {
       return NGTCP2_ERR_CALLBACK_FAILURE;
     }
     self.register_id(ConnectionId(*id));
+    return self.on_connection_id();
+  }
+
+  static int peer_connection_id(ngtcp2_conn*,
+                                quic::IdStatus what,
+                                std::uint64_t,
+                                const ngtcp2_cid*,
+                                const std::uint8_t*,
+                                void* user) {
+    return what == NGTCP2_CONNECTION_ID_STATUS_TYPE_ACTIVATE ? session(user).on_connection_id() : 0;
+  }
+
+  static int crypto_data(ngtcp2_conn* connection,
+                         quic::CryptoLevel level,
+                         std::uint64_t offset,
+                         const std::uint8_t* data,
+                         std::size_t bytes,
+                         void* user) {
+    const int status = session(user).on_crypto_data(offset + bytes);
+    return status != 0
+               ? status
+               : ngtcp2_crypto_recv_crypto_data_cb(connection, level, offset, data, bytes, user);
+  }
+
+  static int update_key(ngtcp2_conn* connection,
+                        std::uint8_t* rx_secret,
+                        std::uint8_t* tx_secret,
+                        ngtcp2_crypto_aead_ctx* rx_context,
+                        std::uint8_t* rx_iv,
+                        ngtcp2_crypto_aead_ctx* tx_context,
+                        std::uint8_t* tx_iv,
+                        const std::uint8_t* rx_present,
+                        const std::uint8_t* tx_present,
+                        std::size_t secret_bytes,
+                        void* user) {
+    ++session(user).keys_made_;
+    return ngtcp2_crypto_update_key_cb(connection,
+                                       rx_secret,
+                                       tx_secret,
+                                       rx_context,
+                                       rx_iv,
+                                       tx_context,
+                                       tx_iv,
+                                       rx_present,
+                                       tx_present,
+                                       secret_bytes,
+                                       user);
+  }
+
+  static int datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t*, std::size_t, void* user) {
+    return session(user).on_datagram();
+  }
+
+  // A verdict on an older probe comes too late to matter.
+  static int probe_acked(ngtcp2_conn*, std::uint64_t number, void* user) {
+    QuicSession& self = session(user);
+    self.probe_judged_ = std::max(self.probe_judged_, number);
+    if (number == self.probe_) {
+      self.path_mtu_.on_probe_acked(self.now_);
+    }
+    return 0;
+  }
+  static int probe_lost(ngtcp2_conn*, std::uint64_t number, void* user) {
+    QuicSession& self = session(user);
+    self.probe_judged_ = std::max(self.probe_judged_, number);
+    if (number == self.probe_) {
+      self.path_mtu_.on_probe_lost(self.now_);
+    }
     return 0;
   }
 
@@ -109,17 +177,21 @@ ngtcp2_callbacks quic_callbacks(bool dialled) {
   } else {
     table.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
   }
-  table.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb;
+  table.recv_crypto_data = QuicCallbacks::crypto_data;
   table.encrypt = ngtcp2_crypto_encrypt_cb;
   table.decrypt = ngtcp2_crypto_decrypt_cb;
   table.hp_mask = ngtcp2_crypto_hp_mask_cb;
-  table.update_key = ngtcp2_crypto_update_key_cb;
+  table.update_key = QuicCallbacks::update_key;
   table.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
   table.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
   table.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
   table.rand = QuicCallbacks::random;
   table.get_new_connection_id = QuicCallbacks::new_connection_id;
   table.remove_connection_id = QuicCallbacks::remove_connection_id;
+  table.dcid_status = QuicCallbacks::peer_connection_id;
+  table.recv_datagram = QuicCallbacks::datagram;
+  table.ack_datagram = QuicCallbacks::probe_acked;
+  table.lost_datagram = QuicCallbacks::probe_lost;
   table.get_path_challenge_data = QuicCallbacks::path_challenge;
   table.handshake_completed = QuicCallbacks::handshake_completed;
   table.recv_stream_data = QuicCallbacks::stream_data;

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include <ngtcp2/ngtcp2.h>
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -17,15 +19,20 @@ namespace godwit::transport::quic {
 struct Figures {
   std::uint64_t rtt_smoothed_ns = 0;
   std::uint64_t rtt_min_ns = 0;
+  std::uint64_t rtt_latest_ns = 0;
+  std::uint64_t rtt_variation_ns = 0;
   std::uint64_t delivery_bytes_per_second = 0;
   std::uint64_t congestion_window = 0;
   std::uint64_t in_flight = 0;
-  std::uint64_t packets_lost = 0;
+  std::uint64_t pacing_bytes_per_second = 0;
+  std::uint64_t probe_timeouts_in_a_row = 0;
 };
 
 #if NGTCP2_VERSION_NUM >= 0x010000
 
 using CloseError = ngtcp2_ccerr;
+using CryptoLevel = ngtcp2_encryption_level;
+using IdStatus = ngtcp2_connection_id_status_type;
 
 inline void set_transport_error(CloseError& error, std::uint64_t code, std::string_view text) {
   ngtcp2_ccerr_set_transport_error(
@@ -50,6 +57,8 @@ inline Figures figures(ngtcp2_conn* connection) {
   Figures figures;
   figures.rtt_smoothed_ns = info.smoothed_rtt;
   figures.rtt_min_ns = info.min_rtt;
+  figures.rtt_latest_ns = info.latest_rtt;
+  figures.rtt_variation_ns = info.rttvar;
   figures.congestion_window = info.cwnd;
   figures.in_flight = info.bytes_in_flight;
   return figures;
@@ -58,10 +67,21 @@ inline void set_original_dcid(ngtcp2_transport_params& params, const ngtcp2_cid&
   params.original_dcid = id;
   params.original_dcid_present = 1;
 }
+inline std::span<const std::uint8_t> token_of(const ngtcp2_pkt_hd& header) {
+  return {header.token, header.tokenlen};
+}
+// `token` must live until the connection is made, which copies it.
+inline void set_token(ngtcp2_settings& settings, const std::vector<std::uint8_t>& token) {
+  settings.token = token.data();
+  settings.tokenlen = token.size();
+  settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
+}
 
 #else
 
 using CloseError = ngtcp2_connection_close_error;
+using CryptoLevel = ngtcp2_crypto_level;
+using IdStatus = int;
 
 inline void set_transport_error(CloseError& error, std::uint64_t code, std::string_view text) {
   ngtcp2_connection_close_error_set_transport_error(
@@ -86,6 +106,13 @@ inline Figures figures(ngtcp2_conn* connection) {
   Figures figures;
   figures.rtt_smoothed_ns = stat.first_rtt_sample_ts == UINT64_MAX ? 0 : stat.smoothed_rtt;
   figures.rtt_min_ns = stat.min_rtt == UINT64_MAX ? 0 : stat.min_rtt;
+  if (stat.first_rtt_sample_ts != UINT64_MAX) {
+    figures.rtt_latest_ns = stat.latest_rtt;
+    figures.rtt_variation_ns = stat.rttvar;
+  }
+  constexpr double kNanoseconds = 1e9;  // the library paces in bytes per nanosecond
+  figures.pacing_bytes_per_second = static_cast<std::uint64_t>(stat.pacing_rate * kNanoseconds);
+  figures.probe_timeouts_in_a_row = stat.pto_count;
   figures.delivery_bytes_per_second = stat.delivery_rate_sec;
   figures.congestion_window = stat.cwnd;
   figures.in_flight = stat.bytes_in_flight;
@@ -93,6 +120,13 @@ inline Figures figures(ngtcp2_conn* connection) {
 }
 inline void set_original_dcid(ngtcp2_transport_params& params, const ngtcp2_cid& id) {
   params.original_dcid = id;
+}
+inline std::span<const std::uint8_t> token_of(const ngtcp2_pkt_hd& header) {
+  return {header.token.base, header.token.len};
+}
+// `token` must live until the connection is made, which copies it.
+inline void set_token(ngtcp2_settings& settings, const std::vector<std::uint8_t>& token) {
+  settings.token = {const_cast<std::uint8_t*>(token.data()), token.size()};
 }
 
 #endif

@@ -17,9 +17,13 @@ constexpr int kBurstsPerTurn = 4;
 constexpr std::size_t kTrainsMax = 16;
 // When the kernel's queue is full (ENOBUFS) nothing tells when it drains; ask again then (chosen).
 constexpr Duration kBusyRetry = Duration::us(500);
+// At most a hundred resets a second: enough for every peer, useless for reflection.
+constexpr Pace kResets(Duration::ms(10), 1);
+// Failed handshakes that are logged; a flood must not fill a disk.
+constexpr Pace kWarnings(Duration::ms(1'000), 5);
 
 QuicOptions checked(QuicOptions options, const port::Capabilities& capabilities) {
-  options.packet_bytes = std::min(options.packet_bytes, capabilities.mtu);
+  options.packet_bytes = std::min({options.packet_bytes, capabilities.mtu, kPacketBytesMax});
   GODWIT_ASSERT(options.packet_bytes >= NGTCP2_MAX_UDP_PAYLOAD_SIZE,
                 "QUIC needs datagrams of 1,200 bytes");
   return options;
@@ -46,7 +50,10 @@ QuicEndpoint::QuicEndpoint(port::Port& port,
               .random = random,
               .pool = BufferPool(),
               .connections = {}},
-      received_(kBurst) {
+      admission_(options.admission),
+      received_(kBurst),
+      resets_(kResets),
+      warnings_(kWarnings) {
   outbox_.bytes.resize(kTrainsMax * capabilities_.train_bytes_max);
   outbox_.trains.reserve(kTrainsMax);
 }
@@ -56,11 +63,13 @@ QuicEndpoint::~QuicEndpoint() = default;
 void QuicEndpoint::configure(std::vector<PeerConfig> peers) {
   peers_ = std::move(peers);
   sites_.clear();
+  admission_.forget_sources();
   for (const PeerConfig& peer : peers_) {
     if (std::find(sites_.begin(), sites_.end(), peer.site) == sites_.end()) {
       sites_.push_back(peer.site);
     }
     shaper_of(peer).set_cap(peer.cap);
+    shaper_of(peer).set_background(peer.is_background);
   }
 }
 
@@ -84,19 +93,16 @@ Session* QuicEndpoint::dial(Instant now, const PeerConfig& peer) {
                                     .remote = peer.address,
                                     .allowed_sites = {peer.site},
                                     .shaper = &shaper_of(peer),
-                                    .rtt_expected = peer.rtt_expected});
+                                    .rtt_expected = peer.rtt_expected,
+                                    .congestion = peer.congestion,
+                                    .proof = {}});
   if (!session) {
     return nullptr;
   }
   ++counters_.sessions_dialled;
-  slots_.push_back({.session = std::move(session), .is_reported = true, .is_proven = true});
+  slots_.push_back(
+      {.session = std::move(session), .source = {}, .is_reported = true, .is_proven = true});
   return slots_.back().session.get();
-}
-
-std::size_t QuicEndpoint::handshakes_open() const {
-  return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return !slot.session->was_dialled() && !slot.is_reported && !slot.session->is_established();
-  }));
 }
 
 // The source address chose a link before anybody was proven; several sites may share a host.
@@ -155,10 +161,14 @@ void QuicEndpoint::reap(Instant now) {
       ++index;
       continue;
     }
-    log::warn("handshake from {} ended: {} ({})",
-              slot.session->remote().format(),
-              name(cause.reason),
-              cause.text);
+    ++counters_.handshakes_failed;
+    if (warnings_.take(now)) {
+      log::warn("handshake from {} ended: {} ({}); {} did since the start",
+                slot.session->remote().format(),
+                name(cause.reason),
+                cause.text,
+                counters_.handshakes_failed);
+    }
     retire(now, slot.session.get());
   }
 }
@@ -170,6 +180,7 @@ void QuicEndpoint::retire(Instant now, Session* session) {
   GODWIT_ASSERT(slot != slots_.end(), "retired twice, or another endpoint's session");
   QuicSession& ending = *slot->session;
   ending.close(now, 0, "retired");
+  counters_.sessions_over_limit += ending.close_cause().reason == CloseReason::kLimit ? 1U : 0U;
   std::array<std::byte, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};
   const auto built = ending.next_train(now, packet, 1);
   if (built.packets > 0) {
@@ -228,7 +239,7 @@ void QuicEndpoint::build_trains(Instant now, QuicSession& session) {
   LinkShaper& shaper = session.shaper();
   const std::size_t overhead =
       session.remote().is_v6() ? LinkShaper::kOverheadV6 : LinkShaper::kOverheadV4;
-  const std::size_t packet = shared_.options.packet_bytes;
+  const std::size_t packet = session.packet_bytes();
   const std::size_t fit =
       std::min(capabilities_.train_bytes_max / packet, capabilities_.train_segments_max);
   const std::size_t packets_max = std::min(shaper.train_packets(packet + overhead), fit);

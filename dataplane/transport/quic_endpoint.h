@@ -17,23 +17,37 @@
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/port.h"
+#include "dataplane/transport/admission.h"
 #include "dataplane/transport/endpoint.h"
 #include "dataplane/transport/marking.h"
 #include "dataplane/transport/tls_context.h"
 
 namespace godwit::transport {
 
-// BBR2 is not offered: the library's has a known failing assertion.
-enum class CongestionControl : std::uint8_t {
-  kBbr,
-  kCubic
+// What one peer may make a session keep or do; exceeding one ends the session with kLimit. The
+// library bounds the rest: crypto data out of order (64 KiB a level), unanswered path challenges
+// (4), ids of the peer's in use (2), acknowledged ranges (1,024).
+struct SessionLimits {
+  // UDP payload received before the peer is proven, bytes: chain, greeting and repetitions. Chosen.
+  std::uint64_t handshake_bytes = 64 * 1024;
+  // TLS messages of one encryption level, bytes: four certificates fit. Chosen.
+  std::uint64_t crypto_bytes = 32 * 1024;
+  // Connection ids issued and taken into use over a session's life. Nobody migrates, so an honest
+  // one needs three; without a limit a peer retires ids for ever and makes us write new ones.
+  std::uint64_t connection_ids = 16;
+  // Datagrams at once, and one more every 50 ms. Honest ones are probes of the path (path_mtu.h):
+  // at most 27 for a whole search.
+  std::int64_t datagrams_burst = 64;
 };
 
+// Fills a 9,000-byte path under IPv6.
+inline constexpr std::size_t kPacketBytesMax = 8952;
+
 struct QuicOptions {
-  CongestionControl congestion = CongestionControl::kBbr;
-  // UDP payload of a full packet, bytes: 1,452 fills a 1,500-byte path under IPv6 and fits under
-  // IPv4. Lower it for tunnels, raise it to 8,900 on jumbo paths; it is not discovered.
-  // 1,200 .. 8,952, and at most the port's.
+  CongestionControl congestion = CongestionControl::kBbr;  // of links that name none
+  // Most UDP payload of a packet, bytes; what the path carries up to here is discovered. 1,452
+  // fills a 1,500-byte path under IPv6 and fits under IPv4; 8,900 suits jumbo paths. 1,200 turns
+  // discovery off. 1,200 .. 8,952, and at most the port's.
   std::size_t packet_bytes = 1452;
   // Codepoints of what is sent; none by default.
   Markings markings = {};
@@ -52,7 +66,11 @@ struct QuicOptions {
   std::uint64_t window_bytes = std::uint64_t{32} << 20;
   std::uint64_t control_backlog_bytes = std::uint64_t{1} << 20;  // unacknowledged control
   std::size_t sessions_max = 256;                                // all sessions of this endpoint
-  std::size_t handshakes_max = 64;                               // accepted and not yet proven
+  AdmissionLimits admission = {};
+  SessionLimits session = {};
+  // Packets sent under one key before it is changed. 2^23 is the limit of AES-GCM at which the
+  // library changes it by itself (RFC 9001 section 6.6); half of it leaves time. 0: its own only.
+  std::uint64_t key_update_packets = std::uint64_t{1} << 22;
 };
 
 // `port`, `tls` and `random` must outlive the endpoint.

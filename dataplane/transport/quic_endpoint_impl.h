@@ -1,13 +1,14 @@
 // The QUIC endpoint's insides: who may connect, whose packet it is, whose turn it is to send.
 //
-// The file is two: quic_endpoint.cc (sessions, turns, sending) and quic_ingress.cc (what to do with
-// a datagram that came). Thread: one worker.
+// The file is three: quic_endpoint.cc (sessions, turns, sending), quic_ingress.cc (what to do with
+// a datagram that came) and quic_answers.cc (what is answered without state). Thread: one worker.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,9 +16,11 @@
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/port.h"
+#include "dataplane/transport/admission.h"
 #include "dataplane/transport/endpoint.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/quic_session.h"
+#include "dataplane/transport/retry_token.h"
 
 namespace godwit::transport {
 
@@ -40,6 +43,7 @@ class QuicEndpoint final : public Endpoint {
  private:
   struct Slot {
     std::unique_ptr<QuicSession> session;
+    port::Peer source;         // by which an accepted one is counted
     bool is_reported = false;  // the gateway holds a pointer to it
     bool is_proven = false;    // its link was settled by its proven site
   };
@@ -51,6 +55,10 @@ class QuicEndpoint final : public Endpoint {
   };
 
   // Ingress (quic_ingress.cc).
+  // The configured peer at that address, else one on that host, else null.
+  const PeerConfig* peer_at(const port::Peer& address) const;
+  // By what admission counts a sender: a configured address, or a configured host with any port.
+  port::Peer source_of(const port::Peer& from) const;
   void on_datagram(Instant now,
                    const port::Peer& from,
                    std::span<const std::byte> datagram,
@@ -60,24 +68,31 @@ class QuicEndpoint final : public Endpoint {
               const port::Peer& from,
               const ngtcp2_pkt_hd& initial,
               std::span<const std::byte> datagram);
+  HalfOpen half_open(const port::Peer& source) const;
+  bool check_token(Instant now,
+                   const port::Peer& from,
+                   const port::Peer& source,
+                   const ngtcp2_pkt_hd& initial,
+                   std::optional<AddressProof>& proof);
+
+  // Answers without state (quic_answers.cc).
+  void ask_for_proof(Instant now, const port::Peer& from, const ngtcp2_pkt_hd& initial);
   void negotiate_version(Instant now, const port::Peer& from, const ngtcp2_version_cid& ids);
   bool is_reset_for_us(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
   void reset_peer(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
   void reply(Instant now, const port::Peer& to, std::span<std::byte> packet);
-  // The configured peer at that address, else one on that host, else null.
-  const PeerConfig* peer_at(const port::Peer& address) const;
 
   LinkShaper& shaper_of(const PeerConfig& peer);
   void settle_link(Slot& slot);
   void reap(Instant now);
   bool flush(Instant now);
   void build_trains(Instant now, QuicSession& session);
-  std::size_t handshakes_open() const;
 
   port::Port& port_;
   port::Capabilities capabilities_;
   port::Peer local_;
   QuicShared shared_;
+  Admission admission_;
   std::vector<PeerConfig> peers_;
   std::vector<std::string> sites_;
   std::unordered_map<std::string, std::unique_ptr<LinkShaper>> shapers_;
@@ -87,7 +102,8 @@ class QuicEndpoint final : public Endpoint {
   Outbox outbox_;
   Instant now_ = Instant::from_ns(0);
   Instant retry_at_ = Instant::never();  // the port was busy
-  Instant reset_next_ = Instant::from_ns(0);
+  Pace resets_;
+  Pace warnings_;
   EndpointCounters counters_;
 };
 

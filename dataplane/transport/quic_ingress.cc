@@ -1,21 +1,12 @@
 // What a QUIC endpoint does with a datagram: a session's, a new peer's, or nobody's.
 
-#include <algorithm>
-#include <array>
+#include <utility>
 
-#include "dataplane/base/log.h"
+#include "dataplane/base/assert.h"
 #include "dataplane/transport/quic_endpoint_impl.h"
 
 namespace godwit::transport {
 namespace {
-
-// RFC 9000 section 10.3: a stateless reset has at least 21 bytes, looks like any short packet, and
-// is shorter than its cause, so that two endpoints cannot answer each other for ever.
-constexpr std::size_t kResetMin =
-    NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN;
-constexpr std::size_t kResetMax = 42;
-// At most a hundred resets a second: enough for every peer, useless for reflection.
-constexpr Duration kResetSpacing = Duration::ms(10);
 
 const std::uint8_t* octets(std::span<const std::byte> bytes) {
   return reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -34,6 +25,11 @@ const PeerConfig* QuicEndpoint::peer_at(const port::Peer& address) const {
     }
   }
   return on_host;
+}
+
+port::Peer QuicEndpoint::source_of(const port::Peer& from) const {
+  const PeerConfig* peer = peer_at(from);
+  return peer != nullptr && peer->address == from ? from : from.with_port(0);
 }
 
 void QuicEndpoint::on_datagram(Instant now,
@@ -82,17 +78,62 @@ void QuicEndpoint::on_unmatched(Instant now,
   accept(now, from, initial, datagram);
 }
 
+HalfOpen QuicEndpoint::half_open(const port::Peer& source) const {
+  HalfOpen open;
+  for (const Slot& slot : slots_) {
+    if (slot.session->was_dialled() || slot.is_reported || slot.session->is_established()) {
+      continue;
+    }
+    ++open.all;
+    open.of_source += slot.source == source ? 1U : 0U;
+  }
+  return open;
+}
+
+// True when the greeting may go on: it has no token, or one of ours, which fills `proof`.
+bool QuicEndpoint::check_token(Instant now,
+                               const port::Peer& from,
+                               const port::Peer& source,
+                               const ngtcp2_pkt_hd& initial,
+                               std::optional<AddressProof>& proof) {
+  const auto token = quic::token_of(initial);
+  if (token.empty()) {
+    return true;
+  }
+  if (!admission_.may_check_token(now, source)) {
+    ++counters_.answers_withheld;
+    return false;
+  }
+  const auto original =
+      RetryToken::open(now, shared_.tls.token_secret(), from, initial.dcid, token);
+  if (!original) {
+    ++counters_.tokens_refused;
+    return false;
+  }
+  proof = AddressProof{.original = *original, .token = {token.begin(), token.end()}};
+  return true;
+}
+
 void QuicEndpoint::accept(Instant now,
                           const port::Peer& from,
                           const ngtcp2_pkt_hd& initial,
                           std::span<const std::byte> datagram) {
-  if (slots_.size() >= shared_.options.sessions_max ||
-      handshakes_open() >= shared_.options.handshakes_max) {
-    ++counters_.accepts_over_limit;
+  const PeerConfig* peer = peer_at(from);
+  GODWIT_ASSERT(peer != nullptr, "strangers are dropped before");
+  const port::Peer source = source_of(from);
+  std::optional<AddressProof> proof;
+  if (!check_token(now, from, source, initial, proof)) {
     return;
   }
-  const PeerConfig* peer = peer_at(from);
-  if (peer == nullptr) {
+  const bool is_full = slots_.size() >= shared_.options.sessions_max;
+  const auto verdict = is_full
+                           ? Admission::Verdict::kDrop
+                           : admission_.judge(now, source, half_open(source), proof.has_value());
+  if (verdict != Admission::Verdict::kAccept) {
+    ++counters_.accepts_over_limit;
+    if (verdict == Admission::Verdict::kRetry) {
+      ask_for_proof(now, from, initial);
+    }
     return;
   }
   auto session = QuicSession::accept(now,
@@ -101,90 +142,16 @@ void QuicEndpoint::accept(Instant now,
                                       .remote = from,
                                       .allowed_sites = sites_,
                                       .shaper = &shaper_of(*peer),
-                                      .rtt_expected = peer->rtt_expected},
+                                      .rtt_expected = peer->rtt_expected,
+                                      .congestion = peer->congestion,
+                                      .proof = std::move(proof)},
                                      initial);
   if (!session) {
     return;
   }
   ++counters_.sessions_accepted;
-  slots_.push_back({.session = std::move(session), .is_reported = false, .is_proven = false});
+  slots_.push_back({.session = std::move(session), .source = source});
   slots_.back().session->on_packet(now, datagram, 0);
-}
-
-void QuicEndpoint::negotiate_version(Instant now,
-                                     const port::Peer& from,
-                                     const ngtcp2_version_cid& ids) {
-  ++counters_.versions_negotiated;
-  constexpr std::array<std::uint32_t, 1> kVersions = {NGTCP2_PROTO_VER_V1};
-  std::array<std::byte, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};
-  const ngtcp2_ssize written =
-      ngtcp2_pkt_write_version_negotiation(reinterpret_cast<std::uint8_t*>(packet.data()),
-                                           packet.size(),
-                                           static_cast<std::uint8_t>(shared_.random.next() >> 56U),
-                                           ids.scid,
-                                           ids.scidlen,
-                                           ids.dcid,
-                                           ids.dcidlen,
-                                           kVersions.data(),
-                                           kVersions.size());
-  if (written > 0) {
-    reply(now, from, std::span(packet).first(static_cast<std::size_t>(written)));
-  }
-}
-
-// A reset carries a random id: only the sessions with that peer can recognise its token.
-bool QuicEndpoint::is_reset_for_us(Instant now,
-                                   const port::Peer& from,
-                                   std::span<const std::byte> datagram) {
-  if (datagram.size() < kResetMin || datagram.size() > kResetMax) {
-    return false;
-  }
-  return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-    return slot.session->remote() == from && slot.session->is_reset_by(now, datagram);
-  });
-}
-
-// Tells a peer that still speaks to a session from before our restart to forget it.
-void QuicEndpoint::reset_peer(Instant now,
-                              const port::Peer& from,
-                              std::span<const std::byte> datagram) {
-  if (datagram.size() <= kResetMin || now < reset_next_) {
-    return;
-  }
-  reset_next_ = now + kResetSpacing;
-  ngtcp2_cid id{};
-  ngtcp2_cid_init(&id, octets(datagram) + 1, kConnectionIdBytes);
-  std::array<std::uint8_t, NGTCP2_STATELESS_RESET_TOKENLEN> token{};
-  const auto& secret = shared_.tls.reset_secret();
-  if (ngtcp2_crypto_generate_stateless_reset_token(
-          token.data(), secret.data(), secret.size(), &id) != 0) {
-    return;
-  }
-  const std::size_t size = std::min(datagram.size() - 1, kResetMax);
-  std::array<std::uint8_t, kResetMax - NGTCP2_STATELESS_RESET_TOKENLEN> noise{};
-  for (std::uint8_t& byte : noise) {
-    byte = static_cast<std::uint8_t>(shared_.random.next() >> 56U);
-  }
-  std::array<std::byte, kResetMax> packet{};
-  const ngtcp2_ssize written =
-      ngtcp2_pkt_write_stateless_reset(reinterpret_cast<std::uint8_t*>(packet.data()),
-                                       packet.size(),
-                                       token.data(),
-                                       noise.data(),
-                                       size - token.size());
-  if (written > 0) {
-    ++counters_.resets_sent;
-    reply(now, from, std::span(packet).first(static_cast<std::size_t>(written)));
-  }
-}
-
-void QuicEndpoint::reply(Instant now, const port::Peer& to, std::span<std::byte> packet) {
-  const port::Train train{.peer = to,
-                          .segment_bytes = static_cast<std::uint16_t>(packet.size()),
-                          .bytes = packet,
-                          .ecn = 0,
-                          .dscp = shared_.options.markings.of(Precedence::kControl)};
-  port_.transmit(now, {&train, 1});
 }
 
 }  // namespace godwit::transport

@@ -41,6 +41,15 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
   }
   has_heard_ = true;
   last_heard_ = now;
+  if (setup_.shaper->is_background() && phase_ == Phase::kEstablished) {
+    const std::uint64_t latest = quic::figures(connection_).rtt_latest_ns;
+    setup_.shaper->on_round_trip(now, Duration::ns(static_cast<std::int64_t>(latest)));
+  }
+  if (phase_ == Phase::kHandshake &&
+      totals_.bytes_received > shared_.options.session.handshake_bytes) {
+    refuse(CloseReason::kLimit, NGTCP2_INTERNAL_ERROR, "a handshake of too many bytes");
+    on_library_error(now, NGTCP2_ERR_CALLBACK_FAILURE);
+  }
 }
 
 bool QuicSession::is_reset_by(Instant now, std::span<const std::byte> packet) {
@@ -77,9 +86,13 @@ void QuicSession::establish() {
     return;
   }
   phase_ = Phase::kEstablished;
+  path_mtu_.lower_cap(static_cast<std::size_t>(
+      ngtcp2_conn_get_remote_transport_params(connection_)->max_udp_payload_size));
+  path_mtu_.start();
   Queued queued;
   queued.event.kind = Event::Kind::kEstablished;
   queued.event.identity = identity_;
+  queued.event.own_certificate = tls_->own().sha256;
   // The acceptor may have spoken before the dialer learned that its handshake is confirmed.
   events_.push_front(std::move(queued));
 }
@@ -153,8 +166,37 @@ int QuicSession::on_control_data(std::span<const std::byte> bytes) {
   return 0;
 }
 
+// TLS messages up to `end` of their level came in.
+int QuicSession::on_crypto_data(std::uint64_t end) {
+  return end > shared_.options.session.crypto_bytes
+             ? refuse(CloseReason::kLimit,
+                      NGTCP2_CRYPTO_BUFFER_EXCEEDED,
+                      fmt::format("TLS messages of more than {} bytes",
+                                  shared_.options.session.crypto_bytes))
+             : 0;
+}
+
+// An id of ours was issued, or one of the peer's taken into use.
+int QuicSession::on_connection_id() {
+  return ++connection_ids_ > shared_.options.session.connection_ids
+             ? refuse(CloseReason::kLimit,
+                      NGTCP2_CONNECTION_ID_LIMIT_ERROR,
+                      fmt::format("more than {} connection ids",
+                                  shared_.options.session.connection_ids))
+             : 0;
+}
+
+// Datagrams are probes of the path: the acknowledgement is all that they are for.
+int QuicSession::on_datagram() {
+  return datagrams_.take(now_) ? 0
+                               : refuse(CloseReason::kLimit,
+                                        NGTCP2_PROTOCOL_VIOLATION,
+                                        "more datagrams than probes of the path need");
+}
+
 int QuicSession::on_stream_closed(std::int64_t stream) {
   if (is_local(stream)) {
+    totals_.packets_lost += ngtcp2_conn_get_stream_loss_count(connection_, stream);
     if (outgoing_.erase(stream) > 0) {
       ++totals_.transfers_sent;
     }
@@ -171,6 +213,7 @@ int QuicSession::on_stream_closed(std::int64_t stream) {
 void QuicSession::on_acked(std::int64_t stream, std::uint64_t end) {
   if (stream == own_control_stream()) {
     control_.on_acked_until(end);
+    control_unacked_ = control_.in_flight_bytes() > 0 ? now_ : Instant::never();
     return;
   }
   const auto found = outgoing_.find(stream);

@@ -1,10 +1,7 @@
 #include "dataplane/transport/quic_session.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
-
-#include <gnutls/crypto.h>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/log.h"
@@ -25,7 +22,8 @@ constexpr std::uint64_t kWindowMin = std::uint64_t{4} << 20;
 constexpr std::uint64_t kWindowMax = std::uint64_t{64} << 20;
 // Connection ids in use at once; nobody migrates.
 constexpr std::uint64_t kActiveIds = 2;
-constexpr std::size_t kReasonBytesMax = 256;
+// One probe of the path in 50 ms in the long run; see SessionLimits.
+constexpr Duration kDatagramSpacing = Duration::ms(50);
 // A dialer that hears nothing at all gives up after this when it knows no round trip. Greetings
 // leave at 0 s and 1 s; the second one's answer is there at 1.5 s even on a 500 ms path.
 constexpr Duration kSilentAttempt = Duration::ms(2000);
@@ -49,6 +47,10 @@ std::uint64_t nanoseconds(Duration duration) {
   return static_cast<std::uint64_t>(duration.count_ns());
 }
 
+Duration duration_of(std::uint64_t ns) {
+  return Duration::ns(static_cast<std::int64_t>(ns));
+}
+
 Instant instant_of(ngtcp2_tstamp stamp) {
   const auto last = static_cast<ngtcp2_tstamp>(Instant::never().ns());
   return stamp >= last ? Instant::never() : Instant::from_ns(static_cast<std::int64_t>(stamp));
@@ -61,7 +63,9 @@ QuicSession::QuicSession(QuicShared& shared, QuicSetup setup, bool dialled)
       setup_(std::move(setup)),
       dialled_(dialled),
       control_reader_(shared.pool),
-      control_(shared.pool, shared.options.control_backlog_bytes) {
+      control_(shared.pool, shared.options.control_backlog_bytes),
+      path_mtu_(shared.options.packet_bytes),
+      datagrams_(kDatagramSpacing, shared.options.session.datagrams_burst) {
   local_bytes_ = setup_.local.to_sockaddr(local_address_);
   remote_bytes_ = setup_.remote.to_sockaddr(remote_address_);
   reference_.get_conn = connection_of;
@@ -92,8 +96,9 @@ void QuicSession::fill_settings(ngtcp2_settings& settings, Instant now) const {
   const QuicOptions& options = shared_.options;
   ngtcp2_settings_default(&settings);
   settings.initial_ts = static_cast<ngtcp2_tstamp>(now.ns());
+  const CongestionControl congestion = setup_.congestion.value_or(options.congestion);
   settings.cc_algo =
-      options.congestion == CongestionControl::kCubic ? NGTCP2_CC_ALGO_CUBIC : NGTCP2_CC_ALGO_BBR;
+      congestion == CongestionControl::kCubic ? NGTCP2_CC_ALGO_CUBIC : NGTCP2_CC_ALGO_BBR;
   settings.max_tx_udp_payload_size = options.packet_bytes;
   settings.no_tx_udp_payload_size_shaping = 1;
   settings.no_pmtud = 1;
@@ -125,7 +130,7 @@ void QuicSession::fill_parameters(ngtcp2_transport_params& parameters) const {
   parameters.max_udp_payload_size = 65527;  // RFC 9000 section 18.2: no limit of ours
   parameters.active_connection_id_limit = kActiveIds;
   parameters.disable_active_migration = 1;
-  parameters.max_datagram_frame_size = 0;
+  parameters.max_datagram_frame_size = 65535;  // probes of the path; nothing is delivered
 }
 
 bool QuicSession::start(Instant now, const ngtcp2_pkt_hd* initial) {
@@ -139,6 +144,9 @@ bool QuicSession::start(Instant now, const ngtcp2_pkt_hd* initial) {
   ngtcp2_transport_params parameters;
   fill_settings(settings, now);
   fill_parameters(parameters);
+  if (setup_.proof) {
+    quic::set_token(settings, setup_.proof->token);
+  }
   const ngtcp2_callbacks callbacks = quic_callbacks(dialled_);
   const ngtcp2_cid own_id = random_id(shared_.random, kConnectionIdBytes);
   const ngtcp2_path way = path();
@@ -156,7 +164,11 @@ bool QuicSession::start(Instant now, const ngtcp2_pkt_hd* initial) {
                                     nullptr,
                                     this);
   } else {
-    quic::set_original_dcid(parameters, initial->dcid);
+    quic::set_original_dcid(parameters, setup_.proof ? setup_.proof->original : initial->dcid);
+    if (setup_.proof) {
+      parameters.retry_scid = initial->dcid;
+      parameters.retry_scid_present = 1;
+    }
     const auto& secret = shared_.tls.reset_secret();
     parameters.stateless_reset_token_present = 1;
     ngtcp2_crypto_generate_stateless_reset_token(
@@ -213,6 +225,7 @@ Instant QuicSession::deadline() const {
     return close_packet_.empty() ? Instant::never() : now_;
   }
   Instant next = std::min(instant_of(ngtcp2_conn_get_expiry(connection_)), expires_at_);
+  next = std::min(next, path_mtu_.deadline());
   return std::min(next, last_heard_ + silence_limit());
 }
 
@@ -245,35 +258,22 @@ void QuicSession::on_timeout(Instant now) {
   }
   now_ = now;
   if (expires_at_ <= now) {
-    quic::CloseError error{};
-    constexpr std::uint64_t kCertificateExpired = 45;  // RFC 8446 section 6.2
-    const std::string text = fmt::format("certificate of site {} expired", identity_.site);
-    quic::set_transport_error(error, NGTCP2_CRYPTO_ERROR | kCertificateExpired, text);
-    end(now,
-        {.reason = CloseReason::kCertificateExpired,
-         .code = NGTCP2_CRYPTO_ERROR | kCertificateExpired,
-         .by_peer = false,
-         .text = text},
-        &error);
+    end_expired(now);
     return;
   }
   if (last_heard_ + silence_limit() <= now) {
-    const bool handshake = phase_ == Phase::kHandshake;
-    quic::CloseError error{};
-    quic::set_application_error(error, 0, "nothing heard");
-    end(now,
-        {.reason = handshake ? CloseReason::kHandshakeTimeout : CloseReason::kSilent,
-         .code = 0,
-         .by_peer = false,
-         .text = fmt::format("nothing heard from {} for {} ms",
-                             setup_.remote.format(),
-                             (now - last_heard_).count_ms())},
-        &error);
+    end_silent(now);
     return;
+  }
+  if (path_mtu_.on_timeout(now)) {
+    wants_turn_ = true;
   }
   const auto stamp = static_cast<ngtcp2_tstamp>(now.ns());
   if (ngtcp2_conn_get_expiry(connection_) <= stamp) {
+    const std::uint64_t before = quic::figures(connection_).probe_timeouts_in_a_row;
     const int status = ngtcp2_conn_handle_expiry(connection_, stamp);
+    const std::uint64_t after = quic::figures(connection_).probe_timeouts_in_a_row;
+    totals_.probe_timeouts += after > before ? 1U : 0U;
     wants_turn_ = true;
     if (status != 0) {
       on_library_error(now, status);
@@ -315,127 +315,23 @@ SessionStats QuicSession::stats() const {
   SessionStats stats = totals_;
   stats.streams_open = incoming_.size() + outgoing_.size() + (control_is_open_ ? 1 : 0);
   const quic::Figures figures = quic::figures(connection_);
-  stats.rtt_smoothed = Duration::ns(static_cast<std::int64_t>(figures.rtt_smoothed_ns));
-  stats.rtt_min = Duration::ns(static_cast<std::int64_t>(figures.rtt_min_ns));
+  stats.rtt_smoothed = duration_of(figures.rtt_smoothed_ns);
+  stats.rtt_min = duration_of(figures.rtt_min_ns);
+  stats.rtt_latest = duration_of(figures.rtt_latest_ns);
+  stats.rtt_variation = duration_of(figures.rtt_variation_ns);
   stats.delivery = BitRate::bps(figures.delivery_bytes_per_second * 8);
+  stats.pacing = BitRate::bps(figures.pacing_bytes_per_second * 8);
   stats.congestion_window = figures.congestion_window;
   stats.in_flight = figures.in_flight;
-  stats.packets_lost = figures.packets_lost;
+  if (control_is_open_) {
+    stats.packets_lost += ngtcp2_conn_get_stream_loss_count(connection_, own_control_stream());
+  }
+  // One key is the handshake's, one is always made in advance.
+  stats.key_updates = keys_made_ > 1 ? keys_made_ - 1 : 0;
+  stats.packet_bytes = packet_bytes();
+  stats.path_probes_lost = path_mtu_.probes_lost();
+  stats.black_holes = path_mtu_.black_holes();
   return stats;
-}
-
-void QuicSession::close(Instant now, std::uint64_t code, std::string_view reason) {
-  if (phase_ == Phase::kClosed) {
-    return;
-  }
-  now_ = now;
-  const std::string text(reason.substr(0, kReasonBytesMax));
-  quic::CloseError error{};
-  quic::set_application_error(error, code, text);
-  end(now, {.reason = CloseReason::kLocal, .code = code, .by_peer = false, .text = text}, &error);
-}
-
-void QuicSession::on_library_error(Instant now, int status) {
-  if (refusal_) {
-    Close close = std::move(*refusal_);
-    refusal_.reset();
-    quic::CloseError error{};
-    quic::set_transport_error(error, close.code, close.text);
-    end(now, std::move(close), &error);
-    return;
-  }
-  if (status == NGTCP2_ERR_DRAINING || status == NGTCP2_ERR_CLOSING) {
-    on_peer_close(now);
-    return;
-  }
-  quic::CloseError error{};
-  quic::set_library_error(error, status);
-  Close close{.reason = CloseReason::kProtocol,
-              .code = error.error_code,
-              .by_peer = false,
-              .text = ngtcp2_strerror(status)};
-  if (status == NGTCP2_ERR_CRYPTO) {
-    const std::uint8_t alert = ngtcp2_conn_get_tls_alert(connection_);
-    quic::set_transport_error(error, NGTCP2_CRYPTO_ERROR | alert, {});
-    close.reason = CloseReason::kTls;
-    close.code = error.error_code;
-    const char* alert_name = gnutls_alert_get_name(static_cast<gnutls_alert_description_t>(alert));
-    close.text = fmt::format("TLS handshake failed: {}", alert_name != nullptr ? alert_name : "?");
-  } else if (status == NGTCP2_ERR_HANDSHAKE_TIMEOUT) {
-    close.reason = CloseReason::kHandshakeTimeout;
-  } else if (status == NGTCP2_ERR_IDLE_CLOSE) {
-    close.reason = CloseReason::kSilent;
-  } else if (status == NGTCP2_ERR_NOMEM || status == NGTCP2_ERR_INTERNAL ||
-             status == NGTCP2_ERR_CALLBACK_FAILURE || status == NGTCP2_ERR_PKT_NUM_EXHAUSTED ||
-             status == NGTCP2_ERR_AEAD_LIMIT_REACHED) {
-    close.reason = CloseReason::kInternal;
-  }
-  end(now, std::move(close), &error);
-}
-
-void QuicSession::on_peer_close(Instant now) {
-  quic::CloseError error{};
-  quic::peer_close(connection_, error);
-  Close close{
-      .reason = CloseReason::kProtocol, .code = error.error_code, .by_peer = true, .text = {}};
-  const std::string_view words(reinterpret_cast<const char*>(error.reason), error.reasonlen);
-  for (const char c : words.substr(0, kReasonBytesMax)) {
-    close.text += c >= ' ' && c <= '~' ? c : '?';  // it goes into logs
-  }
-  constexpr std::uint64_t kAlerts = 0xff;
-  if (was_reset_) {
-    close.reason = CloseReason::kReset;
-    close.text = "the peer does not know this connection; it was restarted";
-  } else if (quic::is_application(error)) {
-    close.reason = CloseReason::kPeer;
-  } else if (error.error_code >= NGTCP2_CRYPTO_ERROR &&
-             error.error_code <= (NGTCP2_CRYPTO_ERROR | kAlerts)) {
-    close.reason = CloseReason::kRefusedByPeer;
-    const auto alert = static_cast<gnutls_alert_description_t>(error.error_code & kAlerts);
-    const char* alert_name = gnutls_alert_get_name(alert);
-    close.text = fmt::format("refused by the peer ({}): {}",
-                             alert_name != nullptr ? alert_name : "unknown alert",
-                             close.text.empty() ? "no reason given" : close.text);
-  } else if (error.error_code == NGTCP2_APPLICATION_ERROR || error.error_code == NGTCP2_NO_ERROR) {
-    close.reason = CloseReason::kPeer;  // closed during the handshake
-  }
-  end(now, std::move(close), nullptr);
-}
-
-void QuicSession::end(Instant now, Close close, const quic::CloseError* tell_peer) {
-  if (phase_ == Phase::kClosed) {
-    return;
-  }
-  phase_ = Phase::kClosed;
-  wants_turn_ = false;
-  close_ = close;
-  if (tell_peer != nullptr) {
-    std::array<std::uint8_t, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};
-    ngtcp2_path_storage way;
-    ngtcp2_path_storage_zero(&way);
-    ngtcp2_pkt_info info{};
-    const ngtcp2_ssize written =
-        ngtcp2_conn_write_connection_close(connection_,
-                                           &way.path,
-                                           &info,
-                                           packet.data(),
-                                           packet.size(),
-                                           tell_peer,
-                                           static_cast<ngtcp2_tstamp>(now.ns()));
-    if (written > 0) {
-      const auto bytes = std::as_bytes(std::span(packet));
-      close_packet_ = Buffer::copy_of(bytes.first(static_cast<std::size_t>(written)));
-      wants_turn_ = true;
-    }
-  }
-  waiting_.clear();
-  sending_.clear();
-  closing_.clear();
-  unsent_ = 0;
-  Queued queued;
-  queued.event.kind = Event::Kind::kClosed;
-  queued.event.close = std::move(close);
-  events_.push_back(std::move(queued));
 }
 
 }  // namespace godwit::transport

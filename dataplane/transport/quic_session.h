@@ -4,8 +4,8 @@
 // carries one transfer from its opener, and the receiver closes its own side at once, so that the
 // stream ends (ngtcp2 0.12 never ends remote unidirectional streams).
 //
-// The file is three: quic_session.cc (life and interface), quic_receive.cc (callbacks, streams
-// in), quic_send.cc (streams out, packets, trains).
+// The file is four: quic_session.cc (life and interface), quic_close.cc (its ends), quic_receive.cc
+// (callbacks, streams in), quic_send.cc (streams out, packets, trains, probes).
 //
 // Thread: the endpoint's. Memory: bounded by the options' window, streams and control backlog.
 #pragma once
@@ -28,6 +28,8 @@
 #include "dataplane/transport/connection_id.h"
 #include "dataplane/transport/control_framing.h"
 #include "dataplane/transport/marking.h"
+#include "dataplane/transport/pace.h"
+#include "dataplane/transport/path_mtu.h"
 #include "dataplane/transport/quic_compat.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/send_queue.h"
@@ -46,6 +48,12 @@ struct QuicShared {
   ConnectionTable connections;
 };
 
+// What a greeting's token proved: the peer receives what is sent to its address.
+struct AddressProof {
+  ngtcp2_cid original{};  // the destination id of its first greeting
+  std::vector<std::uint8_t> token;
+};
+
 // What one session is made of.
 struct QuicSetup {
   port::Peer local;
@@ -53,6 +61,8 @@ struct QuicSetup {
   std::vector<std::string> allowed_sites;  // the dialled site, or all configured ones
   LinkShaper* shaper = nullptr;            // never null; shared by the link's sessions
   Duration rtt_expected = Duration::zero();
+  std::optional<CongestionControl> congestion;
+  std::optional<AddressProof> proof;  // of an accepted one that was asked for it
 };
 
 class QuicSession final : public Session {
@@ -89,6 +99,9 @@ class QuicSession final : public Session {
     std::uint16_t segment_bytes = 0;
     std::uint8_t dscp = 0;
   };
+  // UDP payload of a full packet now; next_train's `out` must hold packets_max of them, and the
+  // options' packet_bytes.
+  std::size_t packet_bytes() const;
   // Fills `out` with at most `packets_max` packets of one size (the last may be shorter) and one
   // codepoint.
   Built next_train(Instant now, std::span<std::byte> out, std::size_t packets_max);
@@ -119,6 +132,11 @@ class QuicSession final : public Session {
     Buffer bytes;
     std::size_t sent = 0;
     Precedence precedence = Precedence::kNormal;
+  };
+  // A transfer whose last byte left at `at`.
+  struct Sent {
+    std::int64_t stream = -1;
+    Instant at;
   };
   struct Queued {
     Event event;
@@ -156,6 +174,9 @@ class QuicSession final : public Session {
   void establish();
   int on_stream_data(std::int64_t stream, std::span<const std::byte> bytes, bool is_last);
   int on_control_data(std::span<const std::byte> bytes);
+  int on_crypto_data(std::uint64_t end);
+  int on_connection_id();
+  int on_datagram();
   int on_stream_closed(std::int64_t stream);
   void on_acked(std::int64_t stream, std::uint64_t end);
   int refuse(CloseReason reason, std::uint64_t code, std::string text);
@@ -171,6 +192,12 @@ class QuicSession final : public Session {
   std::optional<std::uint8_t> next_codepoint();
   std::uint8_t codepoint_of_own(bool is_full) const;
   std::ptrdiff_t write_packet(Instant now, std::span<std::byte> out);
+  Built probe_path(Instant now, std::span<std::byte> out);
+  std::ptrdiff_t write_nothing_new(Instant now, std::span<std::byte> out);
+  std::ptrdiff_t write_probe(Instant now, std::span<std::byte> out);
+  void chase_probe();
+  void suspect_path(Instant now);
+  void update_keys(Instant now);
   std::uint64_t backlog_max() const;
   Duration silence_limit() const;
 
@@ -178,6 +205,8 @@ class QuicSession final : public Session {
   void end(Instant now, Close close, const quic::CloseError* tell_peer);
   void on_library_error(Instant now, int status);
   void on_peer_close(Instant now);
+  void end_silent(Instant now);
+  void end_expired(Instant now);
 
   QuicShared& shared_;
   QuicSetup setup_;
@@ -219,6 +248,17 @@ class QuicSession final : public Session {
   bool wants_turn_ = true;
   BitRate rate_ = BitRate::unlimited();
   Buffer close_packet_;
+
+  PathMtu path_mtu_;
+  std::uint64_t probe_ = 0;                     // the number of the last one
+  std::uint64_t probe_judged_ = 0;              // of the last whose fate is known
+  bool is_chasing_ = false;                     // keep-alives come sooner until it is
+  std::deque<Sent> sent_;                       // in order; acknowledged ones leave at the front
+  Instant control_unacked_ = Instant::never();  // since when control waits for progress
+  std::uint64_t key_packets_ = 0;               // packets_sent when the key was changed
+  std::uint64_t keys_made_ = 0;                 // the handshake's and the next one included
+  std::uint64_t connection_ids_ = 0;
+  Pace datagrams_;
   SessionStats totals_;  // the counting part
 };
 

@@ -50,6 +50,7 @@ void SendQueue::mark_sent(std::size_t bytes) {
 }
 
 void SendQueue::on_acked_until(std::uint64_t offset) {
+  acked_ = std::max(acked_, offset);
   // The chunk in which sending goes on stays, even when all it holds is acknowledged.
   while (sent_chunk_ > 0 && base_ + chunks_.front().size() <= offset) {
     base_ += chunks_.front().size();

@@ -31,13 +31,17 @@ class SendQueue {
   void on_acked_until(std::uint64_t offset);
 
   std::uint64_t unsent_bytes() const { return end_ - sent_; }
+  // Bytes that are kept: the chunk in which sending goes on stays whole.
   std::uint64_t unacknowledged_bytes() const { return end_ - base_; }
+  // Bytes that were sent and are not acknowledged.
+  std::uint64_t in_flight_bytes() const { return sent_ - acked_; }
 
  private:
   BufferPool& pool_;
   std::uint64_t limit_;
   std::deque<Buffer> chunks_;
   std::uint64_t base_ = 0;  // stream offset of the first chunk
+  std::uint64_t acked_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t end_ = 0;
   std::size_t sent_chunk_ = 0;  // the chunk in which `sent_` lies

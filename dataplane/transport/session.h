@@ -42,14 +42,24 @@ struct Identity {
 struct SessionStats {
   Duration rtt_smoothed = Duration::zero();
   Duration rtt_min = Duration::zero();
-  BitRate delivery = BitRate::bps(0);   // the congestion controller's estimate
-  std::uint64_t congestion_window = 0;  // bytes
-  std::uint64_t in_flight = 0;          // bytes
-  std::uint64_t bytes_sent = 0;         // UDP payload
-  std::uint64_t bytes_received = 0;     // UDP payload
+  Duration rtt_latest = Duration::zero();
+  Duration rtt_variation = Duration::zero();  // mean deviation (RFC 9002 section 5.3)
+  BitRate delivery = BitRate::bps(0);         // the congestion controller's estimate
+  BitRate pacing = BitRate::bps(0);           // the congestion controller's; ours is the shaper's
+  std::uint64_t congestion_window = 0;        // bytes
+  std::uint64_t in_flight = 0;                // bytes
+  std::uint64_t bytes_sent = 0;               // UDP payload
+  std::uint64_t bytes_received = 0;           // UDP payload
   std::uint64_t packets_sent = 0;
   std::uint64_t packets_received = 0;
-  std::uint64_t packets_lost = 0;    // 0 when the library does not tell (ngtcp2 0.12)
+  // Packets with transfers or control that the library declared lost, spurious ones among them.
+  // Counted when the transfer is acknowledged, once for each transfer in the packet.
+  std::uint64_t packets_lost = 0;
+  std::uint64_t probe_timeouts = 0;  // times nothing was acknowledged for a PTO (RFC 9002, 6.2)
+  std::uint64_t key_updates = 0;     // by either end
+  std::uint64_t packet_bytes = 0;    // UDP payload of a full packet now
+  std::uint64_t path_probes_lost = 0;
+  std::uint64_t black_holes = 0;     // times the path stopped carrying the present size
   std::uint64_t transfers_sent = 0;  // handed over completely and acknowledged
   std::uint64_t transfers_received = 0;
   std::uint64_t streams_open = 0;  // both directions, control included
@@ -64,6 +74,7 @@ struct Event {
   };
   Kind kind = Kind::kClosed;
   Identity identity;
+  std::string own_certificate;  // with kEstablished: the SHA-256 of the one that we showed
   Buffer bytes;
   Close close;
 };

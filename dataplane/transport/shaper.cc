@@ -15,10 +15,42 @@ void LinkShaper::set_cap(BitRate cap) {
   cap_ = cap;
   rate_ = BitRate::unlimited();
   if (!cap.is_unlimited()) {
-    const double kept = static_cast<double>(cap.bits_per_second()) * kShare;
-    rate_ = BitRate::bps(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(kept)));
-    credit_ = std::clamp(rate_.time_for(kCreditBytes), kCreditTimeMin, kCreditTimeMax);
+    set_rate(static_cast<double>(cap.bits_per_second()) * kShare);
   }
+}
+
+void LinkShaper::set_rate(double bits_per_second) {
+  rate_ = BitRate::bps(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(bits_per_second)));
+  credit_ = std::clamp(rate_.time_for(kCreditBytes), kCreditTimeMin, kCreditTimeMax);
+}
+
+void LinkShaper::set_background(bool yields) {
+  is_background_ = yields && is_limited();
+}
+
+void LinkShaper::on_round_trip(Instant now, Duration rtt) {
+  if (!is_background_ || rtt <= Duration::zero()) {
+    return;
+  }
+  if (now >= base_until_) {
+    base_before_ = base_;
+    base_ = rtt;
+    base_until_ = now + kBaseWindow;
+  }
+  base_ = std::min(base_, rtt);
+  least_ = std::min(least_, rtt);
+  if (now < moves_at_) {
+    return;
+  }
+  const Duration queue = least_ - std::min(base_, base_before_);
+  const double room = 1.0 - queue.to_seconds() / kQueueTarget.to_seconds();
+  const double most = static_cast<double>(cap_.bits_per_second()) * kShare;
+  const double step =
+      std::clamp(room > 0 ? room : kRetreat * room, -kRetreatMax, 1.0) * kGain * most;
+  set_rate(
+      std::clamp(static_cast<double>(rate_.bits_per_second()) + step, most * kBackgroundMin, most));
+  least_ = Duration::max();
+  moves_at_ = now + rtt;
 }
 
 bool LinkShaper::is_limited() const {

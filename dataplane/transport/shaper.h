@@ -4,6 +4,11 @@
 // the clock is not ahead of `now`. Lost wake-up time is made good up to a credit in time and in
 // bytes. In front of the congestion controller this leaves the bottleneck's queue empty (measured:
 // 1 ms instead of 91 ms mean queue, no tail drops).
+//
+// A background link takes what others leave, as LEDBAT does (RFC 6817): once in a round trip the
+// rate moves up while the queue on the path is shorter than kQueueTarget, and down while it is
+// longer. The queue is the round trip less the least one of the last ten minutes, so a queue on the
+// way back counts as well. Two background links on one path do not share evenly.
 // Time: sans-I/O. Thread: one.
 #pragma once
 
@@ -31,12 +36,32 @@ class LinkShaper {
   static constexpr std::size_t kOverheadV4 = 28;
   static constexpr std::size_t kOverheadV6 = 48;
 
+  // RFC 6817 section 2.5 allows 100 ms; 25 ms disturbs a call or a game less, and is above the
+  // delay of acknowledgements on an idle path.
+  static constexpr Duration kQueueTarget = Duration::ms(25);
+  // Share of the cap by which a round trip with an empty queue moves the rate up. A queue of twice
+  // the target moves it down by kRetreat times as much, so that a newcomer has room soon. Chosen:
+  // the queue then swings up to three times the target (transport_link_rules_test), with 0.05 and 2
+  // up to four times by calculation.
+  static constexpr double kGain = 0.01;
+  static constexpr double kRetreat = 4;
+  static constexpr double kRetreatMax = 8;
+  // What a background link always takes, share of the cap: control must go on. Chosen.
+  static constexpr double kBackgroundMin = 0.02;
+  // RFC 6817 section 3.2, BASE_HISTORY: the least round trip is forgotten after two of these.
+  static constexpr Duration kBaseWindow = Duration::ms(300'000);
+
   // unlimited(): nothing is shaped.
   explicit LinkShaper(BitRate cap = BitRate::unlimited());
 
   void set_cap(BitRate cap);
   BitRate cap() const { return cap_; }
   bool is_limited() const;
+  // Whether the link yields to others; without a cap it does not.
+  void set_background(bool yields);
+  bool is_background() const { return is_background_; }
+  // A round trip was measured, of a background link.
+  void on_round_trip(Instant now, Duration rtt);
   // The rate that is kept; unlimited() without a cap.
   BitRate rate() const { return rate_; }
 
@@ -55,6 +80,15 @@ class LinkShaper {
   BitRate rate_;
   Duration credit_ = kCreditTimeMin;
   Instant clock_ = Instant::from_ns(0);
+
+  // Of a background link.
+  void set_rate(double bits_per_second);
+  bool is_background_ = false;
+  Duration base_ = Duration::max();         // least round trip of the present window
+  Duration base_before_ = Duration::max();  // and of the one before
+  Instant base_until_ = Instant::from_ns(0);
+  Duration least_ = Duration::max();  // since the last move: the filter of RFC 6817 section 2.4.2
+  Instant moves_at_ = Instant::from_ns(0);
 };
 
 }  // namespace godwit::transport

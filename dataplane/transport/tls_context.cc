@@ -38,12 +38,12 @@ std::string joined(std::span<const std::string> names) {
   return text.empty() ? "(none)" : text;
 }
 
-Result<std::array<std::uint8_t, 32>> reset_secret_from(const std::string& key_pem) {
-  constexpr std::string_view kPurpose = "godwit stateless reset 1";
+Result<std::array<std::uint8_t, 32>> secret_from(const std::string& key_pem,
+                                                 std::string_view purpose) {
   std::array<std::uint8_t, 32> secret{};
   const int status = gnutls_hmac_fast(GNUTLS_MAC_SHA256,
-                                      kPurpose.data(),
-                                      kPurpose.size(),
+                                      purpose.data(),
+                                      purpose.size(),
                                       key_pem.data(),
                                       key_pem.size(),
                                       secret.data());
@@ -95,13 +95,13 @@ Result<std::unique_ptr<TlsContext>> TlsContext::from_pem(const std::string& auth
                                                          const PemPair& own,
                                                          TlsOptions options) {
   auto context = std::unique_ptr<TlsContext>(new TlsContext(options));
-  if (auto installed = context->install(authority_pem, own); !installed) {
+  if (auto installed = context->install(authority_pem, own, {}); !installed) {
     return tl::unexpected(installed.error());
   }
   return context;
 }
 
-Result<void> TlsContext::reload() {
+Result<void> TlsContext::reload(std::string_view site) {
   if (files_.certificate.empty()) {
     return fail(Code::kInvalid, "these credentials did not come from files");
   }
@@ -113,7 +113,7 @@ Result<void> TlsContext::reload() {
                           : !certificate ? certificate.error()
                                          : key.error());
   }
-  auto installed = install(*authority, {std::move(*certificate), std::move(*key)});
+  auto installed = install(*authority, {std::move(*certificate), std::move(*key)}, site);
   if (!installed) {
     return fail(installed.error().code,
                 "{} ({}, {}): {}",
@@ -125,7 +125,9 @@ Result<void> TlsContext::reload() {
   return {};
 }
 
-Result<void> TlsContext::install(const std::string& authority_pem, const PemPair& own) {
+Result<void> TlsContext::install(const std::string& authority_pem,
+                                 const PemPair& own,
+                                 std::string_view site) {
   auto fresh = std::make_unique<Credentials>();
   if (gnutls_certificate_allocate_credentials(&fresh->handle) != 0) {
     return fail(Code::kIo, "out of memory");
@@ -141,6 +143,10 @@ Result<void> TlsContext::install(const std::string& authority_pem, const PemPair
   if (fresh->own.sites.empty()) {
     return fail(Code::kInvalid,
                 "the certificate names no site (no godwit://site/ URI, no DNS name)");
+  }
+  const auto& sites = fresh->own.sites;
+  if (!site.empty() && std::find(sites.begin(), sites.end(), site) == sites.end()) {
+    return fail(Code::kRefused, "is the certificate of {}, not of \"{}\"", joined(sites), site);
   }
   if (fresh->own.valid_until < unix_seconds()) {
     return fail(Code::kInvalid,
@@ -164,11 +170,13 @@ Result<void> TlsContext::install(const std::string& authority_pem, const PemPair
   if (status <= 0 || added <= 0) {
     return fail(Code::kInvalid, "the authority's file holds no certificate");
   }
-  const auto secret = reset_secret_from(own.key);
-  if (!secret) {
-    return tl::unexpected(secret.error());
+  const auto reset_secret = secret_from(own.key, "godwit stateless reset 1");
+  const auto token_secret = secret_from(own.key, "godwit retry token 1");
+  if (!reset_secret || !token_secret) {
+    return tl::unexpected(reset_secret ? token_secret.error() : reset_secret.error());
   }
-  fresh->reset_secret = *secret;
+  fresh->reset_secret = *reset_secret;
+  fresh->token_secret = *token_secret;
   std::erase_if(generations_, [](const auto& old) { return old->users == 0; });
   generations_.push_back(std::move(fresh));
   return {};
@@ -184,6 +192,10 @@ std::int64_t TlsContext::unix_seconds() const {
 
 const std::array<std::uint8_t, 32>& TlsContext::reset_secret() const {
   return generations_.back()->reset_secret;
+}
+
+const std::array<std::uint8_t, 32>& TlsContext::token_secret() const {
+  return generations_.back()->token_secret;
 }
 
 Verdict TlsContext::judge(std::span<const std::span<const std::byte>> chain,

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataplane/base/result.h"
@@ -56,8 +57,13 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  // Reads the files again; on an error the present credentials stay. kInvalid without files.
-  Result<void> reload();
+  // Reads the files again; on an error the present credentials stay. kInvalid without files;
+  // kRefused when `site` is given and the new certificate does not name it.
+  Result<void> reload(std::string_view site = {});
+  // The same from texts, for a context that was made from texts.
+  Result<void> exchange(const std::string& authority_pem, const PemPair& own) {
+    return install(authority_pem, own, {});
+  }
 
   // The facts of our own certificate, its site among them.
   const CertificateFacts& own() const;
@@ -70,12 +76,14 @@ class TlsContext {
                 bool dialled) const;
   // Secret for stateless resets, the same after a restart because it comes from the key.
   const std::array<std::uint8_t, 32>& reset_secret() const;
+  // Secret for the tokens of Retry, from the key as well.
+  const std::array<std::uint8_t, 32>& token_secret() const;
 
  private:
   friend class TlsSession;
   struct Credentials;
   explicit TlsContext(TlsOptions options);
-  Result<void> install(const std::string& authority_pem, const PemPair& own);
+  Result<void> install(const std::string& authority_pem, const PemPair& own, std::string_view site);
 
   TlsOptions options_;
   TlsFiles files_;  // empty when made from texts

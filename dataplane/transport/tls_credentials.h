@@ -23,6 +23,7 @@ struct TlsContext::Credentials {
   x509::TrustList authorities;
   CertificateFacts own;
   std::array<std::uint8_t, 32> reset_secret{};
+  std::array<std::uint8_t, 32> token_secret{};
   std::size_t users = 0;  // sessions that run on it
 };
 

@@ -70,6 +70,10 @@ TlsSession::~TlsSession() {
   --credentials_.users;
 }
 
+const CertificateFacts& TlsSession::own() const {
+  return credentials_.own;
+}
+
 Verdict TlsSession::judge_peer(std::span<const std::string> allowed) const {
   unsigned count = 0;
   const gnutls_datum_t* shown = gnutls_certificate_get_peers(session_, &count);

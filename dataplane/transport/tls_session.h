@@ -29,6 +29,8 @@ class TlsSession {
 
   bool is_ready() const { return session_ != nullptr; }
   gnutls_session_t handle() { return session_; }
+  // The facts of the certificate that we show in it.
+  const CertificateFacts& own() const;
   // Judges what the peer showed; after the handshake.
   Verdict judge_peer(std::span<const std::string> allowed) const;
 

@@ -104,6 +104,7 @@ RC_GTEST_PROP(SendQueue, ServesItsBytesInOrderAndFreesThem, ()) {
     RC_ASSERT(queue.unsent_bytes() == pushed.size() - served.size());
     RC_ASSERT(queue.unacknowledged_bytes() >= pushed.size() - acked);
     RC_ASSERT(queue.unacknowledged_bytes() <= kLimit);
+    RC_ASSERT(queue.in_flight_bytes() == served.size() - acked);
   }
   RC_ASSERT(std::equal(served.begin(), served.end(), pushed.begin()));
 }

@@ -218,6 +218,23 @@ TEST_F(CertificateFiles, ReloadTakesTheNewPaperAndKeepsTheOldOnError) {
   EXPECT_NE((*context)->own().sha256, before);
 }
 
+TEST_F(CertificateFiles, ReloadRefusesThePaperOfAnotherSite) {
+  ASSERT_TRUE(create_authority_files(folder_, "lab", options_).has_value());
+  ASSERT_TRUE(issue_site_files(folder_, "fra", options_).has_value());
+  ASSERT_TRUE(issue_site_files(folder_, "nyc", options_).has_value());
+  const TlsFiles files{folder_ + "/ca.pem", folder_ + "/fra.pem", folder_ + "/fra.key"};
+  auto context = TlsContext::load(files, {.unix_seconds = test_unix_seconds});
+  ASSERT_TRUE(context.has_value()) << context.error().message;
+  const std::string before = (*context)->own().sha256;
+  std::filesystem::rename(folder_ + "/nyc.pem", files.certificate);
+  std::filesystem::rename(folder_ + "/nyc.key", files.key);
+  const auto refused = (*context)->reload("fra");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_NE(refused.error().message.find("nyc"), std::string::npos);
+  EXPECT_EQ((*context)->own().sha256, before);
+}
+
 TEST_F(CertificateFiles, AKeyThatDoesNotFitIsNamed) {
   ASSERT_TRUE(create_authority_files(folder_, "lab", options_).has_value());
   ASSERT_TRUE(issue_site_files(folder_, "fra", options_).has_value());
@@ -227,6 +244,41 @@ TEST_F(CertificateFiles, AKeyThatDoesNotFitIsNamed) {
                        {.unix_seconds = test_unix_seconds});
   ASSERT_FALSE(context.has_value());
   EXPECT_NE(context.error().message.find("nyc.key"), std::string::npos);
+}
+
+TEST(Renewal, ANewSessionShowsTheNewCertificateBesideTheOldOne) {
+  World world(40);
+  Site& a = world.site("fra", issue("fra", 1), authority());
+  Site& b = world.site("nyc");
+  world.join(a, b, {.delay = Duration::ms(10)});
+  Session* first = world.dial(a, b);
+  ASSERT_TRUE(world.run_until([&] { return a.of(first).is_established; }, Duration::ms(1'000)));
+  const std::string before = a.tls->own().sha256;
+  EXPECT_EQ(a.of(first).own_certificate, before);
+  ASSERT_TRUE(a.tls->exchange(authority().certificate, issue("fra", 300)).has_value());
+  Session* second = world.dial(a, b);
+  ASSERT_TRUE(world.run_until([&] { return a.of(second).is_established; }, Duration::ms(1'000)));
+  EXPECT_NE(a.tls->own().sha256, before);
+  EXPECT_EQ(a.of(second).own_certificate, a.tls->own().sha256);
+  ASSERT_EQ(b.seen.size(), 2U);
+  EXPECT_EQ(b.seen[0]->identity.certificate_sha256, before);
+  EXPECT_EQ(b.seen[1]->identity.certificate_sha256, a.tls->own().sha256);
+  for (Session* session : {first, second}) {
+    session->send_transfer(world.now(), std::vector<std::byte>(5'000));
+  }
+  EXPECT_TRUE(world.run_until([&] { return b.transfers_received == 2; }, Duration::ms(1'000)));
+  // The old paper ends after a day, and only its session with it.
+  EXPECT_TRUE(world.run_until([&] { return b.seen[0]->is_closed; }, Duration::ms(86'500'000)));
+  EXPECT_EQ(b.seen[0]->close.reason, CloseReason::kCertificateExpired);
+  EXPECT_FALSE(b.seen[1]->is_closed);
+}
+
+TEST(Renewal, ABrokenAuthorityIsNotTakenInExchange) {
+  World world(41);
+  Site& a = world.site("fra");
+  const std::string before = a.tls->own().sha256;
+  EXPECT_FALSE(a.tls->exchange("no certificate", issue("fra")).has_value());
+  EXPECT_EQ(a.tls->own().sha256, before);
 }
 
 TEST(SiteName, IsADnsLabel) {

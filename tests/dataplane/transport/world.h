@@ -52,6 +52,7 @@ struct Site {
     Instant established_at;
     Instant closed_at;
     Identity identity;
+    std::string own_certificate;
     Close close;
   };
   std::string name;
@@ -128,9 +129,19 @@ class World {
             Site& b,
             const port::LinkConditions& conditions,
             BitRate cap = BitRate::unlimited()) {
+    PeerConfig link;
+    link.cap = cap;
+    join(a, b, conditions, link);
+  }
+  // The same with everything of `link` but its ends.
+  void join(Site& a, Site& b, const port::LinkConditions& conditions, PeerConfig link) {
     network_.set_both(a.address, b.address, conditions);
-    a.peers.push_back({.site = b.name, .address = b.address, .link = b.name, .cap = cap});
-    b.peers.push_back({.site = a.name, .address = a.address, .link = a.name, .cap = cap});
+    link.site = link.link = b.name;
+    link.address = b.address;
+    a.peers.push_back(link);
+    link.site = link.link = a.name;
+    link.address = a.address;
+    b.peers.push_back(link);
     a.endpoint->configure(a.peers);
     b.endpoint->configure(b.peers);
   }
@@ -222,6 +233,7 @@ class World {
         seen.is_established = true;
         seen.established_at = now_;
         seen.identity = event.identity;
+        seen.own_certificate = event.own_certificate;
         break;
       case Event::Kind::kControl:
         seen.control.emplace_back(bytes.begin(), bytes.end());

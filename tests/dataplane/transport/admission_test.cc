@@ -1,0 +1,153 @@
+// Who may begin a handshake: places, pace, and the token of a Retry.
+
+#include "dataplane/transport/admission.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "dataplane/base/random.h"
+#include "dataplane/transport/pace.h"
+#include "dataplane/transport/retry_token.h"
+
+namespace godwit::transport {
+namespace {
+
+using Verdict = Admission::Verdict;
+
+const port::Peer kFra = port::Peer::v4({10, 0, 0, 1}, 4433);
+const port::Peer kNyc = port::Peer::v4({10, 0, 0, 2}, 4433);
+
+Instant at_ms(std::int64_t ms) {
+  return Instant::from_ns(0) + Duration::ms(ms);
+}
+
+TEST(Pace, AllowsABurstThenOneEverySpacing) {
+  Pace pace(Duration::ms(10), 3);
+  for (int count = 0; count < 3; ++count) {
+    EXPECT_TRUE(pace.take(at_ms(1'000)));
+  }
+  EXPECT_FALSE(pace.take(at_ms(1'000)));
+  EXPECT_FALSE(pace.take(at_ms(1'009)));
+  EXPECT_TRUE(pace.take(at_ms(1'010)));
+  EXPECT_FALSE(pace.take(at_ms(1'010)));
+}
+
+TEST(Pace, ABurstOfZeroAllowsNothing) {
+  Pace pace(Duration::ms(10), 0);
+  EXPECT_FALSE(pace.take(at_ms(1'000)));
+  EXPECT_FALSE(pace.take(at_ms(100'000)));
+}
+
+// Whatever the calls, no window of time sees more than burst + window / spacing.
+RC_GTEST_PROP(Pace, NeverExceedsItsRate, (std::uint64_t seed)) {
+  Random random(seed);
+  const std::int64_t burst = 1 + static_cast<std::int64_t>(random.below(20));
+  Pace pace(Duration::ms(5), burst);
+  Instant now = at_ms(50);
+  const Instant begin = now;
+  std::int64_t taken = 0;
+  for (int call = 0; call < 500; ++call) {
+    taken += pace.take(now) ? 1 : 0;
+    RC_ASSERT(taken <= burst + (now - begin).count_ns() / Duration::ms(5).count_ns());
+    now += Duration::us(static_cast<std::int64_t>(random.below(8'000)));
+  }
+}
+
+TEST(Admission, AnUnprovenSourceIsAskedForProofWhenItHasItsPlaces) {
+  Admission admission({.unproven_max = 10, .unproven_per_source_max = 2});
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 1, .of_source = 1}, false), Verdict::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 2, .of_source = 2}, false), Verdict::kRetry);
+  EXPECT_EQ(admission.judge(at_ms(0), kNyc, {.all = 2, .of_source = 0}, false), Verdict::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(0), kNyc, {.all = 10, .of_source = 0}, false), Verdict::kRetry);
+}
+
+TEST(Admission, AProvenSourceHasPlacesOfItsOwnUpToTheMaximum) {
+  Admission admission({.handshakes_max = 20,
+                       .handshakes_per_source_max = 5,
+                       .unproven_max = 10,
+                       .unproven_per_source_max = 2});
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 12, .of_source = 4}, true), Verdict::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 12, .of_source = 5}, true), Verdict::kDrop);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 20, .of_source = 0}, true), Verdict::kDrop);
+}
+
+TEST(Admission, GreetingsThatEndAtOnceAreLimitedByTheirPace) {
+  Admission admission({});
+  int accepted = 0;
+  int asked = 0;
+  constexpr int kGreetings = 100'000;  // in one second, and none stays open
+  for (int number = 0; number < kGreetings; ++number) {
+    const Instant now = Instant::from_ns(std::int64_t{10'000} * number);
+    const Verdict verdict = admission.judge(now, kFra, {}, false);
+    accepted += verdict == Verdict::kAccept ? 1 : 0;
+    asked += verdict == Verdict::kRetry ? 1 : 0;
+  }
+  EXPECT_LE(accepted, 16 + 50);
+  EXPECT_GE(accepted, 50);
+  EXPECT_LE(asked, 64 + 2'000);
+  EXPECT_GE(asked, 2'000);
+}
+
+TEST(Admission, OneSourcesFloodLeavesAnothersPaceAlone) {
+  Admission admission({});
+  for (int number = 0; number < 1'000; ++number) {
+    admission.judge(at_ms(5), kFra, {}, false);
+  }
+  EXPECT_EQ(admission.judge(at_ms(5), kNyc, {}, false), Verdict::kAccept);
+  EXPECT_TRUE(admission.may_check_token(at_ms(5), kNyc));
+  EXPECT_TRUE(admission.may_answer(at_ms(5), kNyc));
+}
+
+// A token and everything that it is bound to.
+struct Sealed {
+  std::vector<std::uint8_t> secret = std::vector<std::uint8_t>(32, 7);
+  ngtcp2_cid ours{};
+  ngtcp2_cid original{};
+  std::vector<std::uint8_t> token;
+
+  Sealed() {
+    const std::uint8_t ours_bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const std::uint8_t original_bytes[12] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2};
+    ngtcp2_cid_init(&ours, ours_bytes, sizeof(ours_bytes));
+    ngtcp2_cid_init(&original, original_bytes, sizeof(original_bytes));
+    token = RetryToken::seal(at_ms(1'000), secret, kFra, ours, original);
+  }
+};
+
+TEST(RetryToken, GivesTheOriginalIdBackToItsAddressInTime) {
+  const Sealed s;
+  const auto id = RetryToken::open(at_ms(5'999), s.secret, kFra, s.ours, s.token);
+  ASSERT_TRUE(id.has_value());
+  EXPECT_TRUE(ngtcp2_cid_eq(&*id, &s.original));
+}
+
+TEST(RetryToken, IsRefusedFromAnotherAddressOrPort) {
+  const Sealed s;
+  EXPECT_FALSE(RetryToken::open(at_ms(1'001), s.secret, kNyc, s.ours, s.token));
+  EXPECT_FALSE(RetryToken::open(at_ms(1'001), s.secret, kFra.with_port(1), s.ours, s.token));
+}
+
+TEST(RetryToken, IsRefusedAfterItsLife) {
+  const Sealed s;
+  EXPECT_FALSE(RetryToken::open(at_ms(6'001), s.secret, kFra, s.ours, s.token));
+}
+
+TEST(RetryToken, IsRefusedWithAnotherIdOrSecret) {
+  Sealed s;
+  EXPECT_FALSE(RetryToken::open(at_ms(1'001), s.secret, kFra, s.original, s.token));
+  s.secret[0] ^= 1U;
+  EXPECT_FALSE(RetryToken::open(at_ms(1'001), s.secret, kFra, s.ours, s.token));
+}
+
+TEST(RetryToken, IsRefusedWhenAnyOfItsBitsWasChanged) {
+  Sealed s;
+  for (std::size_t bit = 0; bit < s.token.size() * 8; ++bit) {
+    s.token[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    EXPECT_FALSE(RetryToken::open(at_ms(1'001), s.secret, kFra, s.ours, s.token)) << bit;
+    s.token[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+  }
+  EXPECT_TRUE(RetryToken::open(at_ms(1'001), s.secret, kFra, s.ours, s.token));
+}
+
+}  // namespace
+}  // namespace godwit::transport
