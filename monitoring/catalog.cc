@@ -47,6 +47,9 @@ constexpr Names kLinkTopicsRefusedReason[] = {"residency",
                                               "unknown_topic",
                                               "incarnation_mismatch",
                                               "other"};
+constexpr Names kEndpointDroppedReason[] = {"unknown_source", "unmatched", "malformed"};
+constexpr Names kEndpointHandshakesResult[] = {
+    "accepted", "failed", "over_limit", "asked", "proof_refused"};
 constexpr Names kPortDirection[] = {"sent", "received"};
 constexpr Names kPortTroublesKind[] = {
     "send_busy", "send_error", "receive_error", "receive_starved"};
@@ -88,6 +91,8 @@ constexpr LabelInfo kLinkTransfersReceivedLabels[] = {{"peer", {}},
 constexpr LabelInfo kLinkClosedLabels[] = {{"peer", {}}, {"reason", kLinkClosedReason}};
 constexpr LabelInfo kLinkTopicsRefusedLabels[] = {
     {"peer", {}}, {"by", kLinkTopicsRefusedBy}, {"reason", kLinkTopicsRefusedReason}};
+constexpr LabelInfo kEndpointDroppedLabels[] = {{"reason", kEndpointDroppedReason}};
+constexpr LabelInfo kEndpointHandshakesLabels[] = {{"result", kEndpointHandshakesResult}};
 constexpr LabelInfo kPortDirectionLabels[] = {{"direction", kPortDirection}};
 constexpr LabelInfo kPortTroublesLabels[] = {{"kind", kPortTroublesKind}};
 constexpr LabelInfo kPortRefusedLabels[] = {{"reason", kPortRefusedReason}};
@@ -148,6 +153,35 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "Topics that one end announced and the other did not take, by who refused and why. Nothing of "
      "them moves on the link: `godwit status` at either end names the topic and what to do. "
      "unknown_topic and incarnation_mismatch pass by themselves while an end starts."},
+    {kLinkLostPackets, "godwit_link_lost_packets_total", kCounter, kNone, kSum, kPeerLabels, {},
+     "Packets to the peer that the transport declared lost and repeated. More than 3 % of what is "
+     "sent: the link cannot be filled."},
+    {kLinkProbeTimeouts, "godwit_link_probe_timeouts_total",
+     kCounter, kNone, kSum, kPeerLabels, {},
+     "Times nothing was acknowledged for a probe timeout. A steady rise while the link is up means "
+     "a path with interruptions."},
+    {kLinkPacketBytes, "godwit_link_packet_bytes", kGauge, kBytes, kMin, kPeerLabels, {},
+     "UDP payload of a full packet, as discovered; 0 while there is no session. At 1200 for "
+     "minutes: the path carries no more, or drops what it cannot carry."},
+    {kLinkBlackHoles, "godwit_link_black_holes_total", kCounter, kNone, kSum, kPeerLabels, {},
+     "Times the path stopped carrying full packets and smaller ones were sent from then on."},
+    {kLinkCongestionWindowBytes, "godwit_link_congestion_window_bytes",
+     kGauge, kBytes, kSum, kPeerLabels, {},
+     "Bytes that the congestion controller lets be unacknowledged. In flight at this value: it is "
+     "the limit, not the cap."},
+    {kLinkKeyUpdates, "godwit_link_key_updates_total", kCounter, kNone, kSum, kPeerLabels, {},
+     "Changes of the packets' keys within sessions, by either end."},
+    {kEndpointDropped, "godwit_endpoint_dropped_packets_total",
+     kCounter, kNone, kSum, kEndpointDroppedLabels, {},
+     "Packets that belong to no session. From unknown sources at a high rate: a scan or a flood; "
+     "filter it before the gateway."},
+    {kEndpointHandshakes, "godwit_endpoint_handshakes_total",
+     kCounter, kNone, kSum, kEndpointHandshakesLabels, {},
+     "Handshakes that others began, by what became of them; failed ones were accepted before. Many "
+     "over the limit or asked for proof of their address: somebody forges the addresses of peers."},
+    {kEndpointAnswersWithheld, "godwit_endpoint_answers_withheld_total",
+     kCounter, kNone, kSum, {}, {},
+     "Answers without a session that were not given because there were too many."},
     {kPortPackets, "godwit_port_packets_total", kCounter, kNone, kSum, kPortDirectionLabels, {},
      "UDP datagrams that the gateway's port sent and received."},
     {kPortFrames, "godwit_port_frames_total", kCounter, kNone, kSum, kPortDirectionLabels, {},

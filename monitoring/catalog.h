@@ -54,6 +54,16 @@ enum class Metric : std::uint16_t {
   kLinkReconnects,
   kLinkClosed,
   kLinkTopicsRefused,
+  kLinkLostPackets,
+  kLinkProbeTimeouts,
+  kLinkPacketBytes,
+  kLinkBlackHoles,
+  kLinkCongestionWindowBytes,
+  kLinkKeyUpdates,
+  // endpoint
+  kEndpointDropped,
+  kEndpointHandshakes,
+  kEndpointAnswersWithheld,
   // port
   kPortPackets,
   kPortFrames,

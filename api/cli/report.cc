@@ -213,6 +213,8 @@ std::string to_text(const admin::LinksReport& report) {
                 "RECEIVED",
                 "TRANSFERS",
                 "LOST PACKETS",
+                "PTO",
+                "PACKET",
                 "HELD BY CAP",
                 "BY CONGESTION",
                 "ADDRESS"});
@@ -223,6 +225,8 @@ std::string to_text(const admin::LinksReport& report) {
                 human_bytes(link.received_bytes()),
                 human_count(link.received_transfers()),
                 human_count(link.lost_packets()),
+                human_count(link.probe_timeouts()),
+                if_known(link.packet_bytes(), human_bytes),
                 human_duration(link.limited_by_cap_ns()),
                 human_duration(link.limited_by_congestion_ns()),
                 link.peer_address()});

@@ -21,6 +21,11 @@ namespace godwit::gateway {
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1 << 20;  // chosen: 100 sites take 20 KiB
+// UDP payload, bytes: QUIC's least (RFC 9000 section 14), a 1,500-byte path's and a jumbo path's
+// under IPv6.
+constexpr std::uint64_t kPacketBytesMin = 1200;
+constexpr std::uint64_t kPacketBytes = 1452;
+constexpr std::uint64_t kPacketBytesMax = 8952;
 constexpr std::uint64_t kMetricsPort = 9471;  // chosen: unassigned, next to Prometheus' usual ones
 // Chosen: the smallest topic among three sites may need 18 MiB; no host has more than the other.
 constexpr Bytes kMemoryMin = Bytes::mib(32);
@@ -89,6 +94,11 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
     reader.parsed("rtt", &parse_duration, link.rtt);
     if (link.rtt < kRttMin || link.rtt > kRttMax) {
       reader.reject("rtt", "must be from 1us to 10s");
+    }
+    link.congestion = reader.choice("congestion", "", {"bbr", "cubic"});
+    link.background = reader.boolean("background", false);
+    if (link.background && link.cap.is_unlimited()) {
+      reader.reject("background", "needs a cap, the most that the link may take");
     }
     reader.finish();
     config.links.push_back(std::move(link));
@@ -218,6 +228,8 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
     config.metrics_port = static_cast<std::uint16_t>(metrics);
   }
   config.congestion = self.choice("congestion", "bbr", {"bbr", "cubic"});
+  config.packet_bytes =
+      self.whole_number("packet_bytes", kPacketBytes, kPacketBytesMin, kPacketBytesMax);
   self.parsed("memory", &parse_bytes, config.memory);
   if (config.memory < kMemoryMin || config.memory > kMemoryMax) {
     self.reject("memory", "must be from 32MiB to 65536GiB");
@@ -253,6 +265,12 @@ std::string shared_part(const Config& config) {
       out += fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
     }
     out += fmt::format("rtt = {}\n", in_microseconds(link.rtt));
+    if (!link.congestion.empty()) {
+      out += fmt::format("congestion = {}\n", quoted(link.congestion));
+    }
+    if (link.background) {
+      out += "background = true\n";
+    }
   }
   for (const auto& policy : config.policies) {
     out += fmt::format("\n[[policies]]\nmatch = {}\nclass = {}\n",
@@ -379,7 +397,7 @@ Result<Config> load_config(const std::string& path, const Overrides& overrides) 
 std::string effective_config(const Config& config) {
   return fmt::format(
       "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
-      "admin = {}\nmetrics_port = {}\ncongestion = {}\nmemory = \"{}B\"\n\n"
+      "admin = {}\nmetrics_port = {}\ncongestion = {}\npacket_bytes = {}\nmemory = \"{}B\"\n\n"
       "[port]\n{}\n[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
       quoted(config.site),
       quoted(config.state_dir),
@@ -388,6 +406,7 @@ std::string effective_config(const Config& config) {
       quoted(config.admin),
       config.metrics_port.value_or(0),
       quoted(config.congestion),
+      config.packet_bytes,
       config.memory.count(),
       port_as_toml(config.port),
       quoted(config.certificate),

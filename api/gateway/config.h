@@ -36,6 +36,8 @@ struct LinkConfig {
   std::string ends[2];                 // two different site names
   BitRate cap = BitRate::unlimited();  // hard cap in layer-3 bits per second, each direction
   Duration rtt = Duration::ms(100);    // expected round trip: sizes windows before any measurement
+  std::string congestion;              // bbr | cubic; empty = that of [self]
+  bool background = false;             // takes what others on the path leave; needs a cap
 };
 
 // Rules for the topics whose names match; the first match wins.
@@ -76,6 +78,7 @@ struct Config {
   std::string admin;                          // path of the Unix socket for the command `godwit`
   std::optional<std::uint16_t> metrics_port;  // of /metrics on loopback; none = off
   std::string congestion;                     // bbr | cubic
+  std::size_t packet_bytes = 1452;            // most UDP payload of a packet
   Bytes memory = Bytes::mib(1024);            // budget for all topics' state
 
   PortConfig port;  // [port]

@@ -51,6 +51,8 @@ class Gateway {
   Instant deadline() const;
   // Says goodbye to peers; call on_turn once more to transmit it.
   void stop(Instant now) { links_.stop(now); }
+  // Our certificate is another one now (SHA-256); sessions are replaced beside the running ones.
+  void use_certificate(std::string sha256) { links_.use_certificate(std::move(sha256)); }
   // The gateway is about to stop and somebody waits for `drained`.
   void drain() { egress_.drain(); }
   // Nothing open, frozen or unmerged on any lane to a peer.
@@ -59,6 +61,7 @@ class Gateway {
   Core& core() { return core_; }
   const Core& core() const { return core_; }
   const Links& links() const { return links_; }
+  transport::EndpointCounters endpoint_counters() const { return endpoint_.counters(); }
   std::size_t client_count() const { return clients_.size(); }
   std::uint64_t client_bytes_unread() const;  // in the rings to all clients
   std::size_t subscriber_count(const Topic& topic) const;

@@ -55,6 +55,9 @@ void Links::on_turn(Instant now) {
   for (const auto& peer : core_.peers) {
     dial(now, *peer);
     poll_events(now, *peer);
+    renew(now, *peer);
+    poll_successor(now, *peer);
+    poll_retiring(now, *peer);
     if (peer->session != nullptr && peer->no_storage) {
       end_session(now,
                   *peer,
@@ -114,6 +117,10 @@ void Links::greet_strangers(Instant now) {
       endpoint_.retire(now, session);
       continue;
     }
+    if (peer->state == PeerState::kUp) {
+      on_rival(now, *peer, *session, *event);
+      continue;
+    }
     if (peer->session != nullptr) {
       end_session(now,
                   *peer,
@@ -122,7 +129,7 @@ void Links::greet_strangers(Instant now) {
     }
     peer->session = session;
     peer->redial.on_attempt(now);
-    established(now, *peer, event->identity);
+    established(now, *peer, *event);
   }
 }
 
@@ -139,7 +146,7 @@ bool Links::on_event(Instant now, Peer& peer, transport::Event& event) {
   Result<void> outcome;
   switch (event.kind) {
     case transport::Event::Kind::kEstablished:
-      established(now, peer, event.identity);
+      established(now, peer, event);
       return true;
     case transport::Event::Kind::kClosed:
       session_over(now, peer, event.close);
@@ -162,10 +169,15 @@ bool Links::on_event(Instant now, Peer& peer, transport::Event& event) {
   return false;
 }
 
-void Links::established(Instant now, Peer& peer, const transport::Identity& identity) {
-  peer.identity = identity;
+void Links::established(Instant now, Peer& peer, const transport::Event& event) {
+  peer.identity = event.identity;
+  peer.own_certificate = event.own_certificate;
   peer.redial.on_success();
   peer.on_state(now, PeerState::kGreeting);
+  peer.send(own_hello());
+}
+
+control::ControlMessage Links::own_hello() const {
   control::ControlMessage message;
   auto* hello = message.mutable_hello();
   hello->set_version_min(kVersionMin);
@@ -174,15 +186,24 @@ void Links::established(Instant now, Peer& peer, const transport::Identity& iden
   hello->set_gateway_id(core_.config.site + "-1");
   hello->set_incarnation(core_.incarnation.packed());
   hello->set_software("godwitd 0.1.0");
-  peer.send(message);
+  return message;
 }
 
-Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byte> bytes) {
+Result<control::ControlMessage> Links::parse(Peer& peer, std::span<const std::byte> bytes) {
   control::ControlMessage message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     ++peer.counters.control_malformed;
     return fail(Code::kCorrupt, "control message: not a Protobuf message");
   }
+  return message;
+}
+
+Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byte> bytes) {
+  const auto parsed = parse(peer, bytes);
+  if (!parsed) {
+    return Failure(parsed.error());
+  }
+  const control::ControlMessage& message = *parsed;
   if (message.kind_case() == control::ControlMessage::kHello) {
     return on_hello(now, peer, message.hello());
   }
@@ -206,6 +227,16 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
   if (peer.state != PeerState::kGreeting) {
     return fail(Code::kCorrupt, "Hello: it came twice");
   }
+  if (auto checked = check_hello(peer, hello); !checked) {
+    return checked;
+  }
+  keep_hello(peer, hello);
+  peer.on_state(now, PeerState::kUp);
+  exchange_.on_up(now, peer);
+  return {};
+}
+
+Result<void> Links::check_hello(const Peer& peer, const control::Hello& hello) {
   if (hello.site() != peer.site().name) {
     return fail(Code::kCorrupt,
                 "Hello: it names site \"{}\", the certificate names \"{}\"",
@@ -222,12 +253,13 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
                 kVersionMin,
                 kVersionMax);
   }
+  return {};
+}
+
+void Links::keep_hello(Peer& peer, const control::Hello& hello) {
   peer.software = printable(hello.software()).substr(0, 255);
   peer.gateway_id = printable(hello.gateway_id()).substr(0, 255);
   peer.incarnation = hello.incarnation();
-  peer.on_state(now, PeerState::kUp);
-  exchange_.on_up(now, peer);
-  return {};
 }
 
 void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& error) {
@@ -245,7 +277,7 @@ void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& 
 }
 
 void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
-  peer.bytes_before = peer.bytes();
+  peer.keep_totals(*peer.session);
   const Duration rtt = peer.session->stats().rtt_min;
   if (peer.state == PeerState::kUp && rtt > Duration::zero()) {
     peer.rtt_measured = std::min(rtt, kRttBelieved);
@@ -268,10 +300,13 @@ void Links::session_over(Instant now, Peer& peer, const transport::Close& close)
   peer.on_state(now, PeerState::kDown);
   peer.redial.on_failure(now);
   endpoint_.retire(now, over);
+  promote_successor(now, peer);
 }
 
 void Links::stop(Instant now) {
   for (const auto& peer : core_.peers) {
+    drop_successor(now, *peer, "the gateway stops");
+    retire(now, *peer);
     if (peer->session != nullptr) {
       end_session(now,
                   *peer,
@@ -286,6 +321,12 @@ Instant Links::deadline() const {
   for (const auto& peer : core_.peers) {
     if (peer->dials() && peer->session == nullptr) {
       first = std::min(first, peer->redial.next_attempt());
+    }
+    if (peer->retiring != nullptr) {
+      first = std::min(first, peer->retires_at);
+    }
+    if (wants_renewal(*peer)) {
+      first = std::min(first, peer->renews_at);
     }
   }
   return first;

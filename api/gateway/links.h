@@ -1,8 +1,9 @@
 // Sessions with all peers: dial for ever, greet, dispatch what arrives, say goodbye.
 //
-// Of two sites the one with the smaller name dials. A newer session replaces an older one. What a
-// peer sends goes to Exchange (control) and Ingress (transfers); an error there ends the session
-// with a reason that the peer, our log, the metric and `godwit status` name.
+// Of two sites the one with the smaller name dials. A newer session replaces an older one, and an
+// older one that is up stays so until the newer one is. What a peer sends goes to Exchange
+// (control) and Ingress (transfers); an error there ends the session with a reason that the peer,
+// our log, the metric and `godwit status` name.
 //
 // Thread: the worker. Time: passed in.
 #pragma once
@@ -41,6 +42,9 @@ class Links {
 
   // Dials who must be dialled, takes who has come, and handles every event of every session.
   void on_turn(Instant now);
+  // Our certificate is another one now, by its SHA-256: sessions that show the former one are
+  // replaced, one by one, by sessions that show it; links stay up meanwhile.
+  void use_certificate(std::string sha256) { certificate_ = std::move(sha256); }
   // Tells every peer that this gateway stops.
   void stop(Instant now);
   Instant deadline() const;
@@ -58,7 +62,28 @@ class Links {
   bool on_event(Instant now, Peer& peer, transport::Event& event);
   Result<void> on_control(Instant now, Peer& peer, std::span<const std::byte> bytes);
   Result<void> on_hello(Instant now, Peer& peer, const control::Hello& hello);
-  void established(Instant now, Peer& peer, const transport::Identity& identity);
+  void established(Instant now, Peer& peer, const transport::Event& event);
+  control::ControlMessage own_hello() const;
+  static Result<void> check_hello(const Peer& peer, const control::Hello& hello);
+  static void keep_hello(Peer& peer, const control::Hello& hello);
+  static Result<control::ControlMessage> parse(Peer& peer, std::span<const std::byte> bytes);
+
+  // Make before break (links_renewal.cc).
+  bool wants_renewal(const Peer& peer) const;
+  void renew(Instant now, Peer& peer);
+  // A peer's session came while another is up.
+  void on_rival(Instant now,
+                Peer& peer,
+                transport::Session& session,
+                const transport::Event& first);
+  void poll_successor(Instant now, Peer& peer);
+  void successor_established(Instant now, Peer& peer, const transport::Event& event);
+  void take_over(Instant now, Peer& peer, const control::Hello& hello);
+  void drop_successor(Instant now, Peer& peer, std::string_view why);
+  // The session has ended; its successor, if there is one, is all that is left.
+  void promote_successor(Instant now, Peer& peer);
+  void poll_retiring(Instant now, Peer& peer);
+  void retire(Instant now, Peer& peer);
   void end_session(Instant now, Peer& peer, SessionCode code, const Error& error);
   void session_over(Instant now, Peer& peer, const transport::Close& close);
 
@@ -66,6 +91,7 @@ class Links {
   transport::Endpoint& endpoint_;
   Exchange& exchange_;
   Ingress& ingress_;
+  std::string certificate_;                     // our present one's SHA-256; empty: not known
   std::vector<transport::Session*> strangers_;  // accepted; their first event is to come
   std::uint64_t strangers_refused_ = 0;
   std::map<transport::CloseReason, std::uint64_t> strangers_by_reason_;  // the same

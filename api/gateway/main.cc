@@ -18,6 +18,7 @@
 
 #include "api/gateway/admin_server.h"
 #include "api/gateway/config.h"
+#include "api/gateway/file_watch.h"
 #include "api/gateway/gateway.h"
 #include "api/gateway/identity.h"
 #include "api/gateway/metrics_feed.h"
@@ -43,19 +44,22 @@ constexpr int kExitConfig = 2;
 // The worker wakes at least so often, for metrics and the scrubber.
 constexpr Duration kWaitMax = Duration::ms(250);
 
-// SIGINT and SIGTERM as a readable descriptor.
-int stop_signals() {
+// SIGINT, SIGTERM and SIGHUP as a readable descriptor.
+int own_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-bool signalled(int fd) {
+// The next signal that came; 0: none did.
+int signalled(int fd) {
   signalfd_siginfo info{};
-  return ::read(fd, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info));
+  const bool came = ::read(fd, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info));
+  return came ? static_cast<int>(info.ssi_signo) : 0;
 }
 
 class Daemon {
@@ -69,17 +73,21 @@ class Daemon {
   Result<void> start_transport();
   Result<void> start_metrics();
   void turn_clients();
+  void take_signals(Instant now);
+  Result<void> check_certificate() const;
+  void renew_certificate();
   bool wants_stop(Instant now);
   void rest(Instant now);
 
   Config config_;
   Random random_;
   Instant started_ = system_now();
-  int signals_ = stop_signals();
+  int signals_ = own_signals();
   std::unique_ptr<port::Port> port_;
   port::Idle idle_{port::IdleLadder::waiting(config_.port.idle)};
   std::uint64_t packets_seen_ = 0;  // of the port, when the last turn ended
   std::unique_ptr<transport::TlsContext> tls_;
+  std::optional<FileWatch> certificate_files_;
   std::unique_ptr<transport::Endpoint> endpoint_;
   std::unique_ptr<FileStore> store_;
   std::unique_ptr<Gateway> gateway_;
@@ -117,22 +125,21 @@ Result<void> Daemon::start_transport() {
               config_.port.capture,
               config_.port.capture_max.count() >> 20U);
   }
+  certificate_files_.emplace(system_now(),
+                             std::vector{config_.authority, config_.certificate, config_.key});
   auto tls = transport::TlsContext::load({config_.authority, config_.certificate, config_.key});
   if (!tls) {
     return Failure(tls.error());
   }
   tls_ = std::move(*tls);
-  const auto& names = tls_->own().sites;
-  if (std::find(names.begin(), names.end(), config_.site) == names.end()) {
-    return fail(Code::kRefused,
-                "{}: is the certificate of another site, not of \"{}\"",
-                config_.certificate,
-                config_.site);
+  if (auto checked = check_certificate(); !checked) {
+    return checked;
   }
   transport::QuicOptions quic;
   quic.congestion = config_.congestion == "cubic" ? transport::CongestionControl::kCubic
                                                   : transport::CongestionControl::kBbr;
   quic.markings = config_.markings.value_or(transport::Markings{});
+  quic.packet_bytes = config_.packet_bytes;
   endpoint_ = transport::make_quic_endpoint(*port_, *tls_, quic, random_);
   return {};
 }
@@ -171,6 +178,7 @@ Result<void> Daemon::start() {
     return Failure(gateway.error());
   }
   gateway_ = std::move(*gateway);
+  gateway_->use_certificate(tls_->own().sha256);
   if (auto started = start_metrics(); !started) {
     return started;
   }
@@ -219,10 +227,42 @@ void Daemon::turn_clients() {
   }
 }
 
-bool Daemon::wants_stop(Instant now) {
-  if (!stop_at_ && signalled(signals_)) {
-    stop_at_ = now;
+Result<void> Daemon::check_certificate() const {
+  const auto& names = tls_->own().sites;
+  if (std::find(names.begin(), names.end(), config_.site) == names.end()) {
+    return fail(Code::kRefused,
+                "{}: is the certificate of another site, not of \"{}\"",
+                config_.certificate,
+                config_.site);
   }
+  return {};
+}
+
+// Sessions begun from now on show the new certificate; those that run are replaced one by one.
+void Daemon::renew_certificate() {
+  if (auto loaded = tls_->reload(config_.site); !loaded) {
+    log::error("the former certificate stays in use: {}", loaded.error().message);
+    return;
+  }
+  feed_->set_certificate_end(tls_->own().valid_until);
+  gateway_->use_certificate(tls_->own().sha256);
+  log::info("certificate {} is in use", tls_->own().sha256.substr(0, 16));
+}
+
+void Daemon::take_signals(Instant now) {
+  while (const int number = signalled(signals_)) {
+    if (number == SIGHUP) {
+      renew_certificate();
+    } else if (!stop_at_) {
+      stop_at_ = now;
+    }
+  }
+  if (certificate_files_->has_changed(now)) {
+    renew_certificate();
+  }
+}
+
+bool Daemon::wants_stop(Instant now) {
   if (!stop_at_ && reporter_->stop_requested()) {
     stop_at_ = now + reporter_->stop_drain();
     gateway_->drain();
@@ -254,6 +294,7 @@ void Daemon::run() {
     admin_->poll();
     const Instant done = system_now();
     feed_->on_turn(done, done - now, clients_->turned_away());
+    take_signals(done);
     if (wants_stop(done)) {
       break;
     }

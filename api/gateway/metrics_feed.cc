@@ -33,6 +33,7 @@ void MetricsFeed::on_turn(Instant now, Duration busy, const local::TurnedAway& t
   }
   next_ = now + kPeriod;
   links(now);
+  endpoint();
   port_counts();
   topics();
   clients(turned_away);
@@ -46,9 +47,16 @@ void MetricsFeed::links(Instant now) {
         peer->session != nullptr ? peer->session->stats() : transport::SessionStats{};
     const bool up = peer->state == PeerState::kUp;
     cells_.gauge(Metric::kLinkUp, {name}).set(up ? 1 : 0);
-    const LinkBytes bytes = peer->bytes();
-    cells_.counter(Metric::kLinkSentBytes, {name}).set_total(bytes.sent);
-    cells_.counter(Metric::kLinkReceivedBytes, {name}).set_total(bytes.received);
+    const LinkTotals totals = peer->totals();
+    cells_.counter(Metric::kLinkSentBytes, {name}).set_total(totals.sent);
+    cells_.counter(Metric::kLinkReceivedBytes, {name}).set_total(totals.received);
+    cells_.counter(Metric::kLinkLostPackets, {name}).set_total(totals.packets_lost);
+    cells_.counter(Metric::kLinkProbeTimeouts, {name}).set_total(totals.probe_timeouts);
+    cells_.counter(Metric::kLinkBlackHoles, {name}).set_total(totals.black_holes);
+    cells_.counter(Metric::kLinkKeyUpdates, {name}).set_total(totals.key_updates);
+    cells_.gauge(Metric::kLinkPacketBytes, {name}).set(static_cast<double>(stats.packet_bytes));
+    cells_.gauge(Metric::kLinkCongestionWindowBytes, {name})
+        .set(static_cast<double>(stats.congestion_window));
     cells_.counter(Metric::kLinkTransfersSent, {name}).set_total(peer->counters.transfers_sent);
     cells_.counter(Metric::kLinkTransfersResent, {name}).set_total(peer->counters.transfers_resent);
     const PeerCounters& c = peer->counters;
@@ -91,6 +99,25 @@ void MetricsFeed::links(Instant now) {
     cells_.counter(Metric::kQueueDeadlines, {name, "expired"}).set_total(queue.deadlines_expired);
     cells_.counter(Metric::kQueueVisitBytes, {name}).set_total(queue.bytes);
   }
+}
+
+void MetricsFeed::endpoint() {
+  const transport::EndpointCounters counters = gateway_.endpoint_counters();
+  const auto dropped = [&](std::string_view reason, std::uint64_t total) {
+    cells_.counter(Metric::kEndpointDropped, {reason}).set_total(total);
+  };
+  dropped("unknown_source", counters.packets_unknown_source);
+  dropped("unmatched", counters.packets_unmatched);
+  dropped("malformed", counters.packets_malformed);
+  const auto handshakes = [&](std::string_view result, std::uint64_t total) {
+    cells_.counter(Metric::kEndpointHandshakes, {result}).set_total(total);
+  };
+  handshakes("accepted", counters.sessions_accepted);
+  handshakes("failed", counters.handshakes_failed);
+  handshakes("over_limit", counters.accepts_over_limit - counters.retries_sent);
+  handshakes("asked", counters.retries_sent);
+  handshakes("proof_refused", counters.tokens_refused);
+  cells_.counter(Metric::kEndpointAnswersWithheld).set_total(counters.answers_withheld);
 }
 
 void MetricsFeed::port_counts() {

@@ -34,6 +34,7 @@ class MetricsFeed {
 
  private:
   void links(Instant now);
+  void endpoint();
   void port_counts();
   void topics();
   void clients(const local::TurnedAway& turned_away);

@@ -26,6 +26,15 @@ constexpr std::uint64_t kHeaderBytes = 28;
 constexpr std::size_t kTextBytesMax = 1024;  // of a Refuse or a Goodbye, as control.proto says
 constexpr std::uint64_t kDialsMeasured = 3;  // chosen: within two seconds of the cut
 
+void add(LinkTotals& totals, const transport::SessionStats& stats) {
+  totals.sent += stats.bytes_sent + kHeaderBytes * stats.packets_sent;
+  totals.received += stats.bytes_received + kHeaderBytes * stats.packets_received;
+  totals.packets_lost += stats.packets_lost;
+  totals.probe_timeouts += stats.probe_timeouts;
+  totals.key_updates += stats.key_updates;
+  totals.black_holes += stats.black_holes;
+}
+
 scheduler::LinkQueue::Options queue_options(const Config& config) {
   scheduler::LinkQueue::Options options;
   options.depth.cpu_share = kEncodeShare / static_cast<double>(config.sites.size() - 1);
@@ -59,6 +68,11 @@ transport::PeerConfig Peer::transport_config() const {
   peer.link = link_ != nullptr ? link_->name : site_.name;
   peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
   peer.rtt_expected = rtt_expected();
+  if (link_ != nullptr && !link_->congestion.empty()) {
+    peer.congestion = link_->congestion == "cubic" ? transport::CongestionControl::kCubic
+                                                   : transport::CongestionControl::kBbr;
+  }
+  peer.is_background = link_ != nullptr && link_->background;
   return peer;
 }
 
@@ -87,19 +101,29 @@ Duration Peer::delay() const {
   return (measured > Duration::zero() ? measured : rtt_expected()) / 2;
 }
 
-LinkBytes Peer::bytes() const {
-  LinkBytes all = bytes_before;
-  if (session != nullptr) {
-    const transport::SessionStats stats = session->stats();
-    all.sent += stats.bytes_sent + kHeaderBytes * stats.packets_sent;
-    all.received += stats.bytes_received + kHeaderBytes * stats.packets_received;
+LinkTotals Peer::totals() const {
+  LinkTotals all = totals_before_;
+  for (const transport::Session* one : {session, retiring}) {
+    if (one != nullptr) {
+      add(all, one->stats());
+    }
   }
   return all;
 }
 
+void Peer::keep_totals(const transport::Session& over) {
+  add(totals_before_, over.stats());
+}
+
+void Peer::forget_session() {
+  outbox_.clear();
+  announced.clear();
+  no_storage = false;
+}
+
 void Peer::measure(Instant now) {
   if (now >= sent_.next_step()) {
-    const LinkBytes total = bytes();
+    const LinkTotals total = totals();
     sent_.on_total(now, total.sent);
     received_.on_total(now, total.received);
   }
@@ -153,9 +177,7 @@ void Peer::on_state(Instant now, PeerState next) {
     log::warn("link to {} is down: {}", site_.name, last_error);
   }
   if (next == PeerState::kDown) {
-    outbox_.clear();
-    announced.clear();
-    no_storage = false;
+    forget_session();
   }
   state = next;
   state_since = now;

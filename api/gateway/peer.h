@@ -4,6 +4,9 @@
 //       ▲                        └──────────────┬──────────────┴────────────────┘
 //       └───────────────────────────── closed ──┘       (the site with the smaller name dials)
 //
+// While the link is up a second session may greet beside the first and take its place; then the
+// first is read a little longer (links_renewal.cc).
+//
 // Thread: the worker.
 #pragma once
 
@@ -33,10 +36,14 @@ enum class PeerState : std::uint8_t {
   kUp,          // both Hellos were exchanged
 };
 
-// What crossed the link in each direction, layer 3: payload, control, headers and repeats.
-struct LinkBytes {
-  std::uint64_t sent = 0;
+// What the transport counted on a link over all sessions.
+struct LinkTotals {
+  std::uint64_t sent = 0;  // bytes, layer 3: payload, control, headers and repeats
   std::uint64_t received = 0;
+  std::uint64_t packets_lost = 0;
+  std::uint64_t probe_timeouts = 0;
+  std::uint64_t key_updates = 0;
+  std::uint64_t black_holes = 0;
 };
 
 // One outgoing lane as the peer's queue names it.
@@ -83,10 +90,10 @@ class Peer {
   // One way, half of the round trip: what is sent now arrives that much later. Zero = unknown.
   Duration delay() const;
   // Since the gateway's start, over all sessions.
-  LinkBytes bytes() const;
+  LinkTotals totals() const;
   // Over about the last second.
-  BitRate sent_rate(Instant now) const { return sent_.rate(now, bytes().sent); }
-  BitRate received_rate(Instant now) const { return received_.rate(now, bytes().received); }
+  BitRate sent_rate(Instant now) const { return sent_.rate(now, totals().sent); }
+  BitRate received_rate(Instant now) const { return received_.rate(now, totals().received); }
   // Looks at the totals from time to time, for the rates.
   void measure(Instant now);
 
@@ -109,6 +116,13 @@ class Peer {
   PeerState state = PeerState::kDown;
   Instant state_since;
   transport::Session* session = nullptr;
+  transport::Session* successor = nullptr;  // greets, to take the session's place
+  transport::Identity successor_identity;   // empty until it is established
+  std::string successor_certificate;        // the one that we show in it
+  bool successor_dialled = false;           // by us
+  transport::Session* retiring = nullptr;   // was replaced; what it still brings is taken
+  Instant retires_at;
+  std::string own_certificate;   // SHA-256 of the one that we show in the session; empty: unknown
   bool was_fed = false;          // the last pump handed its session a transfer
   bool no_storage = false;       // a lane could not be opened: the session must end and begin again
   transport::Identity identity;  // of the last session that was established
@@ -127,16 +141,22 @@ class Peer {
   std::map<std::string_view, std::uint64_t> topics_refused_here;
   std::map<std::string_view, std::uint64_t> topics_refused_there;
   transport::Redial redial;
+  Instant renews_at;  // at the earliest, when our certificate in the session is not the present one
   scheduler::LinkQueue queue;
   PeerCounters counters;
   std::map<std::string, std::uint64_t> closed_by_reason;  // ends of sessions, by stable id
-  LinkBytes bytes_before;                                 // of the sessions that have ended
+
+  // The session, or the one that was replaced, has ended: its counts stay in the totals.
+  void keep_totals(const transport::Session& over);
+  // Forgets what was said on the session: another one begins.
+  void forget_session();
 
  private:
   const SiteConfig& site_;
   const LinkConfig* link_;
   bool dials_;
   ControlOutbox outbox_;
+  LinkTotals totals_before_;  // of the sessions that have ended
   RateMeter sent_;
   RateMeter received_;
   std::vector<QueuedLane> queued_;

@@ -166,7 +166,8 @@ std::string TableReader::choice(std::string_view key,
                                 std::string_view fallback,
                                 const std::vector<std::string_view>& allowed) {
   const std::string value = text(key, fallback);
-  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+  const bool is_written = table_.get(key) != nullptr;
+  if (is_written && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
     reject(key, fmt::format("\"{}\" is not one of: {}", value, fmt::join(allowed, ", ")));
     return std::string(fallback);
   }

@@ -56,7 +56,7 @@ class TableReader {
   std::vector<std::string> texts(std::string_view key);
   const toml::table* table(std::string_view key);
   const toml::array* array(std::string_view key);
-  // One of a few words.
+  // One of a few words; `fallback`, which need not be one of them, where nothing is written.
   std::string choice(std::string_view key,
                      std::string_view fallback,
                      const std::vector<std::string_view>& allowed);

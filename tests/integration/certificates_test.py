@@ -115,6 +115,56 @@ class Certificates(unittest.TestCase):
         lab.start("b")
         lab.wait_healthy()
 
+    def renew(self, lab, site):
+        """A new certificate in the place of the old one, file by file as an operator does it."""
+        folder = lab.folder / f"renewed-{site}"
+        folder.mkdir()
+        for name in ("ca.pem", "ca.key"):
+            (folder / name).write_bytes((lab.certificates / name).read_bytes())
+        lab.cli("cert", "issue", folder, site)
+        for name in (f"{site}.key", f"{site}.pem"):
+            (folder / name).replace(lab.certificates / name)
+
+    def test_certificates_that_are_renewed_under_traffic_cost_no_link_and_no_transfer(self):
+        with harness.Lab(sites=("a", "b")) as lab:
+            lab.start_all()
+            lab.wait_healthy()
+            publisher = lab.publisher("a", "publisher", values=50)
+            auditor = lab.auditor("b")
+            self.assertRegex(auditor.ask("next 30", 40), "^at ")
+            begun = time.monotonic()
+            time.sleep(0.5)
+            word = "goes on over a new session"
+            # b does not dial a otherwise; it is told by a signal, a finds out by itself.
+            self.renew(lab, "b")
+            lab.gateways["b"].process.send_signal(harness.signal.SIGHUP)
+            lab.wait_for(lambda: lab.gateways["b"].text().count(word) == 1, "b's renewal", 30)
+            self.assertRegex(auditor.ask("next 10", 20), "^at ")
+            self.renew(lab, "a")
+            lab.wait_for(lambda: lab.gateways["a"].text().count(word) == 2, "a's renewal", 30)
+            self.assertRegex(auditor.ask("next 10", 20), "^at ")
+            time.sleep(1.5)  # until the replaced session is closed
+            for site in lab.sites:
+                link = lab.ask(site, "link")["links"][0]
+                self.assertEqual(link["state"], "up")
+                # It has been up since before the first renewal: never down in between.
+                self.assertGreater(int(link["in_state_ns"]) / 1e9, time.monotonic() - begun - 0.1)
+                self.assertNotIn("is down", lab.gateways[site].text())
+            self.assertEqual(publisher.end(), 0, publisher.text())
+            self.assertRegex(auditor.ask(f"check 60 {lab.log_of('publisher')}", 90), "^equal ")
+            self.assertEqual(lab.ask("a", "ledger", codes=(0,))["defect"], 0)
+
+    def test_a_renewed_certificate_that_is_wrong_leaves_the_former_one_in_use(self):
+        with harness.Lab(sites=("a", "b")) as lab:
+            lab.start_all()
+            lab.wait_healthy()
+            for name in ("pem", "key"):
+                (lab.certificates / f"a.{name}").write_bytes(
+                    (lab.certificates / f"b.{name}").read_bytes())
+            lab.wait_for(lambda: "the former certificate stays in use" in
+                         lab.gateways["a"].text(), "a's complaint", 30)
+            self.assertEqual(lab.ask("a", "link")["links"][0]["state"], "up")
+
     def test_a_key_or_certificate_that_is_not_the_own_ends_the_start(self):
         lab = harness.Lab(sites=("a", "b"))
         self.addCleanup(lab.__exit__)

@@ -55,6 +55,7 @@ Config drawn_config() {
     }
   }
   config.congestion = *rc::gen::element<std::string>("bbr", "cubic");
+  config.packet_bytes = *rc::gen::inRange<std::size_t>(1200, 8953);
   config.state_dir.insert(0, "s");  // paths of their own
   config.durable_dir.insert(0, "d");
   config.client.insert(0, "c");
@@ -68,6 +69,8 @@ Config drawn_config() {
     link.cap = BitRate::bps(*rc::gen::inRange<std::uint64_t>(64'000, 10'000'000'000'000));
   }
   link.rtt = Duration::ns(*rc::gen::inRange<std::int64_t>(1'000, 10'000'000'001));
+  link.congestion = *rc::gen::element<std::string>("", "bbr", "cubic");
+  link.background = !link.cap.is_unlimited() && *rc::gen::arbitrary<bool>();
   config.links.push_back(link);
   PolicyConfig policy;
   policy.match = *rc::gen::element<std::string>("**", "a/*", "b/**/c");

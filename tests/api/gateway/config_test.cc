@@ -287,6 +287,9 @@ INSTANTIATE_TEST_SUITE_P(
             "f.toml:14:7: [[links]] cap: \"20Mbps\" is not a quantity such as \"20Mbit/s\""},
         Bad{"\"20Mbit/s\"", "20", "[[links]] cap: must be a string"},
         Bad{"\"20Mbit/s\"", "\"1kbit/s\"", "must be at least 64kbit/s"},
+        Bad{"cap = \"20Mbit/s\"", "background = true", "needs a cap"},
+        Bad{"\"20Mbit/s\"", "\"20Mbit/s\"\ncongestion = \"reno\"", "is not one of: bbr, cubic"},
+        Bad{"\"20Mbit/s\"", "\"20Mbit/s\"\ncongestion = \"\"", "\"\" is not one of: bbr, cubic"},
         Bad{"\"80ms\"", "\"80\"", "\"80\" is not a quantity such as \"250ms\""},
         Bad{"\"80ms\"", "\"-80ms\"", "is not a quantity"},
         Bad{"\"80ms\"", "\"0ms\"", "f.toml:15:7: [[links]] rtt: must be from 1us to 10s"},
@@ -316,6 +319,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"tolerance = 0.001", "tolerance = nan", "must be a number from 0 to 1000000"},
         Bad{"threshold = 0.02", "treshold = 0.02", "did you mean `threshold`?"},
         Bad{"decay = \"none\"", "decay = \"fast\"", "is not one of: 1/sqrt(t), none"},
+        Bad{"[tls]", "packet_bytes = 1000\n[tls]", "must be a whole number from 1200 to 8952"},
         Bad{"[tls]",
             "[port]\nkind = \"tcp\"\n[tls]",
             "f.toml:5:8: [port] kind: \"tcp\" is not one of: uring, epoll, dpdk"},
@@ -423,6 +427,7 @@ TEST(Config, WritesItselfInFullAndReadsThatBack) {
   ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << once;
   EXPECT_EQ(effective_config(*again), once);
   EXPECT_EQ(again->congestion, config->congestion);
+  EXPECT_EQ(again->packet_bytes, config->packet_bytes);
   EXPECT_EQ(again->memory, config->memory);
   EXPECT_EQ(again->find_link("a", "b")->rtt, Duration::ms(80));
   EXPECT_EQ(again->policies.front().significance, 0.02);

@@ -107,16 +107,6 @@ TEST(Links, IgnoreKindsOfMessagesThatANewerVersionKnows) {
   EXPECT_EQ(b.peer("a").state, PeerState::kUp);
 }
 
-TEST(Links, ReplaceASessionByANewerOneOfTheSameSite) {
-  OneGateway b("b");
-  ScriptedSession& first = b.greeted("a");
-  ScriptedSession& second = b.greeted("a");
-  EXPECT_EQ(first.close_code, code(SessionCode::kReplaced));
-  EXPECT_TRUE(first.retired);
-  EXPECT_FALSE(second.closed);
-  EXPECT_EQ(b.peer("a").state, PeerState::kUp);
-}
-
 TEST(Links, RefuseASiteThatIsNoPeer) {
   OneGateway b("b");
   b.endpoint.accept().establish("mallory");

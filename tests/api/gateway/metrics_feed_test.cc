@@ -44,6 +44,44 @@ struct Counted {
   std::map<std::string, std::uint64_t> refused() { return values(Metric::kTopicRefused); }
 };
 
+// The present value of every series of a metric, by its last label.
+std::map<std::string, std::uint64_t> values_of(OneGateway& b, Metric metric) {
+  monitoring::Cells cells;
+  MetricsFeed feed(*b.gateway, cells, b.now);
+  feed.on_turn(b.now, Duration::zero(), {});
+  std::map<std::string, std::uint64_t> found;
+  cells.visit([&](const monitoring::Cells::Series& series) {
+    if (series.metric == metric) {
+      found[std::string(series.labels.back())] = series.cells->load();
+    }
+  });
+  return found;
+}
+
+TEST(MetricsFeed, ShowsWhatTheEndpointTurnedAway) {
+  OneGateway b("b");
+  b.endpoint.figures = {.sessions_accepted = 9,
+                        .packets_unknown_source = 5,
+                        .packets_malformed = 2,
+                        .accepts_over_limit = 4,
+                        .retries_sent = 3};
+  using Values = std::map<std::string, std::uint64_t>;
+  EXPECT_EQ(values_of(b, Metric::kEndpointDropped),
+            (Values{{"unknown_source", 5}, {"unmatched", 0}, {"malformed", 2}}));
+  EXPECT_EQ(
+      values_of(b, Metric::kEndpointHandshakes),
+      (Values{
+          {"accepted", 9}, {"failed", 0}, {"over_limit", 1}, {"asked", 3}, {"proof_refused", 0}}));
+}
+
+TEST(MetricsFeed, CountsLostPacketsOverAllSessionsOfALink) {
+  OneGateway b("b");
+  b.greeted("a").figures.packets_lost = 4;
+  b.turn(1);
+  b.greeted("a").figures.packets_lost = 2;
+  EXPECT_EQ(values_of(b, Metric::kLinkLostPackets).at("a"), 6U);
+}
+
 using Refused = std::map<std::string, std::uint64_t>;
 
 TEST(MetricsFeed, ShowsEveryReasonOfARefusedPublishFromTheStart) {

@@ -52,6 +52,34 @@ TEST(Report, TellsWhatALinkCarriedInTheLastSecondBesideWhatIsPlannedForIt) {
   EXPECT_EQ(link_to(b, "a").planned_bps(), 19'400'000U);
 }
 
+TEST(Report, TellsWhatTheTransportMeasuresOfTheSessionAndCountsOverAll) {
+  OneGateway b("b", kCapped);
+  ScriptedSession& first = b.greeted("a");
+  first.figures.packets_lost = 7;
+  first.figures.probe_timeouts = 2;
+  first.figures.key_updates = 1;
+  first.figures.black_holes = 1;
+  first.figures.packet_bytes = 1200;
+  b.turn(1);
+  ScriptedSession& second = b.greeted("a");
+  second.figures.packets_lost = 3;
+  second.figures.packet_bytes = 1452;
+  second.figures.rtt_latest = Duration::ms(41);
+  second.figures.rtt_variation = Duration::us(1'500);
+  second.figures.pacing = BitRate::mbps(21);
+  second.figures.congestion_window = 90'000;
+  const auto link = link_to(b, "a");
+  EXPECT_EQ(link.lost_packets(), 10U);
+  EXPECT_EQ(link.probe_timeouts(), 2U);
+  EXPECT_EQ(link.key_updates(), 1U);
+  EXPECT_EQ(link.black_holes(), 1U);
+  EXPECT_EQ(link.packet_bytes(), 1452U);
+  EXPECT_EQ(link.rtt_latest_ns(), 41'000'000U);
+  EXPECT_EQ(link.rtt_variation_ns(), 1'500'000U);
+  EXPECT_EQ(link.pacing_bps(), 21'000'000U);
+  EXPECT_EQ(link.congestion_window_bytes(), 90'000U);
+}
+
 TEST(Report, TellsTheHashOfTheRulesThatAllSitesShare) {
   OneGateway a("a", kCapped);
   OneGateway b("b", kCapped);

@@ -19,11 +19,12 @@ namespace godwit::gateway {
 class ScriptedSession final : public transport::Session {
  public:
   // --- the test's side ---
-  void establish(std::string site) {
+  void establish(std::string site, std::string own_certificate = {}) {
     transport::Event event;
     event.kind = transport::Event::Kind::kEstablished;
     event.identity.site = std::move(site);
     event.identity.valid_until = 4'000'000'000;
+    event.own_certificate = std::move(own_certificate);
     events_.push_back(std::move(event));
     established_ = true;
   }
@@ -128,6 +129,7 @@ class ScriptedEndpoint final : public transport::Endpoint {
   }
   std::size_t dials() const { return dialled_.size(); }
   transport::PeerConfig last_dialled;
+  transport::EndpointCounters figures;
 
   void configure(std::vector<transport::PeerConfig> /*peers*/) override {}
   transport::Session* dial(Instant /*now*/, const transport::PeerConfig& peer) override {
@@ -150,7 +152,7 @@ class ScriptedEndpoint final : public transport::Endpoint {
   void retire(Instant /*now*/, transport::Session* session) override {
     static_cast<ScriptedSession*>(session)->retired = true;
   }
-  transport::EndpointCounters counters() const override { return {}; }
+  transport::EndpointCounters counters() const override { return figures; }
 
  private:
   std::vector<std::unique_ptr<ScriptedSession>> sessions_;

@@ -1,0 +1,175 @@
+// Make before break: while a link is up, a second session greets beside the first and takes over.
+//
+//     session    ═══════ up ═══════════════╗ Hello
+//     successor       ──certificates──Hello╩══════ up ══════▶
+//     retiring                             ────read────┐ closed after kLinger
+//
+// It is how a certificate of ours is renewed, and how a peer comes back whose loss we have not
+// noticed yet. Lanes begin again on the new session: what was sent on the old one and not receipted
+// is sent again, and what still arrives on it is applied; both are harmless.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "api/gateway/links.h"
+#include "dataplane/base/log.h"
+
+namespace godwit::gateway {
+namespace {
+
+// How long the replaced session is read: what was on the way arrives in one round trip, lost
+// packets in two or three. Chosen.
+constexpr Duration kLinger = Duration::ms(1'000);
+constexpr int kLingerRoundTrips = 4;
+constexpr int kEventsPerTurn = 64;
+// Between two attempts to renew: the certificate in use is still good, there is time. Chosen.
+constexpr Duration kRenewAgain = Duration::ms(5'000);
+
+bool send_now(Instant now, transport::Session& session, const control::ControlMessage& message) {
+  const std::string bytes = message.SerializeAsString();
+  return session.send_control(now, std::as_bytes(std::span(bytes)));
+}
+
+}  // namespace
+
+bool Links::wants_renewal(const Peer& peer) const {
+  return peer.state == PeerState::kUp && peer.successor == nullptr && !certificate_.empty() &&
+         !peer.own_certificate.empty() && peer.own_certificate != certificate_;
+}
+
+void Links::renew(Instant now, Peer& peer) {
+  if (!wants_renewal(peer) || now < peer.renews_at) {
+    return;
+  }
+  peer.renews_at = now + kRenewAgain;
+  peer.successor = endpoint_.dial(now, peer.transport_config());
+  peer.successor_dialled = true;
+}
+
+void Links::on_rival(Instant now,
+                     Peer& peer,
+                     transport::Session& session,
+                     const transport::Event& first) {
+  // Both dialled at once: both keep what the site with the smaller name began.
+  if (peer.successor != nullptr && peer.successor_dialled && peer.dials()) {
+    session.close(now, static_cast<std::uint64_t>(SessionCode::kReplaced), "dialled at once");
+    endpoint_.retire(now, &session);
+    return;
+  }
+  drop_successor(now, peer, "a newer session of the same site came");
+  peer.successor = &session;
+  peer.successor_dialled = false;
+  successor_established(now, peer, first);
+}
+
+void Links::successor_established(Instant now, Peer& peer, const transport::Event& event) {
+  peer.successor_identity = event.identity;
+  peer.successor_certificate = event.own_certificate;
+  if (!send_now(now, *peer.successor, own_hello())) {
+    drop_successor(now, peer, "it took no greeting");
+  }
+}
+
+void Links::poll_successor(Instant now, Peer& peer) {
+  while (peer.successor != nullptr) {
+    const auto event = peer.successor->poll_event();
+    if (!event) {
+      return;
+    }
+    if (event->kind == transport::Event::Kind::kEstablished) {
+      successor_established(now, peer, *event);
+      continue;
+    }
+    if (event->kind == transport::Event::Kind::kClosed) {
+      drop_successor(now, peer, event->close.text);
+      return;
+    }
+    const auto message = parse(peer, event->bytes.bytes());
+    if (event->kind != transport::Event::Kind::kControl || !message ||
+        message->kind_case() != control::ControlMessage::kHello) {
+      drop_successor(now, peer, "something came before Hello");
+      return;
+    }
+    if (const auto checked = check_hello(peer, message->hello()); !checked) {
+      drop_successor(now, peer, checked.error().message);
+      return;
+    }
+    take_over(now, peer, message->hello());
+  }
+}
+
+void Links::take_over(Instant now, Peer& peer, const control::Hello& hello) {
+  retire(now, peer);
+  const Duration rtt = peer.session->stats().rtt_smoothed;
+  peer.retiring = std::exchange(peer.session, std::exchange(peer.successor, nullptr));
+  peer.retires_at = now + std::max(kLinger, rtt * kLingerRoundTrips);
+  peer.identity = std::move(peer.successor_identity);
+  peer.successor_identity = {};
+  peer.own_certificate = std::move(peer.successor_certificate);
+  peer.forget_session();
+  exchange_.on_down(now, peer);
+  keep_hello(peer, hello);
+  ++peer.counters.handshakes;
+  log::info("link to {} goes on over a new session", peer.site().name);
+  exchange_.on_up(now, peer);
+}
+
+void Links::drop_successor(Instant now, Peer& peer, std::string_view why) {
+  if (peer.successor == nullptr) {
+    return;
+  }
+  log::warn("the second session with {} is given up: {}", peer.site().name, why);
+  peer.successor->close(now, static_cast<std::uint64_t>(SessionCode::kReplaced), why);
+  endpoint_.retire(now, std::exchange(peer.successor, nullptr));
+  peer.successor_identity = {};
+}
+
+void Links::promote_successor(Instant now, Peer& peer) {
+  if (peer.successor == nullptr) {
+    return;
+  }
+  peer.session = std::exchange(peer.successor, nullptr);
+  peer.redial.on_attempt(now);
+  const bool is_established = !peer.successor_identity.site.empty();
+  peer.on_state(now, is_established ? PeerState::kGreeting : PeerState::kConnecting);
+  if (is_established) {
+    peer.identity = std::move(peer.successor_identity);
+    peer.own_certificate = std::move(peer.successor_certificate);
+  }
+  peer.successor_identity = {};
+}
+
+void Links::poll_retiring(Instant now, Peer& peer) {
+  for (int count = 0; count < kEventsPerTurn && peer.retiring != nullptr; ++count) {
+    const auto event = peer.retiring->poll_event();
+    if (!event) {
+      break;
+    }
+    if (event->kind == transport::Event::Kind::kClosed) {
+      retire(now, peer);
+      return;
+    }
+    // Control is said again on the new session; a transfer that cannot be applied comes again, too.
+    if (event->kind == transport::Event::Kind::kTransfer &&
+        !ingress_.on_transfer(now, peer, event->bytes.bytes())) {
+      log::warn("a transfer on the replaced session with {} was refused", peer.site().name);
+    }
+  }
+  if (peer.retiring != nullptr && peer.retires_at <= now) {
+    retire(now, peer);
+  }
+}
+
+void Links::retire(Instant now, Peer& peer) {
+  if (peer.retiring == nullptr) {
+    return;
+  }
+  peer.keep_totals(*peer.retiring);
+  peer.retiring->close(now,
+                       static_cast<std::uint64_t>(SessionCode::kReplaced),
+                       "a newer session of the same site took over");
+  endpoint_.retire(now, std::exchange(peer.retiring, nullptr));
+}
+
+}  // namespace godwit::gateway
