@@ -34,8 +34,10 @@ void PathMtu::aim(Instant now) {
   is_confirming_ = false;
   const bool cap_is_untried = too_large_ > cap_;
   const std::size_t gap = too_large_ - bytes_;
-  is_due_ = is_started_ && gap > (cap_is_untried ? 1 : kResolution);
-  target_ = cap_is_untried ? cap_ : bytes_ + gap / 2;
+  is_hinted_ = hint_ > bytes_ && hint_ < too_large_;
+  is_due_ = is_started_ && (is_hinted_ || gap > (cap_is_untried ? 1 : kResolution));
+  target_ = is_hinted_ ? hint_ : cap_is_untried ? cap_ : bytes_ + gap / 2;
+  hint_ = 0;
   deadline_ = is_started_ && !is_due_ && bytes_ < cap_ ? now + kRaiseAfter : Instant::never();
 }
 
@@ -78,14 +80,31 @@ void PathMtu::on_probe_lost(Instant now) {
 }
 
 void PathMtu::suspect(Instant now, Duration patience) {
-  if (now < passed_at_ + patience || !is_started_ || is_confirming_ || under_way_ != 0 ||
-      bytes_ == kBase) {
+  if (now >= passed_at_ + patience) {
+    confirm();
+  }
+}
+
+void PathMtu::confirm() {
+  if (!is_started_ || is_confirming_ || under_way_ != 0 || bytes_ == kBase) {
     return;
   }
   lost_ = 0;
   is_confirming_ = true;
   is_due_ = true;
   target_ = bytes_;
+}
+
+void PathMtu::on_hint(Instant now, std::size_t bytes) {
+  if (!is_started_ || bytes < kBase || bytes == bytes_ || bytes >= too_large_) {
+    return;
+  }
+  hint_ = bytes;
+  if (bytes < bytes_) {
+    confirm();
+  } else if (!is_confirming_ && !is_hinted_) {
+    aim(now);
+  }
 }
 
 bool PathMtu::on_timeout(Instant now) {

@@ -6,7 +6,8 @@
 //
 // The first probe has the cap's size, because most paths carry it; then the search halves the gap
 // between what arrived and what did not. A size is believed only when its probe was acknowledged,
-// and given up only when three of its probes were lost.
+// and given up only when three of its probes were lost. A router's word (RFC 8899 section 4.6.2)
+// names the next size to try and proves nothing: anybody may have sent it.
 //
 // Sizes are bytes of UDP payload. Time: sans-I/O. Thread: one.
 #pragma once
@@ -51,6 +52,9 @@ class PathMtu {
   // still passes. Nothing happens at the base, while a probe is under way, and within `patience`
   // of the last one that arrived: the present size passed then, and what was lost is repeated.
   void suspect(Instant now, Duration patience);
+  // A router said that packets of `bytes` would pass and larger ones do not. One word is heard for
+  // each size that is tried.
+  void on_hint(Instant now, std::size_t bytes);
 
   // Does what is due at `now`. True: a probe is due.
   bool on_timeout(Instant now);
@@ -62,16 +66,19 @@ class PathMtu {
 
  private:
   void aim(Instant now);
+  void confirm();
 
   std::size_t cap_;
   std::size_t bytes_ = kBase;
   std::size_t too_large_;   // the least size that failed; above the cap: none did
   std::size_t target_ = 0;  // of the probe that is due or under way
   std::size_t under_way_ = 0;
-  int lost_ = 0;  // probes of this target in a row
+  std::size_t hint_ = 0;  // the size to try next; 0: none was heard
+  int lost_ = 0;          // probes of this target in a row
   bool is_due_ = false;
   bool is_started_ = false;
   bool is_confirming_ = false;  // the target is the present size
+  bool is_hinted_ = false;      // the target is a router's word
   Instant deadline_ = Instant::never();
   Instant passed_at_ = Instant::from_ns(0);  // when a probe was acknowledged last
   std::uint64_t probes_sent_ = 0;

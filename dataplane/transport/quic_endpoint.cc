@@ -212,6 +212,13 @@ void QuicEndpoint::receive(Instant now) {
       break;
     }
   }
+  while (const auto hint = port_.poll_path_mtu()) {
+    for (Slot& slot : slots_) {
+      if (slot.session->remote() == hint->peer) {
+        slot.session->on_path_hint(now, hint->datagram_bytes);
+      }
+    }
+  }
   for (Slot& slot : slots_) {
     if (slot.session->deadline() <= now) {
       slot.session->on_timeout(now);

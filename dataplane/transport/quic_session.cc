@@ -24,6 +24,10 @@ constexpr std::uint64_t kWindowMax = std::uint64_t{64} << 20;
 constexpr std::uint64_t kActiveIds = 2;
 // One probe of the path in 50 ms in the long run; see SessionLimits.
 constexpr Duration kDatagramSpacing = Duration::ms(50);
+// Routers' words that are heard, at once and in the long run: each may cost three probes, and the
+// peer bears 20 a second (SessionLimits).
+constexpr Duration kHintSpacing = Duration::ms(1000);
+constexpr std::int64_t kHintBurst = 8;
 // A dialer that hears nothing at all gives up after this when it knows no round trip. Greetings
 // leave at 0 s and 1 s; the second one's answer is there at 1.5 s even on a 500 ms path.
 constexpr Duration kSilentAttempt = Duration::ms(2000);
@@ -65,7 +69,8 @@ QuicSession::QuicSession(QuicShared& shared, QuicSetup setup, bool dialled)
       control_reader_(shared.pool),
       control_(shared.pool, shared.options.control_backlog_bytes),
       path_mtu_(shared.options.packet_bytes),
-      datagrams_(kDatagramSpacing, shared.options.session.datagrams_burst) {
+      datagrams_(kDatagramSpacing, shared.options.session.datagrams_burst),
+      hints_(kHintSpacing, kHintBurst) {
   local_bytes_ = setup_.local.to_sockaddr(local_address_);
   remote_bytes_ = setup_.remote.to_sockaddr(remote_address_);
   reference_.get_conn = connection_of;

@@ -4,8 +4,8 @@
 // carries one transfer from its opener, and the receiver closes its own side at once, so that the
 // stream ends (ngtcp2 0.12 never ends remote unidirectional streams).
 //
-// The file is four: quic_session.cc (life and interface), quic_close.cc (its ends), quic_receive.cc
-// (callbacks, streams in), quic_send.cc (streams out, packets, trains, probes).
+// The file is five: quic_session.cc (life and interface), quic_close.cc (its ends), quic_receive.cc
+// (callbacks, streams in), quic_send.cc (streams out, packets, trains), quic_path.cc (probes).
 //
 // Thread: the endpoint's. Memory: bounded by the options' window, streams and control backlog.
 #pragma once
@@ -91,6 +91,8 @@ class QuicSession final : public Session {
 
   // For the endpoint.
   void on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn);
+  // A router on the way said what it lets pass, UDP payload.
+  void on_path_hint(Instant now, std::size_t bytes);
   // Ends the session when `packet` is a stateless reset of it.
   bool is_reset_by(Instant now, std::span<const std::byte> packet);
   struct Built {
@@ -192,14 +194,16 @@ class QuicSession final : public Session {
   std::optional<std::uint8_t> next_codepoint();
   std::uint8_t codepoint_of_own(bool is_full) const;
   std::ptrdiff_t write_packet(Instant now, std::span<std::byte> out);
+  void update_keys(Instant now);
+  std::uint64_t backlog_max() const;
+  Duration silence_limit() const;
+
+  // Probes of the path (quic_path.cc).
   Built probe_path(Instant now, std::span<std::byte> out);
   std::ptrdiff_t write_nothing_new(Instant now, std::span<std::byte> out);
   std::ptrdiff_t write_probe(Instant now, std::span<std::byte> out);
   void chase_probe();
   void suspect_path(Instant now);
-  void update_keys(Instant now);
-  std::uint64_t backlog_max() const;
-  Duration silence_limit() const;
 
   // Ending.
   void end(Instant now, Close close, const quic::CloseError* tell_peer);
@@ -259,6 +263,7 @@ class QuicSession final : public Session {
   std::uint64_t keys_made_ = 0;                 // the handshake's and the next one included
   std::uint64_t connection_ids_ = 0;
   Pace datagrams_;
+  Pace hints_;
   SessionStats totals_;  // the counting part
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "dataplane/base/assert.h"
@@ -107,6 +109,14 @@ class LoopPort final : public Port {
   void wake() override {}
   void watch(int) override {}
   void unwatch(int) override {}
+  std::optional<PathMtu> poll_path_mtu() override {
+    if (told_.empty()) {
+      return std::nullopt;
+    }
+    const PathMtu word{.peer = told_.begin()->first, .datagram_bytes = told_.begin()->second};
+    told_.erase(told_.begin());
+    return word;
+  }
   Counters counters() const override { return counters_; }
 
  private:
@@ -117,6 +127,7 @@ class LoopPort final : public Port {
   Peer local_;
   std::deque<Arrived> arrived_;
   std::unordered_map<const std::byte*, Arrived> lent_;
+  std::map<Peer, std::size_t> told_;  // UDP payload that would pass, not yet polled
   Counters counters_;
 };
 
@@ -187,6 +198,9 @@ void LoopNetwork::send(Instant now, const Peer& from, const Train& train) {
     const Bytes on_wire(layer3_bytes(from, size));
     if (on_wire.count() > conditions.mtu) {
       ++link.counters.packets_too_large;
+      if (conditions.tells_mtu) {
+        ports_.at(from)->told_[train.peer] = conditions.mtu - (on_wire.count() - size);
+      }
       continue;
     }
     Instant sent = now;

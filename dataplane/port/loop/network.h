@@ -31,6 +31,7 @@ struct LinkConditions {
   BitRate rate = BitRate::unlimited();       // of layer-3 bytes
   std::uint64_t queue_bytes = 1'000'000;     // drop-tail, layer-3 bytes waiting for the rate
   std::size_t mtu = 65'535;                  // layer-3 bytes; what is larger vanishes
+  bool tells_mtu = false;                    // and its sender is told what would pass, at once
   double loss = 0.0;                         // probability per datagram
   double duplicate = 0.0;                    // probability per datagram
   double corrupt = 0.0;                      // probability per datagram that one bit flips

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "dataplane/transport/path_mtu.h"
+#include "dataplane/transport/quic_session.h"
 #include "tests/dataplane/transport/pair.h"
 
 namespace godwit::transport {
@@ -125,6 +126,78 @@ TEST(PathMtu, ABlackHoleIsLeftAndTheRestOfThePathFound) {
   EXPECT_EQ(mtu.bytes(), 1452U);
 }
 
+TEST(PathMtu, ARoutersWordIsTriedNextAndBelievedByItsOwnProbe) {
+  PathMtu mtu(8900);
+  mtu.start();
+  Instant now = Instant::from_ns(0);
+  mtu.on_probe_sent(now, 8900, kRtt);
+  mtu.on_hint(now += kRtt, 4000);
+  EXPECT_EQ(mtu.bytes(), PathMtu::kBase);
+  EXPECT_EQ(mtu.probe_due(), 4000U);
+  mtu.on_hint(now, 3000);  // while one word is tried another one waits
+  EXPECT_EQ(mtu.probe_due(), 4000U);
+  mtu.on_probe_sent(now, 4000, kRtt);
+  mtu.on_probe_acked(now += kRtt);
+  EXPECT_EQ(mtu.bytes(), 4000U);
+  int probes = 0;
+  search(mtu, now, 4000, 0, probes);
+  EXPECT_EQ(mtu.bytes(), 4000U);
+}
+
+TEST(PathMtu, AWordBelowThePresentSizeIsASuspicionAndNoMore) {
+  PathMtu mtu(1452);
+  mtu.start();
+  int probes = 0;
+  Instant now = search(mtu, Instant::from_ns(0), 9000, 0, probes);
+  mtu.on_hint(now, 1300);  // a lie
+  EXPECT_EQ(mtu.probe_due(), 1452U);
+  now = search(mtu, now, 9000, 0, probes);
+  EXPECT_EQ(mtu.bytes(), 1452U);
+  mtu.on_hint(now, 1300);  // the truth
+  probes = 0;
+  now = search(mtu, now, 1300, 0, probes);
+  EXPECT_EQ(mtu.bytes(), 1300U);
+  EXPECT_EQ(mtu.black_holes(), 1U);
+}
+
+TEST(PathMtu, WordsThatCannotBeTrueAreNotHeard) {
+  PathMtu mtu(1452);
+  mtu.on_hint(Instant::from_ns(0), 1300);  // before the session is up
+  mtu.start();
+  EXPECT_EQ(mtu.probe_due(), 1452U);
+  for (const std::size_t bytes : {0U, 68U, 1199U, 1200U, 1453U, 65'535U}) {
+    mtu.on_hint(Instant::from_ns(0), bytes);
+    EXPECT_EQ(mtu.probe_due(), 1452U) << bytes;
+    EXPECT_EQ(mtu.bytes(), PathMtu::kBase);
+  }
+}
+
+// Whatever is said and when: the size stays one that passes, and the search ends near the best.
+RC_GTEST_PROP(PathMtu, LiesCostProbesAndNeverTheSize, (std::uint64_t seed)) {
+  Random random(seed);
+  const std::size_t carries = 1200 + random.below(7800);
+  PathMtu mtu(8900);
+  mtu.start();
+  Instant now = Instant::from_ns(0);
+  for (int step = 0; step < 40; ++step) {
+    mtu.on_hint(now, random.below(10'000));
+    if (mtu.probe_due() > 0) {
+      const std::size_t bytes = mtu.probe_due();
+      mtu.on_probe_sent(now, bytes, kRtt);
+      now += kRtt;
+      if (bytes <= carries) {
+        mtu.on_probe_acked(now);
+      } else {
+        mtu.on_probe_lost(now);
+      }
+    }
+    RC_ASSERT(mtu.bytes() <= carries);
+  }
+  int probes = 0;
+  search(mtu, now, carries, 0, probes);
+  RC_ASSERT(mtu.bytes() + PathMtu::kResolution >= std::min<std::size_t>(8900, carries));
+}
+
 TEST(PathMtu, ACapOfTheBaseIsNeverProbed) {
   PathMtu mtu(PathMtu::kBase);
   mtu.start();
@@ -171,6 +244,41 @@ TEST(PathMtu, PacketsGrowToWhatThePathCarries) {
     }
     EXPECT_FALSE(pair.a.seen[0]->is_closed);
   }
+}
+
+TEST(PathMtu, APathWithARouterThatTellsIsKnownSooner) {
+  const auto time_to_know = [](bool tells) {
+    QuicOptions options;
+    options.packet_bytes = 8900;
+    Pair pair(8,
+              {.delay = Duration::ms(10), .mtu = 4000, .tells_mtu = tells},
+              BitRate::unlimited(),
+              options);
+    const Instant begin = pair.world.now();
+    EXPECT_TRUE(pair.world.run_until(
+        [&] {
+          return pair.dialled->stats().packet_bytes >= 4000 - kHeaders - PathMtu::kResolution - 4;
+        },
+        Duration::ms(40'000)));
+    EXPECT_LE(pair.dialled->stats().packet_bytes, 4000 - kHeaders);
+    return pair.world.now() - begin;
+  };
+  EXPECT_LE(time_to_know(true) * 3, time_to_know(false));
+}
+
+TEST(PathMtu, AFloodOfForgedWordsEndsNoSession) {
+  Pair pair(9, {.delay = Duration::us(500)});
+  pair.world.run(Duration::ms(1'000));
+  ASSERT_GE(pair.dialled->stats().packet_bytes, 1448U);
+  Random random(9);
+  for (int count = 0; count < 5'000; ++count) {
+    static_cast<QuicSession*>(pair.dialled)
+        ->on_path_hint(pair.world.now(), 1200 + random.below(300));
+    pair.world.run(Duration::ms(1));
+  }
+  EXPECT_FALSE(pair.a.seen[0]->is_closed);
+  pair.world.run(Duration::ms(2'000));
+  EXPECT_GE(pair.dialled->stats().packet_bytes, 1448U);
 }
 
 TEST(PathMtu, TransfersFlowWhileTheSearchGoesOn) {
