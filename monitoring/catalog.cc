@@ -48,6 +48,7 @@ constexpr Names kLinkTopicsRefusedReason[] = {"residency",
                                               "incarnation_mismatch",
                                               "other"};
 constexpr Names kEndpointDroppedReason[] = {"unknown_source", "unmatched", "malformed"};
+constexpr Names kEndpointDroppedReason[] = {"unknown_source", "unmatched", "late", "malformed"};
 constexpr Names kEndpointHandshakesResult[] = {
     "accepted", "failed", "over_limit", "asked", "proof_refused"};
 constexpr Names kPortDirection[] = {"sent", "received"};
@@ -174,7 +175,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kEndpointDropped, "godwit_endpoint_dropped_packets_total",
      kCounter, kNone, kSum, kEndpointDroppedLabels, {},
      "Packets that belong to no session. From unknown sources at a high rate: a scan or a flood; "
-     "filter it before the gateway."},
+     "filter it before the gateway. Late ones answer dials that were given up: set the link's rtt."},
     {kEndpointHandshakes, "godwit_endpoint_handshakes_total",
      kCounter, kNone, kSum, kEndpointHandshakesLabels, {},
      "Handshakes that others began, by what became of them; failed ones were accepted before. Many "

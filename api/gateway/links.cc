@@ -12,9 +12,8 @@ namespace {
 // Events of one session per turn: bounds the time that one peer can take from the others.
 constexpr int kEventsPerTurn = 64;
 
-// A path with a longer round trip was measured wrongly, or nothing is gained by its figure: the
-// transport waits 2 s for the first answer at most.
-constexpr Duration kRttBelieved = Duration::ms(850);
+// A path with a longer round trip was measured wrongly: the transport would hardly have come up.
+constexpr Duration kRttBelieved = Duration::ms(5'000);
 
 // 1, 10, 100 and so on: what happens again and again is told in so few lines.
 bool is_milestone(std::uint64_t count) {

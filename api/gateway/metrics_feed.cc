@@ -107,7 +107,8 @@ void MetricsFeed::endpoint() {
     cells_.counter(Metric::kEndpointDropped, {reason}).set_total(total);
   };
   dropped("unknown_source", counters.packets_unknown_source);
-  dropped("unmatched", counters.packets_unmatched);
+  dropped("unmatched", counters.packets_unmatched - counters.packets_late);
+  dropped("late", counters.packets_late);
   dropped("malformed", counters.packets_malformed);
   const auto handshakes = [&](std::string_view result, std::uint64_t total) {
     cells_.counter(Metric::kEndpointHandshakes, {result}).set_total(total);

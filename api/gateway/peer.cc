@@ -21,10 +21,7 @@ constexpr double kEncodeShare = 0.12;
 // Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
 constexpr std::uint64_t kHeaderBytes = 28;
 
-// Dials that trust the round trip measured before. The path may be another one since: where it is
-// longer, nobody would be waited for long enough, so later dials are as patient as configured.
 constexpr std::size_t kTextBytesMax = 1024;  // of a Refuse or a Goodbye, as control.proto says
-constexpr std::uint64_t kDialsMeasured = 3;  // chosen: within two seconds of the cut
 
 void add(LinkTotals& totals, const transport::SessionStats& stats) {
   totals.sent += stats.bytes_sent + kHeaderBytes * stats.packets_sent;
@@ -78,13 +75,7 @@ transport::PeerConfig Peer::transport_config() const {
 
 Duration Peer::rtt_expected() const {
   const Duration configured = link_ != nullptr ? link_->rtt : Duration::zero();
-  if (rtt_measured <= Duration::zero()) {
-    return configured;
-  }
-  if (redial.failures_in_a_row() > kDialsMeasured) {
-    return configured > Duration::zero() ? std::max(configured, rtt_measured) : configured;
-  }
-  return rtt_measured;
+  return rtt_measured > Duration::zero() ? rtt_measured : configured;
 }
 
 BitRate Peer::rate() const {

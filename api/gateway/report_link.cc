@@ -1,7 +1,5 @@
 // What `godwit link` shows of a link: its state, its session's figures, the totals of all sessions.
 
-#include <algorithm>
-
 #include "api/gateway/report.h"
 
 namespace godwit::gateway {

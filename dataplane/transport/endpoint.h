@@ -47,6 +47,7 @@ struct EndpointCounters {
   std::uint64_t packets_unknown_source = 0;  // from hosts that are no configured peer; dropped
   std::uint64_t packets_unmatched = 0;       // for no connection of ours
   std::uint64_t packets_malformed = 0;
+  std::uint64_t packets_late = 0;         // of those unmatched, answers to dials that were given up
   std::uint64_t accepts_over_limit = 0;   // handshakes not begun: too many are open
   std::uint64_t handshakes_failed = 0;    // accepted, ended before anybody was proven
   std::uint64_t sessions_over_limit = 0;  // ended because the peer exceeded a limit of ours

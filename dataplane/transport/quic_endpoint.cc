@@ -19,8 +19,9 @@ constexpr std::size_t kTrainsMax = 16;
 constexpr Duration kBusyRetry = Duration::us(500);
 // At most a hundred resets a second: enough for every peer, useless for reflection.
 constexpr Pace kResets(Duration::ms(10), 1);
-// Failed handshakes that are logged; a flood must not fill a disk.
-constexpr Pace kWarnings(Duration::ms(1'000), 5);
+// Failed handshakes that are logged, one a minute in the long run: neither a flood nor a path on
+// which every dial is given up may fill a disk. Chosen.
+constexpr Pace kWarnings(Duration::ms(60'000), 5);
 
 QuicOptions checked(QuicOptions options, const port::Capabilities& capabilities) {
   options.packet_bytes = std::min({options.packet_bytes, capabilities.mtu, kPacketBytesMax});
@@ -64,6 +65,7 @@ void QuicEndpoint::configure(std::vector<PeerConfig> peers) {
   peers_ = std::move(peers);
   sites_.clear();
   admission_.forget_sources();
+  late_answers_.forget_all();
   for (const PeerConfig& peer : peers_) {
     if (std::find(sites_.begin(), sites_.end(), peer.site) == sites_.end()) {
       sites_.push_back(peer.site);
@@ -94,6 +96,7 @@ Session* QuicEndpoint::dial(Instant now, const PeerConfig& peer) {
                                     .allowed_sites = {peer.site},
                                     .shaper = &shaper_of(peer),
                                     .rtt_expected = peer.rtt_expected,
+                                    .rtt_seen = late_answers_.round_trip(peer.address),
                                     .congestion = peer.congestion,
                                     .proof = {}});
   if (!session) {
@@ -179,6 +182,9 @@ void QuicEndpoint::retire(Instant now, Session* session) {
   });
   GODWIT_ASSERT(slot != slots_.end(), "retired twice, or another endpoint's session");
   QuicSession& ending = *slot->session;
+  if (ending.was_dialled() && !ending.has_heard()) {
+    late_answers_.on_given_up(now, ending.began(), ending.remote(), ending.ids());
+  }
   ending.close(now, 0, "retired");
   counters_.sessions_over_limit += ending.close_cause().reason == CloseReason::kLimit ? 1U : 0U;
   std::array<std::byte, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};

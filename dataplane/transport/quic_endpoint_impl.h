@@ -18,6 +18,7 @@
 #include "dataplane/port/port.h"
 #include "dataplane/transport/admission.h"
 #include "dataplane/transport/endpoint.h"
+#include "dataplane/transport/late_answers.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/quic_session.h"
 #include "dataplane/transport/retry_token.h"
@@ -63,7 +64,12 @@ class QuicEndpoint final : public Endpoint {
                    const port::Peer& from,
                    std::span<const std::byte> datagram,
                    std::uint8_t ecn);
-  void on_unmatched(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
+  void on_unmatched(Instant now,
+                    const port::Peer& from,
+                    const ConnectionId& id,
+                    std::span<const std::byte> datagram);
+  // True: the packet answers a dial that was given up.
+  bool is_late_answer(Instant now, const port::Peer& from, const ConnectionId& id);
   void accept(Instant now,
               const port::Peer& from,
               const ngtcp2_pkt_hd& initial,
@@ -93,6 +99,7 @@ class QuicEndpoint final : public Endpoint {
   port::Peer local_;
   QuicShared shared_;
   Admission admission_;
+  LateAnswers late_answers_;
   std::vector<PeerConfig> peers_;
   std::vector<std::string> sites_;
   std::unordered_map<std::string, std::unique_ptr<LinkShaper>> shapers_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/base/log.h"
 #include "dataplane/transport/quic_endpoint_impl.h"
 
 namespace godwit::transport {
@@ -47,9 +48,10 @@ void QuicEndpoint::on_datagram(Instant now,
     ++counters_.packets_malformed;
     return;
   }
-  const auto found = shared_.connections.find(ConnectionId(ids.dcid, ids.dcidlen));
+  const ConnectionId id(ids.dcid, ids.dcidlen);
+  const auto found = shared_.connections.find(id);
   if (found == shared_.connections.end()) {
-    on_unmatched(now, from, datagram);
+    on_unmatched(now, from, id, datagram);
     return;
   }
   // Nobody migrates: a packet from another address is not the peer's.
@@ -57,11 +59,16 @@ void QuicEndpoint::on_datagram(Instant now,
     ++counters_.packets_unmatched;
     return;
   }
-  found->second->on_packet(now, datagram, ecn);
+  QuicSession& session = *found->second;
+  session.on_packet(now, datagram, ecn);
+  if (!late_answers_.is_empty() && session.was_dialled() && session.is_established()) {
+    late_answers_.forget(from);
+  }
 }
 
 void QuicEndpoint::on_unmatched(Instant now,
                                 const port::Peer& from,
+                                const ConnectionId& id,
                                 std::span<const std::byte> datagram) {
   ++counters_.packets_unmatched;
   constexpr std::byte kLongHeader{0x80};
@@ -71,11 +78,34 @@ void QuicEndpoint::on_unmatched(Instant now,
     }
     return;
   }
+  if (is_late_answer(now, from, id)) {
+    return;
+  }
   ngtcp2_pkt_hd initial{};
   if (ngtcp2_accept(&initial, octets(datagram), datagram.size()) != 0) {
     return;  // a late handshake packet of a session that is gone, or noise
   }
   accept(now, from, initial, datagram);
+}
+
+bool QuicEndpoint::is_late_answer(Instant now, const port::Peer& from, const ConnectionId& id) {
+  const LateAnswers::Kind kind = late_answers_.on_packet(now, from, id);
+  if (kind == LateAnswers::Kind::kNone) {
+    return false;
+  }
+  ++counters_.packets_late;
+  const Duration rtt = late_answers_.round_trip(from);
+  if (kind == LateAnswers::Kind::kFirst) {
+    log::warn("{} answered after {} ms, when its dial had been given up; dials wait longer now",
+              from.format(),
+              rtt.count_ms());
+  }
+  for (Slot& slot : slots_) {
+    if (slot.session->was_dialled() && slot.session->remote() == from) {
+      slot.session->expect_round_trip(rtt);
+    }
+  }
+  return true;
 }
 
 HalfOpen QuicEndpoint::half_open(const port::Peer& source) const {
@@ -143,6 +173,7 @@ void QuicEndpoint::accept(Instant now,
                                       .allowed_sites = sites_,
                                       .shaper = &shaper_of(*peer),
                                       .rtt_expected = peer->rtt_expected,
+                                      .rtt_seen = {},
                                       .congestion = peer->congestion,
                                       .proof = std::move(proof)},
                                      initial);

@@ -31,6 +31,13 @@ constexpr std::int64_t kHintBurst = 8;
 // A dialer that hears nothing at all gives up after this when it knows no round trip. Greetings
 // leave at 0 s and 1 s; the second one's answer is there at 1.5 s even on a 500 ms path.
 constexpr Duration kSilentAttempt = Duration::ms(2000);
+// When it knows one: two of them and the first, or one and the second, whichever is less; at least
+// the third. Greetings leave after 0, 150 and 450 ms, each with time left for its answer; the next
+// attempt begins half a second after this one at the latest. So two greetings whose answers are
+// waited for are at most a round trip and 550 ms apart. Chosen: a second at 450 ms.
+constexpr Duration kSilentMargin = Duration::ms(300);
+constexpr Duration kSilentMarginLong = Duration::ms(500);
+constexpr Duration kSilentMin = Duration::ms(500);
 // A dialer that has heard something waits so long besides four round trips for more. Chosen.
 constexpr Duration kBrokenAttempt = Duration::ms(1000);
 
@@ -109,11 +116,15 @@ void QuicSession::fill_settings(ngtcp2_settings& settings, Instant now) const {
   settings.no_pmtud = 1;
   settings.handshake_timeout = nanoseconds(options.handshake_timeout);
   settings.rand_ctx.native_handle = &shared_.random;
-  // The first probe goes out after three times this value. Half the known round trip gives 1.5
-  // round trips: quick after a loss, not before the answer can be there.
-  const bool is_known = setup_.rtt_expected > Duration::zero();
-  settings.initial_rtt =
-      nanoseconds(is_known ? std::max(setup_.rtt_expected / 2, kRttFloor) : kRttUnknown);
+  // The first probe goes out after three times this value, the following ones after twice the time
+  // before. Half the known round trip gives 1.5 round trips: quick after a loss, not before the
+  // answer can be there. A dialer repeats its greeting sooner, whatever the path: on a link that
+  // has just healed the one before is lost for certain.
+  Duration rtt = kRttUnknown;
+  if (setup_.rtt_expected > Duration::zero()) {
+    rtt = dialled_ ? kRttFloor : std::max(setup_.rtt_expected / 2, kRttFloor);
+  }
+  settings.initial_rtt = nanoseconds(rtt);
 }
 
 void QuicSession::fill_parameters(ngtcp2_transport_params& parameters) const {
@@ -236,25 +247,27 @@ Instant QuicSession::deadline() const {
 
 Duration QuicSession::silence_limit() const {
   if (phase_ == Phase::kHandshake) {
-    if (!dialled_) {
-      return shared_.options.handshake_timeout;
-    }
-    const bool is_known = setup_.rtt_expected > Duration::zero();
-    if (has_heard_) {
-      // An answerer that died in the middle was perhaps started again and knows nothing of us. Time
-      // for a lost flight and two repetitions.
-      const Duration patience = is_known ? setup_.rtt_expected * 4 : kSilentAttempt;
-      return std::min(shared_.options.handshake_timeout, patience + kBrokenAttempt);
-    }
-    // Nobody answers: give up early, so that the next greeting falls soon after the link healed.
-    return is_known
-               ? std::clamp(
-                     setup_.rtt_expected * 2 + Duration::ms(300), Duration::ms(500), kSilentAttempt)
-               : kSilentAttempt;
+    return std::min(shared_.options.handshake_timeout, handshake_patience());
   }
   constexpr std::int64_t kProbeTimeouts = 4;
   const Duration probe = Duration::ns(static_cast<std::int64_t>(ngtcp2_conn_get_pto(connection_)));
   return std::max(shared_.options.silence_max, probe * kProbeTimeouts);
+}
+
+Duration QuicSession::handshake_patience() const {
+  if (!dialled_) {
+    return shared_.options.handshake_timeout;
+  }
+  const Duration rtt = std::max(setup_.rtt_expected, setup_.rtt_seen);
+  const bool is_known = rtt > Duration::zero();
+  if (has_heard_) {
+    // An answerer that died in the middle was perhaps started again and knows nothing of us. Time
+    // for a lost flight and two repetitions.
+    return (is_known ? rtt * 4 : kSilentAttempt) + kBrokenAttempt;
+  }
+  // Nobody answers: give up early, so that the next greeting falls soon after the link healed.
+  return is_known ? std::max(std::min(rtt * 2 + kSilentMargin, rtt + kSilentMarginLong), kSilentMin)
+                  : kSilentAttempt;
 }
 
 void QuicSession::on_timeout(Instant now) {

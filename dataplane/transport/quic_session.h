@@ -61,6 +61,7 @@ struct QuicSetup {
   std::vector<std::string> allowed_sites;  // the dialled site, or all configured ones
   LinkShaper* shaper = nullptr;            // never null; shared by the link's sessions
   Duration rtt_expected = Duration::zero();
+  Duration rtt_seen = Duration::zero();  // that an answer took which came too late; zero: none did
   std::optional<CongestionControl> congestion;
   std::optional<AddressProof> proof;  // of an accepted one that was asked for it
 };
@@ -112,6 +113,11 @@ class QuicSession final : public Session {
   bool is_established() const { return phase_ == Phase::kEstablished; }
   bool is_closed() const { return phase_ == Phase::kClosed; }
   bool was_dialled() const { return dialled_; }
+  bool has_heard() const { return has_heard_; }
+  Instant began() const { return began_; }
+  std::span<const ConnectionId> ids() const { return ids_; }
+  // Answers of this peer take so long: one that came too late for an earlier dial showed it.
+  void expect_round_trip(Duration rtt) { setup_.rtt_seen = rtt; }
   const port::Peer& remote() const { return setup_.remote; }
   LinkShaper& shaper() { return *setup_.shaper; }
   void use_shaper(LinkShaper& shaper) { setup_.shaper = &shaper; }
@@ -197,6 +203,7 @@ class QuicSession final : public Session {
   void update_keys(Instant now);
   std::uint64_t backlog_max() const;
   Duration silence_limit() const;
+  Duration handshake_patience() const;
 
   // Probes of the path (quic_path.cc).
   Built probe_path(Instant now, std::span<std::byte> out);

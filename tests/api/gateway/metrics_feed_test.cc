@@ -62,12 +62,14 @@ TEST(MetricsFeed, ShowsWhatTheEndpointTurnedAway) {
   OneGateway b("b");
   b.endpoint.figures = {.sessions_accepted = 9,
                         .packets_unknown_source = 5,
+                        .packets_unmatched = 10,
                         .packets_malformed = 2,
+                        .packets_late = 4,
                         .accepts_over_limit = 4,
                         .retries_sent = 3};
   using Values = std::map<std::string, std::uint64_t>;
   EXPECT_EQ(values_of(b, Metric::kEndpointDropped),
-            (Values{{"unknown_source", 5}, {"unmatched", 0}, {"malformed", 2}}));
+            (Values{{"unknown_source", 5}, {"unmatched", 6}, {"late", 4}, {"malformed", 2}}));
   EXPECT_EQ(
       values_of(b, Metric::kEndpointHandshakes),
       (Values{

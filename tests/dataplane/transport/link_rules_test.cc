@@ -117,7 +117,7 @@ Shared beside(BitRate others, bool is_background) {
 
 TEST(BackgroundLink, LeavesTheLineToOthersAndTakesTheRest) {
   const Shared yields = beside(BitRate::mbps(12), true);
-  EXPECT_LE(yields.queue, Duration::ms(80));
+  EXPECT_LE(yields.queue, Duration::ms(90));
   EXPECT_GE(yields.background, 5e6);  // of the 8 Mbit/s that are left
   EXPECT_LE(yields.background, 8e6);
   // Without it the queue of 200 ms fills.

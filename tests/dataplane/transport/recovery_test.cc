@@ -1,7 +1,12 @@
 // After a cut: dial again without end, and be back within a second and two round trips.
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
+#include "dataplane/transport/late_answers.h"
 #include "dataplane/transport/redial.h"
 #include "tests/dataplane/transport/world.h"
 
@@ -47,6 +52,9 @@ TEST(Redial, SuccessBringsTheFirstDelayBack) {
   }
 }
 
+// What a gateway expects of a link that says nothing of its round trip.
+constexpr Duration kRttDefault = Duration::ms(100);
+
 // A gateway's habit in small: dial when the policy says so, hint the last round trip.
 class Dialer {
  public:
@@ -84,31 +92,157 @@ class Dialer {
   Duration rtt_;  // of the last session
 };
 
+// Of seeds 1 to 12: the longest time from the end of a cut of 30 s until the link is up again.
+Duration slowest_recovery(std::int64_t rtt_ms) {
+  Duration worst = Duration::zero();
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    World world(seed);
+    Site& a = world.site("fra");
+    Site& b = world.site("nyc");
+    const port::LinkConditions healthy{.delay = Duration::us(rtt_ms * 500)};
+    world.join(a, b, healthy);
+    Dialer dialer(world, a, b, kRttDefault);
+    a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
+    EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(20'000)));
+    world.run(Duration::ms(1'000));
+    port::LinkConditions cut = healthy;
+    cut.cut = true;
+    world.network().set_both(a.address, b.address, cut);
+    world.run(Duration::ms(30'000));
+    EXPECT_FALSE(dialer.is_up);
+    world.network().set_both(a.address, b.address, healthy);
+    const Instant healed = world.now();
+    EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(30'000)));
+    worst = std::max(worst, world.now() - healed);
+  }
+  return worst;
+}
+
 TEST(Recovery, AfterACutOfThirtySecondsWithinASecondAndTwoRoundTrips) {
-  for (const std::int64_t rtt_ms : {1, 73, 150, 328}) {
-    Duration worst = Duration::zero();
-    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  for (const std::int64_t rtt_ms : {1, 73, 150, 328, 450}) {
+    const std::int64_t worst_ms = slowest_recovery(rtt_ms).count_ms();
+    EXPECT_LT(worst_ms, 1'000 + 2 * rtt_ms) << rtt_ms << " ms";
+  }
+}
+
+TEST(Recovery, OverALongPathWithinASecondAndThreeRoundTrips) {
+  for (const std::int64_t rtt_ms : {800, 3'000}) {
+    const std::int64_t worst_ms = slowest_recovery(rtt_ms).count_ms();
+    EXPECT_LT(worst_ms, 1'000 + 3 * rtt_ms) << rtt_ms << " ms";
+  }
+}
+
+TEST(Recovery, APathOfSecondsComesUpWhateverIsExpectedOfIt) {
+  // Every dial was given up before its answer came, and the next one waited no longer.
+  for (const std::int64_t rtt_ms : {500, 600, 800, 1'500, 3'000, 4'500}) {
+    for (const Duration expected : {Duration::zero(), Duration::ms(20), kRttDefault}) {
+      World world(static_cast<std::uint64_t>(rtt_ms));
+      Site& a = world.site("fra");
+      Site& b = world.site("nyc");
+      world.join(a, b, {.delay = Duration::us(rtt_ms * 500)});
+      Dialer dialer(world, a, b, expected);
+      a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
+      // A late answer, at most a pause of 0.5 s, and a handshake of two round trips.
+      EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(1'000 + 3 * rtt_ms)))
+          << rtt_ms << " ms, expected " << expected.count_ms() << " ms";
+      // It stays so: both ends have learned how long silence lasts there.
+      world.run(Duration::ms(30'000));
+      EXPECT_TRUE(dialer.is_up) << rtt_ms;
+      // An answer that nobody waits for any more is no stranger's greeting.
+      EXPECT_EQ(a.endpoint->counters().sessions_accepted, 0U);
+    }
+  }
+}
+
+TEST(Recovery, APathOfSecondsComesUpInTheEndWithFivePercentLoss) {
+  for (const std::int64_t rtt_ms : {800, 3'000}) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
       World world(seed);
       Site& a = world.site("fra");
       Site& b = world.site("nyc");
-      const port::LinkConditions healthy{.delay = Duration::us(rtt_ms * 500)};
-      world.join(a, b, healthy);
-      Dialer dialer(world, a, b);
+      world.join(a, b, {.delay = Duration::us(rtt_ms * 500), .loss = 0.05});
+      Dialer dialer(world, a, b, kRttDefault);
       a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
-      ASSERT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(10'000)));
-      world.run(Duration::ms(1'000));
-      port::LinkConditions cut = healthy;
-      cut.cut = true;
-      world.network().set_both(a.address, b.address, cut);
-      world.run(Duration::ms(30'000));
-      ASSERT_FALSE(dialer.is_up);
-      world.network().set_both(a.address, b.address, healthy);
-      const Instant healed = world.now();
-      ASSERT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(10'000)));
-      worst = std::max(worst, world.now() - healed);
+      ASSERT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(12 * rtt_ms)))
+          << rtt_ms << " ms, seed " << seed;
     }
-    EXPECT_LE(worst, Duration::ms(1'000 + 2 * rtt_ms)) << "round trip " << rtt_ms << " ms";
   }
+}
+
+// The path is another one after the cut.
+TEST(Recovery, APathThatIsLongerAfterTheCutComesUp) {
+  for (const std::int64_t rtt_ms : {800, 3'000}) {
+    World world(4);
+    Site& a = world.site("fra");
+    Site& b = world.site("nyc");
+    world.join(a, b, {.delay = Duration::ms(10)});
+    Dialer dialer(world, a, b, kRttDefault);
+    a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
+    ASSERT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(2'000)));
+    world.network().set_both(a.address, b.address, {.cut = true});
+    world.run(Duration::ms(10'000));
+    ASSERT_FALSE(dialer.is_up);
+    world.network().set_both(a.address, b.address, {.delay = Duration::us(rtt_ms * 500)});
+    EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(2'000 + 3 * rtt_ms)))
+        << rtt_ms;
+  }
+}
+
+// What a long path taught must not make a short one wait.
+TEST(Recovery, APathThatIsShorterAfterwardsRecoversAsAShortOne) {
+  constexpr std::int64_t kShortMs = 73;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    World world(seed);
+    Site& a = world.site("fra");
+    Site& b = world.site("nyc");
+    world.join(a, b, {.delay = Duration::ms(1'500)});
+    Dialer dialer(world, a, b, kRttDefault);
+    a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
+    ASSERT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(20'000)));
+    const port::LinkConditions shorter{.delay = Duration::us(kShortMs * 500)};
+    world.network().set_both(a.address, b.address, shorter);
+    world.run(Duration::ms(30'000));
+    ASSERT_TRUE(dialer.is_up);
+    port::LinkConditions cut = shorter;
+    cut.cut = true;
+    world.network().set_both(a.address, b.address, cut);
+    world.run(Duration::ms(40'000));
+    ASSERT_FALSE(dialer.is_up);
+    world.network().set_both(a.address, b.address, shorter);
+    EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(1'000 + 2 * kShortMs)))
+        << seed;
+  }
+}
+
+std::size_t count_of(std::string_view what, std::string_view text) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST(Recovery, LateAnswersFillNoLog) {
+  // Both ends wrote a line for every dial, for ever.
+  ::testing::internal::CaptureStderr();
+  World world(5);
+  Site& a = world.site("fra");
+  Site& b = world.site("nyc");
+  constexpr std::int64_t kTooLongMs = LateAnswers::kRttMax.count_ms() + 500;
+  world.join(a, b, {.delay = Duration::us(kTooLongMs * 500)});
+  Dialer dialer(world, a, b, kRttDefault);
+  a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
+  constexpr std::int64_t kMinutes = 5;
+  world.run(Duration::ms(kMinutes * 60'000));
+  EXPECT_GE(dialer.attempts, 200);
+  EXPECT_GE(a.endpoint->counters().packets_late, 200U);
+  EXPECT_EQ(a.endpoint->counters().sessions_accepted, 0U);
+  // A path that can be waited for is told once, when it is found out.
+  world.network().set_both(a.address, b.address, {.delay = Duration::ms(1'500)});
+  EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(30'000)));
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count_of("dials wait longer now", text), 1U) << text;
+  EXPECT_LE(count_of("handshake from", text), 5U + kMinutes + 1U) << text;
 }
 
 TEST(Recovery, AnAnswererThatDiesInTheMiddleOfAHandshakeIsDialledAgainSoon) {
