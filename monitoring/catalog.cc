@@ -47,7 +47,6 @@ constexpr Names kLinkTopicsRefusedReason[] = {"residency",
                                               "unknown_topic",
                                               "incarnation_mismatch",
                                               "other"};
-constexpr Names kEndpointDroppedReason[] = {"unknown_source", "unmatched", "malformed"};
 constexpr Names kEndpointDroppedReason[] = {"unknown_source", "unmatched", "late", "malformed"};
 constexpr Names kEndpointHandshakesResult[] = {
     "accepted", "failed", "over_limit", "asked", "proof_refused"};

@@ -254,19 +254,19 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
 std::string shared_part(const Config& config) {
   std::string out;
   for (const auto& site : config.sites) {
-    out += fmt::format("\n[sites.{}]\nendpoint = {}\n", site.name, quoted(site.endpoint));
+    out += fmt::format("\n[sites.{}]\nendpoint = {}\n", site.name, toml_string(site.endpoint));
   }
   for (const auto& link : config.links) {
     out += fmt::format("\n[[links]]\nname = {}\nends = [{}, {}]\n",
-                       quoted(link.name),
-                       quoted(link.ends[0]),
-                       quoted(link.ends[1]));
+                       toml_string(link.name),
+                       toml_string(link.ends[0]),
+                       toml_string(link.ends[1]));
     if (!link.cap.is_unlimited()) {
       out += fmt::format("cap = \"{}bit/s\"\n", link.cap.bits_per_second());
     }
     out += fmt::format("rtt = {}\n", in_microseconds(link.rtt));
     if (!link.congestion.empty()) {
-      out += fmt::format("congestion = {}\n", quoted(link.congestion));
+      out += fmt::format("congestion = {}\n", toml_string(link.congestion));
     }
     if (link.background) {
       out += "background = true\n";
@@ -274,8 +274,8 @@ std::string shared_part(const Config& config) {
   }
   for (const auto& policy : config.policies) {
     out += fmt::format("\n[[policies]]\nmatch = {}\nclass = {}\n",
-                       quoted(policy.match),
-                       quoted(policy.traffic_class));
+                       toml_string(policy.match),
+                       toml_string(policy.traffic_class));
     if (!policy.allowed.empty()) {
       out += fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
     }
@@ -399,19 +399,19 @@ std::string effective_config(const Config& config) {
       "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
       "admin = {}\nmetrics_port = {}\ncongestion = {}\npacket_bytes = {}\nmemory = \"{}B\"\n\n"
       "[port]\n{}\n[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
-      quoted(config.site),
-      quoted(config.state_dir),
-      quoted(config.durable_dir),
-      quoted(config.client),
-      quoted(config.admin),
+      toml_string(config.site),
+      toml_string(config.state_dir),
+      toml_string(config.durable_dir),
+      toml_string(config.client),
+      toml_string(config.admin),
       config.metrics_port.value_or(0),
-      quoted(config.congestion),
+      toml_string(config.congestion),
       config.packet_bytes,
       config.memory.count(),
       port_as_toml(config.port),
-      quoted(config.certificate),
-      quoted(config.key),
-      quoted(config.authority),
+      toml_string(config.certificate),
+      toml_string(config.key),
+      toml_string(config.authority),
       shared_part(config));
 }
 

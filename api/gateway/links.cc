@@ -9,9 +9,6 @@
 namespace godwit::gateway {
 namespace {
 
-// Events of one session per turn: bounds the time that one peer can take from the others.
-constexpr int kEventsPerTurn = 64;
-
 // A path with a longer round trip was measured wrongly: the transport would hardly have come up.
 constexpr Duration kRttBelieved = Duration::ms(5'000);
 

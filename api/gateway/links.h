@@ -55,6 +55,9 @@ class Links {
   const std::map<transport::CloseReason, std::uint64_t>& refusals() const { return refusals_; }
 
  private:
+  // Events of one session per turn: bounds the time that one peer can take from the others.
+  static constexpr int kEventsPerTurn = 64;
+
   void dial(Instant now, Peer& peer);
   void greet_strangers(Instant now);
   void poll_events(Instant now, Peer& peer);

@@ -22,7 +22,6 @@ namespace {
 // packets in two or three. Chosen.
 constexpr Duration kLinger = Duration::ms(1'000);
 constexpr int kLingerRoundTrips = 4;
-constexpr int kEventsPerTurn = 64;
 // Between two attempts to renew: the certificate in use is still good, there is time. Chosen.
 constexpr Duration kRenewAgain = Duration::ms(5'000);
 

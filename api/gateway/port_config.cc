@@ -68,7 +68,7 @@ void check_address(TableReader& reader, std::string_view key, const std::string&
 
 // "key = text", if there is something to write.
 std::string line_of(std::string_view key, const std::string& text) {
-  return text.empty() ? "" : fmt::format("{} = {}\n", key, quoted(text));
+  return text.empty() ? "" : fmt::format("{} = {}\n", key, toml_string(text));
 }
 
 }  // namespace
@@ -122,9 +122,9 @@ PortConfig read_port(const toml::table* table,
 
 std::string port_as_toml(const PortConfig& config) {
   std::string out = fmt::format("kind = {}\nidle = {}\ncapture = {}\ncapture_max = \"{}B\"\n",
-                                quoted(config.kind),
-                                quoted(port::name(config.idle)),
-                                quoted(config.capture),
+                                toml_string(config.kind),
+                                toml_string(port::name(config.idle)),
+                                toml_string(config.capture),
                                 config.capture_max.count());
   out += line_of("device", config.device);
   out += line_of("address", config.address);
@@ -135,14 +135,15 @@ std::string port_as_toml(const PortConfig& config) {
   if (!config.neighbours.empty()) {
     out += "neighbours = [";
     for (const std::string& text : config.neighbours) {
-      out += fmt::format("{}, ", quoted(text));
+      out += fmt::format("{}, ", toml_string(text));
     }
     out += "]\n";
   }
   if (config.vlan) {
     out += fmt::format("vlan = {}\n", *config.vlan);
   }
-  return out + fmt::format("mtu = {}\nhuge_pages = {}\n", config.mtu, quoted(config.huge_pages));
+  return out +
+         fmt::format("mtu = {}\nhuge_pages = {}\n", config.mtu, toml_string(config.huge_pages));
 }
 
 Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint) {

@@ -183,7 +183,7 @@ void TableReader::reject(std::string_view key, std::string_view what) {
                 fmt::format("{} {}: {}", path_, key, what));
 }
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {

@@ -32,7 +32,7 @@ class Problems {
 };
 
 // `text` as a basic string of TOML.
-std::string quoted(std::string_view text);
+std::string toml_string(std::string_view text);
 
 class TableReader {
  public:

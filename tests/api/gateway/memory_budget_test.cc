@@ -84,7 +84,7 @@ struct Second {
   Second(OneGateway& gateway, std::uint64_t id) : b(gateway) {
     b.gateway->attach_client(id, link.gateway_end(), OneGateway::kRingBytes);
     say(local::Hello{.publisher = PublisherId(id), .incarnation = {1, 1}});
-    say(local::Declare{.handle = local::TopicHandle{}, .topic = "t", .element_count = kElements});
+    say(local::Declare{.handle = local::TopicHandle{}, .topic = "t", .element_count = kMillion});
     b.turn();
   }
   template <class Record>
@@ -122,7 +122,7 @@ struct Second {
 
 TEST(MemoryBudget, RefusesASubscriberWhoseLaneItDoesNotHold) {
   OneGateway b("b");
-  b.declare("t", kElements);
+  b.declare("t", kMillion);
   b.config.memory = Bytes(b.topic("t").memory_bound());
   Second first(b, 8);
   first.subscribe();
@@ -150,7 +150,7 @@ TEST(MemoryBudget, RefusesASubscriberWhoseLaneItDoesNotHold) {
 
 TEST(MemoryBudget, TakesASubscriberAgainThatItHasAlready) {
   OneGateway b("b");
-  b.declare("t", kElements);
+  b.declare("t", kMillion);
   Second first(b, 8);
   first.subscribe();
   Second second(b, 9);
@@ -158,7 +158,7 @@ TEST(MemoryBudget, TakesASubscriberAgainThatItHasAlready) {
   ASSERT_TRUE(second.take<local::Subscribed>().has_value());
   b.config.memory = Bytes::mib(1);
   b.open();  // a restart over a file that says less: what there is stays
-  b.declare("t", kElements);
+  b.declare("t", kMillion);
   Second again(b, 9);
   again.subscribe();
   EXPECT_TRUE(again.take<local::Subscribed>().has_value());
@@ -169,7 +169,7 @@ TEST(MemoryBudget, TakesASubscriberAgainThatItHasAlready) {
 
 TEST(MemoryBudget, RefusesThePublishOfAPublisherThatItDoesNotHold) {
   OneGateway b("b");
-  const auto handle = b.declare("t", kElements);
+  const auto handle = b.declare("t", kMillion);
   b.config.memory = Bytes(b.topic("t").memory_bound());
   b.publish(handle, 0, {1});
   Second second(b, 9);

@@ -133,8 +133,8 @@ TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
 TEST(MetricsFeed, CountsRefusedTopicsByWhoRefusedAndWhy) {
   Counted counted;
   ScriptedSession& a = counted.b.greeted("a");
-  a.control(OneGateway::announcement("t", kElements + 1));
-  control::ControlMessage seeded = OneGateway::announcement("t", kElements);
+  a.control(OneGateway::announcement("t", kTenElements + 1));
+  control::ControlMessage seeded = OneGateway::announcement("t", kTenElements);
   seeded.mutable_topic_announce()->set_seed_hash(5);
   a.control(seeded);
   a.control(seeded);
