@@ -79,6 +79,13 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
   return {Id::kRaw, bytes, s.bpc.max_abs(), s.bpc.energy(), s.bpc.energy()};
 }
 
+Encoded Encoder::encode_raw(Budget budget,
+                            std::span<std::byte> out,
+                            std::span<std::int64_t> removed) {
+  GODWIT_ASSERT(!state_->open.empty() && removed.size() == state_->open.size());
+  return state_->raw.encode_cut(budget, out, removed);
+}
+
 struct Decoder::State {
   std::array<std::unique_ptr<TileDecoder>, 256> decoders;  // by id
 };

@@ -94,6 +94,10 @@ class Encoder {
   // size. May be called again for the same tile: one analysis serves several budgets.
   // Never longer than RAW when RAW fits; RAW itself when that is the shortest exact code.
   Encoded encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed);
+  // The same by RAW alone, for a receiver that decodes nothing else. RAW has one width for all of a
+  // tile: what is beyond the width that fits stays open. `bytes` is 0 when not even two bits an
+  // element fit.
+  Encoded encode_raw(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed);
 
  private:
   struct State;

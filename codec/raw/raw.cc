@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 #include "codec/kernels.h"
@@ -42,18 +43,50 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
     std::fill(removed.begin(), removed.end(), 0);
     return {Id::kRaw, 0, max_abs_, energy_, energy_};
   }
-  out[0] = static_cast<std::byte>(width);
-  if (width != 0) {
-    const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
-    WordWriter writer(scratch_.data());
-    for (const std::int64_t value : open_) {
-      writer.put(static_cast<std::uint64_t>(value) & mask, width);
-    }
-    writer.finish();
-    std::memcpy(out.data() + 1, scratch_.data(), bytes - 1);
-  }
+  write(width, open_, out);
   std::copy(open_.begin(), open_.end(), removed.begin());
   return {Id::kRaw, bytes, 0, energy_, 0};
+}
+
+Encoded Encoder::encode_cut(Budget budget,
+                            std::span<std::byte> out,
+                            std::span<std::int64_t> removed) {
+  GODWIT_ASSERT(removed.size() == open_.size());
+  const std::size_t room = std::min(budget.bytes, out.size());
+  const std::size_t fits = room == 0 ? 0 : (room - 1) * 8 / open_.size();
+  const auto width = static_cast<unsigned>(std::min<std::size_t>(width_of(max_abs_), fits));
+  if (width < 2) {
+    std::fill(removed.begin(), removed.end(), 0);
+    return {Id::kRaw, 0, max_abs_, energy_, energy_};
+  }
+  const std::int64_t most = (std::int64_t{1} << (width - 1)) - 1;
+  std::transform(open_.begin(), open_.end(), removed.begin(), [most](std::int64_t value) {
+    return std::clamp(value, -most, most);
+  });
+  write(width, removed, out);
+  Encoded done{Id::kRaw, bytes_of(width, open_.size()), 0, energy_, 0};
+  for (std::size_t i = 0; i < open_.size(); ++i) {
+    const auto left = static_cast<std::uint64_t>(std::abs(open_[i] - removed[i]));
+    done.remainder_max = std::max(done.remainder_max, left);
+    done.energy_after += static_cast<double>(left) * static_cast<double>(left);
+  }
+  return done;
+}
+
+void Encoder::write(unsigned width,
+                    std::span<const std::int64_t> values,
+                    std::span<std::byte> out) {
+  out[0] = static_cast<std::byte>(width);
+  if (width == 0) {
+    return;
+  }
+  const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
+  WordWriter writer(scratch_.data());
+  for (const std::int64_t value : values) {
+    writer.put(static_cast<std::uint64_t>(value) & mask, width);
+  }
+  writer.finish();
+  std::memcpy(out.data() + 1, scratch_.data(), bytes_of(width, values.size()) - 1);
 }
 
 Result<void> Decoder::decode(std::span<const std::byte> coded, std::span<std::int64_t> out) {

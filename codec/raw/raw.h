@@ -31,8 +31,13 @@ class Encoder final : public TileEncoder {
 
   // All or nothing.
   Encoded encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed) override;
+  // At the greatest width that fits: integers beyond it are cut to its largest, the rest of them
+  // stays open. Nothing, when two bits an element do not fit. The floor is not looked at.
+  Encoded encode_cut(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed);
 
  private:
+  void write(unsigned width, std::span<const std::int64_t> values, std::span<std::byte> out);
+
   std::span<const std::int64_t> open_;
   std::uint64_t max_abs_ = 0;
   double energy_ = 0;
