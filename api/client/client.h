@@ -70,9 +70,9 @@ struct TopicOptions {
 };
 
 struct PublishOptions {
-  std::uint64_t first = 0;                      // element of the first value
-  std::optional<std::uint64_t> step = {};       // merged at most once for a named client
-  Duration deadline = Duration::seconds(10);    // how long to wait for room, then Code::kFull
+  std::uint64_t first = 0;                    // element of the first value
+  std::optional<std::uint64_t> step = {};     // merged at most once for a named client
+  Duration deadline = Duration::seconds(10);  // how long to wait for room, then Code::kFull
   // How long the update is worth sending first, up to 100 days; zero, or longer: the topic's.
   Duration update_deadline = Duration::zero();
 };

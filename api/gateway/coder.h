@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 
+#include "api/gateway/capabilities.h"
 #include "codec/codec.h"
 #include "dataplane/base/units.h"
 #include "dataplane/ledger/types.h"
@@ -32,7 +33,7 @@ struct CodecUse {
   }
 };
 
-// The codecs of version 1.
+// The codecs of version 1; Capabilities tells which of them a peer decodes.
 inline constexpr std::array kCodecs{codec::Id::kRaw, codec::Id::kBpc};
 
 class Coder : public ledger::TileDecoder {
@@ -56,13 +57,16 @@ class Coder : public ledger::TileDecoder {
     return outcome;
   }
 
-  // Encodes `values` into `out`; removed() then holds the integers that a receiver will add.
+  // Encodes `values` into `out`; removed() then holds the integers that the receiver will add.
   codec::Encoded encode(std::span<const std::int64_t> values,
                         codec::Budget budget,
-                        std::span<std::byte> out) {
+                        std::span<std::byte> out,
+                        const Capabilities& receiver) {
     const Instant began = stopwatch_();
     encoder_.load(values);
-    const auto coded = encoder_.encode(budget, out, removed());
+    const auto coded = receiver.decodes(codec::Id::kBpc)
+                           ? encoder_.encode(budget, out, removed())
+                           : encoder_.encode_raw(budget, out, removed());
     encoded_.at(static_cast<std::size_t>(coded.id)).add(coded.bytes, stopwatch_() - began);
     return coded;
   }

@@ -28,6 +28,20 @@ std::uint64_t largest_difference(std::span<const std::int64_t> a, std::span<cons
   return most;
 }
 
+// Two bits an element: the least with which RAW takes anything from a tile that is not all zero.
+constexpr std::size_t kRawProgressBytes = 1 + ledger::kTileElements / 4;
+static_assert(kRawProgressBytes + wire::header_bytes(1) + wire::kTileRecordBytes +
+                      wire::kTrailerBytes <=
+                  Capabilities::kTransferBytesMin,
+              "every transfer has room for one tile");
+
+// Where the next tile may be written, as far as the peer takes so large a transfer.
+std::span<std::byte> space_for(const Peer& peer, ledger::Ledger& ledger, ledger::LaneIndex lane) {
+  const std::span<std::byte> space = ledger.coded_space(lane);
+  const std::size_t beyond = wire::kTransferBytesMax - peer.capabilities.transfer_bytes_max();
+  return space.first(space.size() - std::min(space.size(), beyond));
+}
+
 scheduler::Class class_of(const Topic& topic) {
   return topic.spec().traffic_class;
 }
@@ -204,17 +218,19 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
   ledger::Ledger& ledger = topic.ledger();
   Coder& coder = core_.coder;
   const std::uint32_t tile = choice.key.tile;
-  const std::span<std::byte> space = ledger.coded_space(queued.lane);
-  if (space.size() < codec::kProgressBytes) {
+  const std::span<std::byte> space = space_for(peer, ledger, queued.lane);
+  const bool raw_only = !peer.capabilities.decodes(codec::Id::kBpc);
+  if (space.size() < (raw_only ? kRawProgressBytes : codec::kProgressBytes)) {
     return AddOutcome::kFull;
   }
   const Instant began = core_.stopwatch();
   ledger.read_open(queued.lane, tile, coder.open());
   const auto significant = sendable(topic, tile);
   const std::uint64_t floor = topic.drain_cursor ? 0 : topic.spec().tolerance_quanta();
-  const std::size_t budget =
-      std::clamp<std::size_t>(choice.budget.count(), codec::kProgressBytes, space.size());
-  const auto coded = coder.encode(significant, {.bytes = budget, .floor = floor}, space);
+  const std::size_t least = raw_only ? space.size() : codec::kProgressBytes;  // RAW is not cut
+  const std::size_t budget = std::clamp<std::size_t>(choice.budget.count(), least, space.size());
+  const auto coded =
+      coder.encode(significant, {.bytes = budget, .floor = floor}, space, peer.capabilities);
   if (coded.energy_after >= coded.energy_before) {
     ledger.settle(queued.lane, tile);                  // perhaps its changes cancelled out
     peer.queue.on_sent(now, choice.key, 0, Bytes(0));  // nothing above the floor

@@ -182,6 +182,10 @@ control::ControlMessage Links::own_hello() const {
   hello->set_gateway_id(core_.config.site + "-1");
   hello->set_incarnation(core_.incarnation.packed());
   hello->set_software("godwitd 0.1.0");
+  const Capabilities own = Capabilities::own();
+  for (const std::string& name : own.names()) {
+    hello->add_capabilities(name);
+  }
   return message;
 }
 
@@ -201,7 +205,11 @@ Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byt
   }
   const control::ControlMessage& message = *parsed;
   if (message.kind_case() == control::ControlMessage::kHello) {
-    return on_hello(now, peer, message.hello());
+    auto outcome = on_hello(now, peer, message.hello());
+    if (!outcome && outcome.error().code == Code::kCorrupt) {
+      ++peer.counters.control_malformed;
+    }
+    return outcome;
   }
   if (message.kind_case() == control::ControlMessage::kGoodbye) {
     peer.last_error =
@@ -223,16 +231,17 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
   if (peer.state != PeerState::kGreeting) {
     return fail(Code::kCorrupt, "Hello: it came twice");
   }
-  if (auto checked = check_hello(peer, hello); !checked) {
-    return checked;
+  auto capabilities = check_hello(peer, hello);
+  if (!capabilities) {
+    return Failure(capabilities.error());
   }
-  keep_hello(peer, hello);
+  keep_hello(peer, hello, std::move(*capabilities));
   peer.on_state(now, PeerState::kUp);
   exchange_.on_up(now, peer);
   return {};
 }
 
-Result<void> Links::check_hello(const Peer& peer, const control::Hello& hello) {
+Result<Capabilities> Links::check_hello(const Peer& peer, const control::Hello& hello) {
   if (hello.site() != peer.site().name) {
     return fail(Code::kCorrupt,
                 "Hello: it names site \"{}\", the certificate names \"{}\"",
@@ -249,10 +258,11 @@ Result<void> Links::check_hello(const Peer& peer, const control::Hello& hello) {
                 kVersionMin,
                 kVersionMax);
   }
-  return {};
+  return Capabilities::read({hello.capabilities().begin(), hello.capabilities().end()});
 }
 
-void Links::keep_hello(Peer& peer, const control::Hello& hello) {
+void Links::keep_hello(Peer& peer, const control::Hello& hello, Capabilities capabilities) {
+  peer.capabilities = std::move(capabilities);
   peer.software = printable(hello.software()).substr(0, 255);
   peer.gateway_id = printable(hello.gateway_id()).substr(0, 255);
   peer.incarnation = hello.incarnation();

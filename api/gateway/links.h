@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/gateway/capabilities.h"
 #include "api/gateway/core.h"
 #include "api/gateway/exchange.h"
 #include "api/gateway/ingress.h"
@@ -67,8 +68,9 @@ class Links {
   Result<void> on_hello(Instant now, Peer& peer, const control::Hello& hello);
   void established(Instant now, Peer& peer, const transport::Event& event);
   control::ControlMessage own_hello() const;
-  static Result<void> check_hello(const Peer& peer, const control::Hello& hello);
-  static void keep_hello(Peer& peer, const control::Hello& hello);
+  // What the greeting peer can; or why it is not the one, or speaks no common version.
+  static Result<Capabilities> check_hello(const Peer& peer, const control::Hello& hello);
+  static void keep_hello(Peer& peer, const control::Hello& hello, Capabilities capabilities);
   static Result<control::ControlMessage> parse(Peer& peer, std::span<const std::byte> bytes);
 
   // Make before break (links_renewal.cc).
@@ -81,7 +83,10 @@ class Links {
                 const transport::Event& first);
   void poll_successor(Instant now, Peer& peer);
   void successor_established(Instant now, Peer& peer, const transport::Event& event);
-  void take_over(Instant now, Peer& peer, const control::Hello& hello);
+  void take_over(Instant now,
+                 Peer& peer,
+                 const control::Hello& hello,
+                 Capabilities capabilities);
   void drop_successor(Instant now, Peer& peer, std::string_view why);
   // The session has ended; its successor, if there is one, is all that is left.
   void promote_successor(Instant now, Peer& peer);

@@ -90,15 +90,19 @@ void Links::poll_successor(Instant now, Peer& peer) {
       drop_successor(now, peer, "something came before Hello");
       return;
     }
-    if (const auto checked = check_hello(peer, message->hello()); !checked) {
-      drop_successor(now, peer, checked.error().message);
+    auto capabilities = check_hello(peer, message->hello());
+    if (!capabilities) {
+      drop_successor(now, peer, capabilities.error().message);
       return;
     }
-    take_over(now, peer, message->hello());
+    take_over(now, peer, message->hello(), std::move(*capabilities));
   }
 }
 
-void Links::take_over(Instant now, Peer& peer, const control::Hello& hello) {
+void Links::take_over(Instant now,
+                      Peer& peer,
+                      const control::Hello& hello,
+                      Capabilities capabilities) {
   retire(now, peer);
   const Duration rtt = peer.session->stats().rtt_smoothed;
   peer.retiring = std::exchange(peer.session, std::exchange(peer.successor, nullptr));
@@ -108,7 +112,7 @@ void Links::take_over(Instant now, Peer& peer, const control::Hello& hello) {
   peer.own_certificate = std::move(peer.successor_certificate);
   peer.forget_session();
   exchange_.on_down(now, peer);
-  keep_hello(peer, hello);
+  keep_hello(peer, hello, std::move(capabilities));
   ++peer.counters.handshakes;
   log::info("link to {} goes on over a new session", peer.site().name);
   exchange_.on_up(now, peer);

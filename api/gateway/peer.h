@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/gateway/capabilities.h"
 #include "api/gateway/config.h"
 #include "api/gateway/control_outbox.h"
 #include "api/gateway/rate_meter.h"
@@ -133,8 +134,8 @@ class Peer {
   std::map<std::string, std::uint64_t> failures;
   std::string software;  // from its Hello
   std::string gateway_id;
-  std::uint64_t incarnation = 0;  // packed, from its Hello
-  std::vector<std::string> capabilities;
+  std::uint64_t incarnation = 0;                        // packed, from its Hello
+  Capabilities capabilities;                            // the same
   std::map<TopicId, control::TopicAnnounce> announced;  // by the peer, on the present session
   std::map<TopicId, RefusedTopic> refused_topics;       // at most Exchange::kAnnouncedMax
   // Refusals of topics by us and by the peer, by the metric's label.

@@ -18,7 +18,7 @@ TEST(Coder, CountsTilesBytesAndTimeOfEachCodecInEachDirection) {
     values[i] = static_cast<std::int64_t>(i * i % 1001) << 20U;
   }
   std::vector<std::byte> out(4096);
-  const auto coded = coder.encode(values, {.bytes = out.size()}, out);
+  const auto coded = coder.encode(values, {.bytes = out.size()}, out, Capabilities());
   ASSERT_EQ(coded.id, codec::Id::kBpc);
   std::vector<std::int64_t> read(values.size());
   const auto bytes = std::span(out).first(coded.bytes);

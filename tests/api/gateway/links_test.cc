@@ -1,5 +1,6 @@
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -88,6 +89,43 @@ TEST(Links, TakeTheCommonVersionOfANewerPeer) {
   a.control(newer);
   b.turn(1);
   EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+}
+
+TEST(Links, NameWhatThisGatewayCan) {
+  OneGateway b("b");
+  const ControlMessage said = b.established("a").take(ControlMessage::kHello);
+  const std::vector<std::string> names(said.hello().capabilities().begin(),
+                                       said.hello().capabilities().end());
+  EXPECT_EQ(names, (std::vector<std::string>{"codec.raw", "codec.bpc", "transfer.73728"}));
+}
+
+// How a Hello with these capabilities is met.
+std::string refusal_of(const std::vector<std::string>& names) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  ControlMessage hello = OneGateway::hello("a");
+  for (const std::string& name : names) {
+    hello.mutable_hello()->add_capabilities(name);
+  }
+  a.control(hello);
+  b.turn(1);
+  EXPECT_EQ(a.closed, b.peer("a").state == PeerState::kDown);
+  EXPECT_EQ(b.peer("a").counters.control_malformed, a.closed ? 1U : 0U);
+  EXPECT_EQ(a.closed ? a.close_code : 0, a.closed ? code(SessionCode::kProtocolViolation) : 0);
+  const ControlMessage goodbye = a.take(ControlMessage::kGoodbye);
+  EXPECT_EQ(goodbye.goodbye().text(), a.close_reason);
+  return a.close_reason;
+}
+
+TEST(Links, EndASessionWhoseCapabilitiesAreOutOfBounds) {
+  EXPECT_EQ(refusal_of(std::vector<std::string>(64, "x")), "");
+  EXPECT_EQ(refusal_of({std::string(64, 'x')}), "");
+  EXPECT_EQ(refusal_of(std::vector<std::string>(65, "x")), "Hello: 65 capabilities, at most 64");
+  EXPECT_NE(refusal_of({"codec.raw", ""}).find("has 0 bytes"), std::string::npos);
+  EXPECT_NE(refusal_of({std::string(65, 'x')}).find("has 65 bytes"), std::string::npos);
+  EXPECT_NE(refusal_of({"a\nb"}).find("printable"), std::string::npos);
+  EXPECT_NE(refusal_of({"transfer.16383"}).find("from 16384"), std::string::npos);
+  EXPECT_EQ(refusal_of({"transfer.16384"}), "");
 }
 
 TEST(Links, EndASessionThatGreetsTwice) {

@@ -182,6 +182,16 @@ TEST(WireV1, TheCapturedSenderAddsTheSameIntegersToday) {
   EXPECT_EQ(a.sum(kTopic), expected_sum());
 }
 
+// It names no capability, so it can what version 1 began with.
+TEST(WireV1, TheCapturedGreetingStillStandsForBothCodecsAndTheLargestTransfer) {
+  OneGateway b("b");
+  replay(b, "a");
+  const Capabilities& a = b.peer("a").capabilities;
+  EXPECT_TRUE(a.names().empty());
+  EXPECT_TRUE(a.decodes(codec::Id::kBpc));
+  EXPECT_EQ(a.transfer_bytes_max(), wire::kTransferBytesMax);
+}
+
 TEST(WireV1, ARepeatedCaptureAddsNothing) {
   OneGateway b("b");
   replay(b, "a");

@@ -1,0 +1,53 @@
+// What a gateway can take, as it says in its Hello: the codecs that it decodes, and the largest
+// transfer.
+//
+//   "codec.bpc"        decodes the codec of that name (codec/catalog.h)
+//   "transfer.73728"   takes transfers of up to so many bytes
+//
+// The least of version 1 needs no name: who names no codec decodes RAW and BPC, who names no
+// transfer takes the largest there is. Who names codecs decodes those and RAW. Names that this
+// version does not know are kept for people.
+//
+// Thread: a value.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/codec.h"
+#include "dataplane/base/result.h"
+#include "dataplane/wire/transfer.h"
+
+namespace godwit::gateway {
+
+class Capabilities {
+ public:
+  // Names in one Hello, and bytes of a name (control.proto).
+  static constexpr std::size_t kNamesMax = 64;
+  static constexpr std::size_t kNameBytesMax = 64;
+  // No gateway takes less. Chosen: a full tile of RAW at its least width, and the headers.
+  static constexpr std::size_t kTransferBytesMin = 16 * 1024;
+
+  // Of this gateway.
+  static Capabilities own();
+  // kCorrupt: more names, or others, than a Hello may have.
+  static Result<Capabilities> read(std::vector<std::string> names);
+
+  // As they were said, printable.
+  const std::vector<std::string>& names() const { return names_; }
+  bool decodes(codec::Id id) const;
+  // In [kTransferBytesMin, wire::kTransferBytesMax].
+  std::size_t transfer_bytes_max() const { return transfer_bytes_max_; }
+
+ private:
+  Result<void> read_transfer(std::string_view bytes);
+
+  std::vector<std::string> names_;
+  bool names_codecs_ = false;
+  bool names_bpc_ = false;
+  std::size_t transfer_bytes_max_ = wire::kTransferBytesMax;
+};
+
+}  // namespace godwit::gateway
