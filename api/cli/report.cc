@@ -104,7 +104,10 @@ std::string lane_table(const admin::TopicReport& topic) {
   Table table(
       {"  TO", "NEXT K", "FRONTIER", "UNRECEIPTED", "OLDEST", "OPEN", "COVERED", "OF", "STATE"});
   for (const admin::LaneReport& lane : topic.lanes()) {
-    const char* state = !lane.open() ? "closed" : lane.window_full() ? "window full" : "open";
+    const std::string state = !lane.reason().empty() ? plain(lane.reason())
+                              : !lane.open()         ? "closed"
+                              : lane.window_full()   ? "window full"
+                                                     : "open";
     table.add({"  " + lane.to(),
                human_count(lane.next_k()),
                human_count(lane.frontier()),
@@ -231,7 +234,17 @@ std::string to_text(const admin::LinksReport& report) {
                 human_duration(link.limited_by_congestion_ns()),
                 link.peer_address()});
   }
-  return totals.empty() ? "no link is configured\n" : out + "\n" + totals.text();
+  if (totals.empty()) {
+    return "no link is configured\n";
+  }
+  out += "\n" + totals.text();
+  for (const auto& link : report.links()) {
+    if (!link.capabilities().empty()) {
+      out +=
+          plain(fmt::format("{} can {}", link.peer(), fmt::join(link.capabilities(), " "))) + "\n";
+    }
+  }
+  return out;
 }
 
 std::string to_text(const admin::LedgerReport& report) {

@@ -86,6 +86,16 @@ Result<void> Gateway::recover(Instant now) {
                   (*topic)->spec().name,
                   core_.config.site);
     }
+    (*topic)->apply_policy(core_.config);
+    for (const std::string& site : (*topic)->barred_sites()) {
+      log::warn(
+          "topic {}: the policy \"{}\" no longer allows it at {}: nothing of it goes there or "
+          "comes from there; what {} has stays, until its files there are removed",
+          (*topic)->spec().name,
+          core_.config.policy_for((*topic)->spec().name).match,
+          site,
+          site);
+    }
     Topic& opened = *core_.topics.emplace((*topic)->spec().id, std::move(*topic)).first->second;
     log::info(
         "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count);

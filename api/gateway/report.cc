@@ -162,6 +162,9 @@ void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
   out.set_memory_used_bytes(topic.memory_used());
   out.set_memory_bound_bytes(topic.memory_bound());
   for (const auto index : topic.ledger().lanes()) {
+    if (topic.is_barred(index)) {
+      continue;  // what it holds back is not on its way anywhere
+    }
     out.set_open_bytes_estimate(out.open_bytes_estimate() + open_estimate(topic, index));
     out.set_unreceipted_transfers(out.unreceipted_transfers() +
                                   topic.ledger().lane(index).unreceipted);
@@ -177,15 +180,19 @@ void Reporter::lane(const Topic& topic, ledger::LaneIndex index, admin::LaneRepo
   out.set_frontier(info.frontier);
   out.set_unreceipted_transfers(info.unreceipted);
   out.set_unreceipted_bytes(info.unreceipted_bytes);
-  out.set_open_bytes_estimate(open_estimate(topic, index));
   out.set_published(topic.ledger().last_publish().value());
   out.set_window_full(topic.ledger().window_full(index));
-  out.set_covered_to(info.coverage.value());
-  out.set_open(info.key.kind == ledger::LaneKind::kSubscriber);
+  if (topic.is_barred(index)) {
+    out.set_reason("topic.residency");
+    return;  // nothing is on its way there, and nothing counts as held there
+  }
+  out.set_open_bytes_estimate(open_estimate(topic, index));
+  const bool to_client = info.key.kind == ledger::LaneKind::kSubscriber;
+  out.set_covered_to((to_client ? info.coverage : info.coverage_receipted).value());
+  out.set_open(to_client);
   for (const auto& [site, lanes] : topic.peers()) {
     if (lanes.outgoing && *lanes.outgoing == index) {
       out.set_open(lanes.open);
-      out.set_covered_to(info.coverage_receipted.value());
     }
   }
 }
@@ -258,6 +265,13 @@ void Reporter::ledger(Topic& topic, admin::TopicLedger& out) {
 
 void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
   this->topic(now, topic, *out.mutable_topic());
+  for (const std::string& site : topic.barred_sites()) {
+    auto* lane = out.add_lanes();
+    lane->set_to(site);
+    lane->set_reason("topic.residency");
+    lane->set_text(barred_text(site));
+    lane->set_command(fmt::format("godwit config check {}", gateway_.core().config.file));
+  }
   for (const auto& peer : gateway_.core().peers) {
     const std::string& name = peer->site().name;
     const auto found = topic.peers().find(peer->site().id);

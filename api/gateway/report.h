@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "api/gateway/gateway.h"
 #include "api/proto/admin.pb.h"
@@ -31,6 +32,7 @@ class Reporter {
   admin::AdminResponse respond(Instant now, const admin::AdminRequest& request);
   void status(Instant now, admin::StatusReport& out);
   void add_problems(Instant now, admin::StatusReport& out);
+  void add_barred(Instant now, admin::StatusReport& out);
   void add_refusals(Instant now, admin::StatusReport& out);
   void link(Instant now, const Peer& peer, admin::LinkReport& out);
   void summary(const Topic& topic, admin::TopicSummary& out);
@@ -42,6 +44,7 @@ class Reporter {
   std::string lane_name(const ledger::LaneKey& key) const;
   static std::uint64_t since(Instant now, Instant then);  // ns
   static admin::LinkReport::State link_state(const Peer& peer);
+  static std::string barred_text(std::string_view site);
 
   bool port_is_down() const { return port_ != nullptr && !port_->link_up(); }
 

@@ -60,6 +60,11 @@ void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
   out.set_black_holes(totals.black_holes);
   out.set_reconnects(peer.counters.handshakes > 0 ? peer.counters.handshakes - 1 : 0);
   out.set_last_error(peer.last_error);
+  if (peer.state == PeerState::kUp) {
+    for (const std::string& name : peer.capabilities.names()) {
+      out.add_capabilities(name);
+    }
+  }
   for (const auto& [id, one] : gateway_.core().topics) {
     const auto at = one->peers().find(peer.site().id);
     if (at != one->peers().end() && at->second.outgoing) {

@@ -1,6 +1,7 @@
 // What an operator should act on, as a status lists it: the reason, a sentence, the next command.
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +18,14 @@ constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
 constexpr std::size_t kRefusalsListed = 32;
 
 }  // namespace
+
+std::string Reporter::barred_text(std::string_view site) {
+  return fmt::format(
+      "{} may hold it no longer; nothing goes there, and what was sent before stays: restore the "
+      "policy, or remove the topic's files at {}",
+      site,
+      site);
+}
 
 void Reporter::add_problems(Instant now, admin::StatusReport& out) {
   Core& core = gateway_.core();
@@ -85,7 +94,27 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         "godwit peer",
         0);
   }
+  add_barred(now, out);
   add_refusals(now, out);
+}
+
+// A site that may not hold a topic any more, and was sent some of it.
+void Reporter::add_barred(Instant now, admin::StatusReport& out) {
+  const Core& core = gateway_.core();
+  for (const auto& [id, topic] : core.topics) {
+    for (const std::string& site : topic->barred_sites()) {
+      if (!topic->barred_lane(site)) {
+        continue;
+      }
+      auto* problem = out.add_problems();
+      problem->set_severity(admin::Problem::SEVERITY_WARNING);
+      problem->set_reason("topic.residency");
+      problem->set_subject(topic->spec().name);
+      problem->set_text(barred_text(site));
+      problem->set_command(fmt::format("godwit explain {}", topic->spec().name));
+      problem->set_since_ns(since(now, started_));
+    }
+  }
 }
 
 // What one end does not take does not move, though the other's rules would have it there.

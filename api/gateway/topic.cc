@@ -168,7 +168,10 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
 }
 
 Topic::Topic(Instant now, TopicSpec spec, const ledger::Shape& shape)
-    : spec_(std::move(spec)), shape_(shape), deadlines_(now, spec_.deadline, shape.tile_count()) {}
+    : spec_(std::move(spec)),
+      declared_sites_(spec_.allowed_sites),
+      shape_(shape),
+      deadlines_(now, spec_.deadline, shape.tile_count()) {}
 
 Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                                            const TopicSpec& spec,
@@ -292,6 +295,35 @@ Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDe
   return {};
 }
 
+void Topic::apply_policy(const Config& config) {
+  std::vector<std::string> left;
+  for (const SiteConfig& site : config.sites) {
+    if (spec_.may_hold(site.name)) {
+      (config.may_hold(spec_.name, site.name) ? left : barred_sites_).push_back(site.name);
+    }
+  }
+  if (!barred_sites_.empty()) {
+    std::sort(left.begin(), left.end());
+    spec_.allowed_sites = std::move(left);
+  }
+}
+
+std::optional<ledger::LaneIndex> Topic::barred_lane(std::string_view site) const {
+  for (const auto index : ledger_->lanes()) {
+    const ledger::LaneKey key = ledger_->lane(index).key;
+    if (key.kind == ledger::LaneKind::kSite && key.to == SiteId::of(site).value()) {
+      return index;
+    }
+  }
+  return std::nullopt;
+}
+
+bool Topic::is_barred(ledger::LaneIndex lane) const {
+  return std::any_of(barred_sites_.begin(), barred_sites_.end(), [&](const std::string& site) {
+    return barred_lane(site) == lane;
+  });
+}
+
 std::uint64_t Topic::covered_at(const PeerLanes& lanes) const {
   return lanes.outgoing ? ledger_->lane(*lanes.outgoing).coverage_receipted.value() : 0;
 }
@@ -329,7 +361,7 @@ std::string Topic::describe() const {
   stored.set_tolerance(spec_.tolerance);
   stored.set_tenant(spec_.tenant);
   stored.set_traffic_class(static_cast<std::uint32_t>(spec_.traffic_class));
-  for (const auto& site : spec_.allowed_sites) {
+  for (const auto& site : declared_sites_) {
     stored.add_allowed_sites(site);
   }
   stored.set_deadline_ns(static_cast<std::uint64_t>(spec_.deadline.count_ns()));

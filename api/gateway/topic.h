@@ -49,9 +49,10 @@ struct TopicSpec {
   double tolerance = 0;              // absolute, in the topic's units
   std::string tenant;
   scheduler::Class traffic_class = scheduler::Class::kNormal;
-  std::vector<std::string> allowed_sites;  // sorted; empty = every configured site
-  Duration deadline = Duration::zero();    // of each update; zero = none
-  double significance = 0;                 // relative threshold; 0 = no filter
+  // Sorted; empty = every configured site. Of a recovered topic, as far as the policy allows.
+  std::vector<std::string> allowed_sites;
+  Duration deadline = Duration::zero();  // of each update; zero = none
+  double significance = 0;               // relative threshold; 0 = no filter
   bool significance_decays = false;
   bool has_seed = false;
   std::uint64_t seed_hash = 0;
@@ -129,6 +130,15 @@ class Topic {
   std::uint64_t memory_bound_with_subscriber() const;
   std::uint64_t memory_bound_with_publisher() const;
 
+  // Holds the recovered topic to the configuration's rules, which may be narrower than those that
+  // it was declared by. What was declared stays written, so that a rule may be taken back.
+  void apply_policy(const Config& config);
+  // Sites that were to hold the topic and may not any more; their lanes stand still.
+  const std::vector<std::string>& barred_sites() const { return barred_sites_; }
+  // The lane to one of them, if there is one: the site was sent something before.
+  std::optional<ledger::LaneIndex> barred_lane(std::string_view site) const;
+  bool is_barred(ledger::LaneIndex lane) const;
+
   // Whether a second declaration means the same topic; the message names the difference.
   Result<void> check_same(const TopicSpec& other) const;
 
@@ -155,6 +165,8 @@ class Topic {
   std::string describe() const;
 
   TopicSpec spec_;
+  std::vector<std::string> declared_sites_;  // as spec_.allowed_sites, before the policy
+  std::vector<std::string> barred_sites_;
   ledger::Shape shape_;
   Deadlines deadlines_;
   bool seed_complete_ = false;

@@ -120,6 +120,25 @@ TEST(LinksText, ShowsWhatIsSentAndReceivedBesideWhatIsPlanned) {
               testing::ContainsRegex("3.00 Mbit/s +4.00 Mbit/s +19.4 Mbit/s +20.0 Mbit/s"));
 }
 
+TEST(LinksText, ShowsWhatThePeerCan) {
+  admin::LinksReport report;
+  auto* link = report.add_links();
+  link->set_peer("sin");
+  EXPECT_EQ(to_text(report).find("sin can"), std::string::npos);
+  link->add_capabilities("codec.bpc");
+  link->add_capabilities("transfer.73728");
+  EXPECT_THAT(to_text(report), HasSubstr("\nsin can codec.bpc transfer.73728\n"));
+}
+
+TEST(TopicsText, NamesTheReasonOfALaneThatStandsStill) {
+  admin::TopicsReport report;
+  auto* lane = report.add_topics()->add_lanes();
+  lane->set_to("sin");
+  EXPECT_THAT(to_text(report), testing::ContainsRegex("sin .* closed"));
+  lane->set_reason("topic.residency");
+  EXPECT_THAT(to_text(report), testing::ContainsRegex("sin .* topic.residency"));
+}
+
 TEST(TopicsText, ShowsMemoryBesideItsBoundAndEveryLane) {
   admin::TopicsReport report;
   auto* topic = report.add_topics();

@@ -10,10 +10,6 @@ using control::ControlMessage;
 
 constexpr int kLingerTurns = 1'100 / 3;  // of 3 ms
 
-std::uint64_t code(SessionCode session_code) {
-  return static_cast<std::uint64_t>(session_code);
-}
-
 // A gateway whose link to `site` is up and shows the certificate "old".
 struct Up {
   explicit Up(const std::string& own, std::string other)

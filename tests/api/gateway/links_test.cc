@@ -12,10 +12,6 @@ namespace {
 
 using control::ControlMessage;
 
-std::uint64_t code(SessionCode session_code) {
-  return static_cast<std::uint64_t>(session_code);
-}
-
 TEST(Links, DialTheSitesWithLaterNamesOnly) {
   OneGateway b("b");
   b.turn();

@@ -8,12 +8,14 @@
 // Thread: one. Time: the fixture's own, a few milliseconds a turn.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "api/gateway/gateway.h"
+#include "api/gateway/links.h"
 #include "api/local/memory_channel.h"
 #include "api/local/records.h"
 #include "dataplane/base/assert.h"
@@ -21,6 +23,11 @@
 #include "tests/sim/memory_store.h"
 
 namespace godwit::gateway {
+
+// As a close carries it.
+inline std::uint64_t code(SessionCode session_code) {
+  return static_cast<std::uint64_t>(session_code);
+}
 
 inline Config config_of(const std::string& site, const std::string& policies = "") {
   const std::string text =
@@ -47,6 +54,7 @@ class OneGateway {
   // Starts the gateway, again on the same state when it ran before.
   void open() {
     gateway.reset();
+    endpoint.lose_all();
     auto opened =
         Gateway::open(now, config, store, incarnation, endpoint, random_, [] { return Instant(); });
     GODWIT_ASSERT(opened.has_value(), "the gateway opens");

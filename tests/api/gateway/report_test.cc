@@ -80,6 +80,24 @@ TEST(Report, TellsWhatTheTransportMeasuresOfTheSessionAndCountsOverAll) {
   EXPECT_EQ(link.congestion_window_bytes(), 90'000U);
 }
 
+TEST(Report, TellsWhatThePeerNamedOnThePresentSession) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  control::ControlMessage hello = OneGateway::hello("a");
+  hello.mutable_hello()->add_capabilities("codec.bpc");
+  hello.mutable_hello()->add_capabilities("telepathy");
+  a.control(hello);
+  EXPECT_EQ(link_to(b, "a").capabilities_size(), 0);
+  b.turn(1);
+  const auto link = link_to(b, "a");
+  ASSERT_EQ(link.capabilities_size(), 2);
+  EXPECT_EQ(link.capabilities(0), "codec.bpc");
+  EXPECT_EQ(link.capabilities(1), "telepathy");
+  a.end(transport::CloseReason::kSilent, "cut");
+  b.turn(1);
+  EXPECT_EQ(link_to(b, "a").capabilities_size(), 0);
+}
+
 TEST(Report, TellsTheHashOfTheRulesThatAllSitesShare) {
   OneGateway a("a", kCapped);
   OneGateway b("b", kCapped);

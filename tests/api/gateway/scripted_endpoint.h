@@ -128,6 +128,12 @@ class ScriptedEndpoint final : public transport::Endpoint {
     return at == dialled_.rend() ? nullptr : at->second;
   }
   std::size_t dials() const { return dialled_.size(); }
+  // The gateway's process is gone, and its sessions with it.
+  void lose_all() {
+    for (const auto& session : sessions_) {
+      session->retired = true;
+    }
+  }
   transport::PeerConfig last_dialled;
   transport::EndpointCounters figures;
 
