@@ -82,7 +82,7 @@ enum class Level : std::uint8_t {
   kAccepted,  // the client library keeps it and will resend it
   kSafe,      // merged by the gateway; survives kill -9 of both processes
   kApplied,   // applied at a site, within the topic's tolerance
-  kStable,    // applied at every site
+  kStable,    // applied at every site that holds the topic
 };
 
 enum class Outcome : std::uint8_t {

@@ -198,15 +198,10 @@ std::optional<Outcome> Core::outcome(std::uint32_t index,
   const auto reached = [&](const std::string& name) {
     return covered_at(topic, accepted, SiteId::of(name));
   };
-  const auto counts = [&](const std::string& name) {
-    const auto& allowed = topic.options.allowed_sites;
-    return name != site_ &&
-           (allowed.empty() || std::find(allowed.begin(), allowed.end(), name) != allowed.end());
-  };
-  bool all = !sites_.empty();
+  bool all = !topic.sites.empty();
   bool any = false;
-  for (const std::string& name : sites_) {
-    if (counts(name)) {
+  for (const std::string& name : topic.sites) {
+    if (name != site_) {
       all = all && reached(name);
       any = any || reached(name);
     }

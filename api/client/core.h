@@ -153,6 +153,7 @@ class Core {
     TopicState state = TopicState::kOpening;
     Error error = {};
     std::uint64_t memory_bound = 0;
+    std::vector<std::string> sites = {};  // that hold it
     Outbox outbox = {};
     // What this connection has been told.
     bool declare_sent = false;

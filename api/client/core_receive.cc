@@ -111,6 +111,7 @@ void Core::on_declared(const local::Declared& record) {
   }
   topic->state = TopicState::kOpen;
   topic->memory_bound = record.memory_bound;
+  topic->sites = record.sites;
   if (record.seed_wanted && !topic->seed.empty()) {
     topic->seed_at = 0;
   }

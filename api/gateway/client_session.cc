@@ -173,6 +173,11 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
     declared_[record.handle].topic = *topic;
     answer.seed_wanted = !(*topic)->seed_complete();
     answer.memory_bound = (*topic)->memory_bound();
+    for (const SiteConfig& site : core_.config.sites) {
+      if ((*topic)->spec().may_hold(site.name)) {
+        answer.sites.push_back(site.name);
+      }
+    }
   } else {
     answer.code = topic.error().code;
     answer.error = topic.error().message;

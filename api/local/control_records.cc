@@ -171,15 +171,17 @@ Result<GatewayRecord> decode_welcome(std::span<const std::byte> body) {
 
 Result<GatewayRecord> decode_declared(std::span<const std::byte> body) {
   pb::Declared message;
+  Declared record;
   if (!parse(message, body) || message.handle() >= kTopicsPerClientMax ||
-      message.error().size() > kTextBytesMax) {
+      message.error().size() > kTextBytesMax || !read_names(message.sites(), record.sites)) {
     return corrupt("Declared is malformed");
   }
-  return Declared{.handle = TopicHandle{message.handle()},
-                  .error = message.error(),
-                  .code = read_code(message.code()),
-                  .seed_wanted = message.seed_wanted(),
-                  .memory_bound = message.memory_bound()};
+  record.handle = TopicHandle{message.handle()};
+  record.error = message.error();
+  record.code = read_code(message.code());
+  record.seed_wanted = message.seed_wanted();
+  record.memory_bound = message.memory_bound();
+  return record;
 }
 
 Result<GatewayRecord> decode_refused(std::span<const std::byte> body) {
@@ -292,6 +294,7 @@ bool send(Channel& channel, const Declared& record) {
   message.set_error(text_of(record.error));
   message.set_seed_wanted(record.seed_wanted);
   message.set_memory_bound(record.memory_bound);
+  message.mutable_sites()->Assign(record.sites.begin(), record.sites.end());
   return transmit(channel, RecordType::kDeclared, message);
 }
 

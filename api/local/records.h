@@ -202,8 +202,9 @@ struct Declared {
   TopicHandle handle = {};
   std::string error = {};
   Code code = Code::kOk;
-  bool seed_wanted = false;        // send the SeedChunks
-  std::uint64_t memory_bound = 0;  // bytes that the topic can take at this gateway at most
+  bool seed_wanted = false;             // send the SeedChunks
+  std::uint64_t memory_bound = 0;       // bytes that the topic can take at this gateway at most
+  std::vector<std::string> sites = {};  // that hold the topic, by declaration and policy; ours too
 };
 
 // The publish is merged and survives kill -9 of client and gateway.

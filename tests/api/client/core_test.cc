@@ -1,7 +1,6 @@
 #include "api/client/core.h"
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -370,6 +369,20 @@ TEST_F(CoreTest, AppliedAndStableFollowCoverage) {
   EXPECT_FALSE(core_.outcome(topic, number, Level::kApplied, "sin"));
   EXPECT_FALSE(core_.outcome(topic, number, Level::kStable, {}));
   gateway_->say(local::Covered{local::TopicHandle{topic}, SiteId::of("sin"), 1});
+  settle();
+  EXPECT_EQ(core_.outcome(topic, number, Level::kStable, {}), Outcome::kReached);
+}
+
+TEST_F(CoreTest, StableWaitsForNoSiteThatMayNotHoldTheTopic) {
+  connect();
+  gateway_->holders = {"fra", "iad"};
+  const auto topic = declare(10);
+  const auto number = publish(topic, {1.0F});
+  settle();
+  gateway_->say(local::Covered{local::TopicHandle{topic}, SiteId::of("sin"), 1});
+  settle();
+  EXPECT_FALSE(core_.outcome(topic, number, Level::kStable, {}));
+  gateway_->say(local::Covered{local::TopicHandle{topic}, SiteId::of("iad"), 1});
   settle();
   EXPECT_EQ(core_.outcome(topic, number, Level::kStable, {}), Outcome::kReached);
 }

@@ -50,7 +50,8 @@ class ToyGateway {
   std::function<void()> before_safe;  // the publish is merged and nobody knows it yet
   bool skip_safe = false;             // merge and say nothing, as if killed in between
   std::optional<std::string> refuse_declare;
-  std::vector<std::string> missing;  // sites behind, for wait_clock
+  std::vector<std::string> holders = {"fra", "iad", "sin"};  // of every topic
+  std::vector<std::string> missing;                          // sites behind, for wait_clock
   std::uint64_t records = 0;
   std::uint64_t publishes_begun = 0;
   std::uint64_t ticks = 0;
@@ -147,7 +148,8 @@ class ToyGateway {
     handles_[static_cast<std::uint32_t>(declare.handle)] = &topic;
     say(local::Declared{.handle = declare.handle,
                         .seed_wanted = declare.has_seed && topic.seed.empty(),
-                        .memory_bound = 123});
+                        .memory_bound = 123,
+                        .sites = holders});
   }
   void on(const local::SeedChunk& chunk) {
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(chunk.topic));

@@ -102,6 +102,7 @@ TEST(Residency, OfATopicThatIsNarrowedCountsNothingAtTheSiteThatLeft) {
   const std::vector<std::string> allowed(report.allowed_sites().begin(),
                                          report.allowed_sites().end());
   EXPECT_EQ(allowed, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(narrowed.b.declared.sites, allowed) << "as its clients are told";
   ASSERT_EQ(report.lanes_size(), 2);
   std::uint64_t open_bytes = 0;
   for (const auto& lane : report.lanes()) {

@@ -228,9 +228,13 @@ TEST(Records, ThoseOfAGatewayArriveAsTheyWereSent) {
   EXPECT_EQ(welcome.site, "fra");
   EXPECT_EQ(welcome.sites.size(), 2U);
   EXPECT_EQ(welcome.gateway, (Incarnation{3, 4}));
-  const auto declared =
-      back(link, Declared{.handle = TopicHandle{1}, .error = "no\nroom", .code = Code::kFull});
+  const auto declared = back(link,
+                             Declared{.handle = TopicHandle{1},
+                                      .error = "no\nroom",
+                                      .code = Code::kFull,
+                                      .sites = {"fra", "iad"}});
   EXPECT_EQ(declared.code, Code::kFull);
+  EXPECT_EQ(declared.sites, (std::vector<std::string>{"fra", "iad"}));
   EXPECT_EQ(declared.error, "no?room") << "what is not printable is replaced";
   EXPECT_EQ(back(link, Safe{TopicHandle{1}, 5, 500}).accepted, 500U);
   const auto refused = back(link,
