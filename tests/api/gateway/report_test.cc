@@ -5,20 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
 
 namespace godwit::gateway {
 namespace {
 
 constexpr const char* kCapped = "[[links]]\nends = [\"a\", \"b\"]\ncap = \"20Mbit/s\"\n";
-
-admin::AdminResponse ask(OneGateway& b, const admin::AdminRequest& request) {
-  Reporter reporter(*b.gateway, b.now);
-  admin::AdminResponse response;
-  EXPECT_TRUE(
-      response.ParseFromString(reporter.answer(b.now, as_bytes(request.SerializeAsString()))));
-  return response;
-}
 
 admin::StatusReport status_of(OneGateway& b) {
   admin::AdminRequest request;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "api/gateway/report.h"
+#include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
 
 namespace godwit::gateway {
@@ -15,14 +16,6 @@ using control::ControlMessage;
 using testing::HasSubstr;
 
 constexpr const char* kNarrow = "[[policies]]\nmatch = \"t\"\nallowed = [\"a\", \"b\"]\n";
-
-admin::AdminResponse ask(OneGateway& b, const admin::AdminRequest& request) {
-  Reporter reporter(*b.gateway, b.now);
-  admin::AdminResponse response;
-  EXPECT_TRUE(
-      response.ParseFromString(reporter.answer(b.now, as_bytes(request.SerializeAsString()))));
-  return response;
-}
 
 std::vector<admin::Problem> problems(OneGateway& b) {
   admin::AdminRequest request;
