@@ -19,6 +19,7 @@ struct FrameHeader {
   std::uint64_t number;  // step or round
 };
 inline constexpr std::uint32_t kFrameMagic = 0x64656c74;  // "delt"
+inline constexpr std::size_t kReadBytes = 256 * 1024;     // taken from a socket at once
 
 // Takes a byte stream apart. Elements are handed on as they arrive: a receiver needs not wait for
 // the end of a delta that takes seconds on a thin link.

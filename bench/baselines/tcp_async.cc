@@ -23,8 +23,6 @@
 namespace godwit::baselines {
 namespace {
 
-constexpr std::size_t kReadBytes = 256 * 1024;
-
 // What waits for one peer, and the frame that is on its way to it.
 struct Outbound {
   explicit Outbound(std::size_t elements) : pending(elements), frame(elements) {}

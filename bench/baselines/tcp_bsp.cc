@@ -14,7 +14,6 @@
 namespace godwit::baselines {
 namespace {
 
-constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr int kLookAroundMs = 200;  // how often a waiting site looks whether it should end
 
 }  // namespace

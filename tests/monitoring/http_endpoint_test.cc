@@ -16,7 +16,7 @@
 namespace godwit::monitoring {
 namespace {
 
-const Identity kIdentity{.site = "fra", .version = "1", .revision = "a"};
+const Identity kFrankfurt{.site = "fra", .version = "1", .revision = "a"};
 
 // Whether `answer` has all the bytes that its header announces. The server keeps the connection
 // open for the next request, so its end says nothing.
@@ -67,7 +67,7 @@ TEST(HttpEndpoint, ServesEveryFamilyOnAFreePort) {
   Cells cells;
   const Counter sent = cells.counter(Metric::kLinkSentBytes, {"ore"});
   sent.add(42);
-  const Collector collector(kIdentity, {&cells});
+  const Collector collector(kFrankfurt, {&cells});
   const auto endpoint = HttpEndpoint::start(collector, 0);
   ASSERT_TRUE(endpoint) << endpoint.error().message;
   EXPECT_NE(endpoint->port(), 0);
@@ -90,7 +90,7 @@ TEST(HttpEndpoint, ServesEveryFamilyOnAFreePort) {
 
 TEST(HttpEndpoint, ServesNothingElse) {
   const Cells cells;
-  const Collector collector(kIdentity, {&cells});
+  const Collector collector(kFrankfurt, {&cells});
   const auto endpoint = HttpEndpoint::start(collector, 0);
   ASSERT_TRUE(endpoint);
   EXPECT_TRUE(get(endpoint->port(), "/").starts_with("HTTP/1.1 404"));
@@ -100,7 +100,7 @@ TEST(HttpEndpoint, ServesNothingElse) {
 
 TEST(HttpEndpoint, SaysWhenThePortIsTaken) {
   const Cells cells;
-  const Collector collector(kIdentity, {&cells});
+  const Collector collector(kFrankfurt, {&cells});
   const auto first = HttpEndpoint::start(collector, 0);
   ASSERT_TRUE(first);
   const auto second = HttpEndpoint::start(collector, first->port());
@@ -111,7 +111,7 @@ TEST(HttpEndpoint, SaysWhenThePortIsTaken) {
 
 TEST(HttpEndpoint, StopsWhenItGoes) {
   const Cells cells;
-  const Collector collector(kIdentity, {&cells});
+  const Collector collector(kFrankfurt, {&cells});
   std::uint16_t port = 0;
   {
     const auto endpoint = HttpEndpoint::start(collector, 0);

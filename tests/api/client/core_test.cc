@@ -11,13 +11,10 @@
 
 #include "api/local/memory_channel.h"
 #include "tests/api/client/toy_gateway.h"
+#include "tests/support/instants.h"
 
 namespace godwit::client {
 namespace {
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
-}
 
 // A core and a toy gateway over memory, in one thread and without a clock.
 class CoreTest : public ::testing::Test {

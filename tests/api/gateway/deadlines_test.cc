@@ -9,13 +9,10 @@
 
 #include "dataplane/wire/transfer.h"
 #include "tests/api/gateway/one_gateway.h"
+#include "tests/support/instants.h"
 
 namespace godwit::gateway {
 namespace {
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(0) + Duration::ms(ms);
-}
 
 ledger::TileActivity merged(std::uint32_t tile, std::uint64_t through) {
   return {.tile = tile, .energy = 1, .max = 1, .last = ledger::PublishNumber(through)};

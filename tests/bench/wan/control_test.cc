@@ -6,15 +6,12 @@
 #include <gtest/gtest.h>
 
 #include "bench/wan/presets.h"
+#include "tests/support/instants.h"
 
 namespace godwit::wan {
 namespace {
 
 using Json = nlohmann::json;
-
-Instant after_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
-}
 
 PlanRequest three_sites() {
   PlanRequest request;
@@ -31,9 +28,9 @@ struct Fixture {
                   three_sites(),
                   nlohmann::ordered_json{{"ready", true}, {"sites", 3}},
                   [this](std::size_t) { return tap; },
-                  after_ms(0)};
+                  at_ms(0)};
 
-  Json ask(std::string_view line, Instant now = after_ms(1'000)) {
+  Json ask(std::string_view line, Instant now = at_ms(1'000)) {
     return Json::parse(control.answer(now, line));
   }
   std::string refusal(std::string_view line) {
@@ -43,7 +40,7 @@ struct Fixture {
   }
   void send(std::uint32_t from, std::uint32_t to, std::size_t bytes) {
     const std::array<std::byte, kFrameBytesMax> frame{};
-    network.offer(after_ms(0),
+    network.offer(at_ms(0),
                   SiteIndex{from},
                   SiteIndex{to},
                   std::span(frame).first(bytes + kEthernetHeaderBytes));
@@ -94,12 +91,12 @@ TEST(Control, StatsCountLayerThreeBytesByPair) {
   Fixture f;
   f.send(0, 1, 1'000);
   f.send(0, 1, 500);
-  while (f.network.next_delivery(after_ms(100))) {
+  while (f.network.next_delivery(at_ms(100))) {
   }
   f.send(2, 0, 100);
   f.tap.drops = 5;
   f.tap.frames_in = 7;
-  const Json reply = f.ask(R"({"op":"stats"})", after_ms(2'500));
+  const Json reply = f.ask(R"({"op":"stats"})", at_ms(2'500));
   EXPECT_DOUBLE_EQ(reply["seconds"], 2.5);
   EXPECT_EQ(reply["pairs"].size(), 6U);
   EXPECT_EQ(reply["pairs"][0]["from"], "a");
@@ -113,8 +110,8 @@ TEST(Control, StatsCountLayerThreeBytesByPair) {
   EXPECT_EQ(reply["sites"][0]["tap_drops"], 5);
   EXPECT_EQ(reply["sites"][0]["frames_in"], 7);
 
-  EXPECT_TRUE(f.ask(R"({"op":"reset"})", after_ms(3'000))["ok"]);
-  const Json after = f.ask(R"({"op":"stats"})", after_ms(3'500));
+  EXPECT_TRUE(f.ask(R"({"op":"reset"})", at_ms(3'000))["ok"]);
+  const Json after = f.ask(R"({"op":"stats"})", at_ms(3'500));
   EXPECT_EQ(after["bytes_total"], 0);
   EXPECT_DOUBLE_EQ(after["seconds"], 0.5);
   EXPECT_EQ(after["sites"][0]["tap_drops"], 0);

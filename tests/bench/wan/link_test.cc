@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/instants.h"
+
 namespace godwit::wan {
 namespace {
 
@@ -17,10 +19,6 @@ LinkSettings settings(double loss = 0, Bytes queue = Bytes(15'000)) {
   s.loss = loss;
   s.queue = queue;
   return s;
-}
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
 }
 
 Outcome send(Link& link, Instant now, std::uint32_t frame) {

@@ -8,6 +8,7 @@
 #include "dataplane/base/random.h"
 #include "dataplane/transport/pace.h"
 #include "dataplane/transport/retry_token.h"
+#include "tests/support/instants.h"
 
 namespace godwit::transport {
 namespace {
@@ -16,10 +17,6 @@ using Verdict = Admission::Verdict;
 
 const port::Peer kFra = port::Peer::v4({10, 0, 0, 1}, 4433);
 const port::Peer kNyc = port::Peer::v4({10, 0, 0, 2}, 4433);
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(0) + Duration::ms(ms);
-}
 
 TEST(Pace, AllowsABurstThenOneEverySpacing) {
   Pace pace(Duration::ms(10), 3);

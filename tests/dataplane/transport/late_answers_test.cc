@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/instants.h"
+
 namespace godwit::transport {
 namespace {
 
@@ -13,10 +15,6 @@ using Kind = LateAnswers::Kind;
 
 const port::Peer kFra = port::Peer::v4({10, 0, 0, 1}, 4433);
 const port::Peer kNyc = port::Peer::v4({10, 0, 0, 2}, 4433);
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(0) + Duration::ms(ms);
-}
 
 ConnectionId id(std::uint64_t number) {
   std::array<std::uint8_t, kConnectionIdBytes> bytes{};

@@ -4,15 +4,12 @@
 
 #include "dataplane/transport/shaper.h"
 #include "tests/dataplane/transport/pair.h"
+#include "tests/support/instants.h"
 
 namespace godwit::transport::testing {
 namespace {
 
 constexpr Duration kBase = Duration::ms(40);
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(0) + Duration::ms(ms);
-}
 
 TEST(BackgroundShaper, TakesAllWhileTheQueueIsEmpty) {
   LinkShaper shaper(BitRate::mbps(20));

@@ -5,12 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/scheduler/samples.h"
+
 namespace godwit::scheduler {
 namespace {
-
-const TopicId kTopic = TopicId::of("model/w");
-const SiteId kFra = SiteId::of("fra");
-const SiteId kOre = SiteId::of("ore");
 
 ClockTable two_sites() {
   ClockTable table;

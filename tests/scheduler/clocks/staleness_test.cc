@@ -5,16 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/scheduler/samples.h"
+#include "tests/support/instants.h"
+
 namespace godwit::scheduler {
 namespace {
-
-const TopicId kTopic = TopicId::of("model/w");
-const SiteId kFra = SiteId::of("fra");
-const SiteId kOre = SiteId::of("ore");
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
-}
 
 class Staleness : public ::testing::Test {
  protected:

@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/scheduler/samples.h"
+
 namespace godwit::scheduler {
 namespace {
-
-constexpr std::uint32_t kTile = 32'768;
 
 TEST(DepthPlanner, SharesTheRateOverTheVisits) {
   const DepthPlanner planner({.bytes_min = Bytes(256), .payload_share = 0.5, .cpu_share = 0.5});

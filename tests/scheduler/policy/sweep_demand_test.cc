@@ -5,12 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/instants.h"
+
 namespace godwit::scheduler {
 namespace {
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
-}
 
 // A lane whose first `tiles` tiles change at `now`.
 struct Lane {

@@ -2,19 +2,11 @@
 #include <gtest/gtest.h>
 
 #include "scheduler/queue/link_queue.h"
+#include "tests/scheduler/samples.h"
+#include "tests/support/instants.h"
 
 namespace godwit::scheduler {
 namespace {
-
-const LinkView kLink{.rate = BitRate::mbps(16), .quantum = Bytes::kib(64)};
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
-}
-
-KeyUpdate update(double energy) {
-  return {.energy = energy, .elements = 32'768};
-}
 
 TEST(LinkQueueLanes, NeverChoosesABlockedLane) {
   LinkQueue queue;

@@ -5,23 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/scheduler/samples.h"
+#include "tests/support/instants.h"
+
 namespace godwit::scheduler {
 namespace {
-
-constexpr std::uint32_t kTile = 32'768;  // Elements.
-const LinkView kLink{.rate = BitRate::mbps(16), .quantum = Bytes::kib(64)};
-
-Instant at_ms(std::int64_t ms) {
-  return Instant::from_ns(ms * 1'000'000);
-}
-
-KeyUpdate update(double energy) {
-  return {.energy = energy, .elements = kTile};
-}
-
-KeyUpdate update(double energy, Class traffic_class) {
-  return {.energy = energy, .elements = kTile, .traffic_class = traffic_class};
-}
 
 KeyUpdate due(double energy, Instant deadline) {
   return {.energy = energy, .elements = kTile, .deadline = deadline};
