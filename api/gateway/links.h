@@ -83,10 +83,7 @@ class Links {
                 const transport::Event& first);
   void poll_successor(Instant now, Peer& peer);
   void successor_established(Instant now, Peer& peer, const transport::Event& event);
-  void take_over(Instant now,
-                 Peer& peer,
-                 const control::Hello& hello,
-                 Capabilities capabilities);
+  void take_over(Instant now, Peer& peer, const control::Hello& hello, Capabilities capabilities);
   void drop_successor(Instant now, Peer& peer, std::string_view why);
   // The session has ended; its successor, if there is one, is all that is left.
   void promote_successor(Instant now, Peer& peer);

@@ -7,7 +7,8 @@ namespace godwit::scheduler {
 
 namespace {
 
-constexpr std::int64_t kSettleUpdates = 16;  // Chosen: an update that touches 16 tiles settles the average.
+constexpr std::int64_t kSettleUpdates =
+    16;  // Chosen: an update that touches 16 tiles settles the average.
 
 }  // namespace
 

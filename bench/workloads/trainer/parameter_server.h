@@ -1,9 +1,9 @@
 // A site: a parameter server in this process and its worker processes, paced to one step time.
 //
 // Every step begins at its place in a fixed rhythm, however fast the machine is, so that what a run
-// costs in processor time does not show as training speed. A step whose work is not done when the next
-// one is due, because it took long or began late, is an overrun and is counted; time spent waiting for
-// other sites is not work.
+// costs in processor time does not show as training speed. A step whose work is not done when the
+// next one is due, because it took long or began late, is an overrun and is counted; time spent
+// waiting for other sites is not work.
 #pragma once
 
 #include <cstddef>
