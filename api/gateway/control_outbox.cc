@@ -24,12 +24,19 @@ std::optional<std::uint64_t> cumulative_topic(const ControlMessage& message) {
   }
 }
 
+// What the peer made us say, and may make us say again and again.
+bool is_answer(const ControlMessage& message) {
+  return message.has_lane_open() || message.has_lane_accept() || message.has_refuse();
+}
+
 }  // namespace
 
 void ControlOutbox::push(const ControlMessage& message) {
   const auto topic = cumulative_topic(message);
   if (!topic) {
-    opening_.push_back(message.SerializeAsString());
+    Opening& last = opening_.emplace_back(Opening{.bytes = message.SerializeAsString()});
+    last.cost = is_answer(message) ? sizeof(Opening) + last.bytes.size() : 0;
+    answer_bytes_ += last.cost;
     return;
   }
   const Subject subject{message.kind_case(), *topic};
@@ -43,9 +50,10 @@ void ControlOutbox::push(const ControlMessage& message) {
 void ControlOutbox::flush(Instant now, BitRate link_rate, transport::Session& session) {
   ready_at_ = Instant::never();
   while (!opening_.empty()) {
-    if (!session.send_control(now, as_bytes(opening_.front()))) {
+    if (!session.send_control(now, as_bytes(opening_.front().bytes))) {
       return;
     }
+    answer_bytes_ -= opening_.front().cost;
     opening_.pop_front();
   }
   if (cumulative_.empty()) {
@@ -72,6 +80,7 @@ void ControlOutbox::flush(Instant now, BitRate link_rate, transport::Session& se
 
 void ControlOutbox::clear() {
   opening_.clear();
+  answer_bytes_ = 0;
   gone_ += cumulative_.size();
   cumulative_.clear();
   places_.clear();

@@ -4,10 +4,11 @@
 //   opening     Hello, announcements, lanes, refusals, Goodbye ──▶ at once, in order ───────▶
 //   session cumulative  receipts, clocks, coverage ──▶ the newest of a topic ──▶ ControlPolicer ─▶
 //
-// What opens is bounded by itself, a few messages a topic and session, and a slow link has nothing
-// better to do before. What is cumulative comes for ever; a newer message says all that an older
-// one of its topic said, so it takes the older one's place in the line: nothing starves, and at
-// most three messages a topic wait.
+// What opens is a few messages a topic and session, and a slow link has nothing better to do
+// before. Our announcements are bounded by our topics; answers are not, by a peer that asks for
+// ever and does not read: its session must end when they exceed kAnswerBytesMax. What is cumulative
+// comes for ever; a newer message says all that an older one of its topic said, so it takes the
+// older one's place in the line: nothing starves, and at most three messages a topic wait.
 //
 // Thread: the worker. Time: passed in.
 #pragma once
@@ -30,6 +31,9 @@ class ControlOutbox {
  public:
   // What a message costs beside its own bytes: its length on the control stream.
   static constexpr std::size_t kLengthBytes = 4;
+  // Answers (lanes, refusals) that may wait for a peer. Chosen: the lanes of 80,000 topics, opened
+  // at once on a link that is slower than the peer asks.
+  static constexpr std::size_t kAnswerBytesMax = std::size_t{8} << 20U;
 
   ControlOutbox(Instant now, BitRate link_rate) : policer_(now, link_rate) {}
 
@@ -43,16 +47,23 @@ class ControlOutbox {
   // it.
   Instant ready_at() const { return ready_at_; }
   std::size_t waiting() const { return opening_.size() + cumulative_.size(); }
+  // More answers wait than a peer that reads can leave: its session must end.
+  bool overrun() const { return answer_bytes_ > kAnswerBytesMax; }
 
  private:
   using Subject = std::pair<control::ControlMessage::KindCase, std::uint64_t>;  // and the topic
+  struct Opening {
+    std::string bytes;
+    std::size_t cost = 0;  // of what is counted as an answer, bytes in memory; else 0
+  };
   struct Cumulative {
     Subject subject;
     std::string bytes;
   };
 
   scheduler::ControlPolicer policer_;
-  std::deque<std::string> opening_;
+  std::deque<Opening> opening_;
+  std::size_t answer_bytes_ = 0;  // the sum of the costs in opening_
   std::deque<Cumulative> cumulative_;
   std::map<Subject, std::uint64_t> places_;  // of those that wait, counted from the first ever
   std::uint64_t gone_ = 0;                   // cumulative messages that left the line

@@ -8,6 +8,7 @@
 
 #include "dataplane/base/crash_point.h"
 #include "dataplane/base/log.h"
+#include "dataplane/transport/certificate.h"
 
 namespace godwit::gateway {
 namespace {
@@ -51,6 +52,19 @@ std::string_view label_of(control::Refuse::Code code) {
   return reason == "refused" ? "other" : reason;
 }
 
+// `count` refusals of one kind were told of, this one among them.
+bool is_logged(std::uint64_t count) {
+  return count <= Exchange::kRefusalsLogged || is_milestone(count);
+}
+
+// What a gateway keeps of an announcement is bounded by it.
+bool are_site_names(const google::protobuf::RepeatedPtrField<std::string>& names) {
+  return static_cast<std::size_t>(names.size()) <= local::kSitesMax &&
+         std::all_of(names.begin(), names.end(), [](const std::string& name) {
+           return transport::is_site_name(name);
+         });
+}
+
 // The window is what the shape's ring and a receipt's bitmap allow; the simulator makes it small.
 ledger::LaneOptions lane_options() {
   ledger::LaneOptions options;
@@ -80,8 +94,15 @@ void Exchange::refuse(Instant now,
                       std::string_view name,
                       control::Refuse::Code code,
                       std::string_view text) {
-  log::warn("topic {:016x} refused to {}: {}", topic.value(), peer.site().name, text);
-  ++peer.topics_refused_here[label_of(code)];
+  const std::uint64_t count = ++peer.topics_refused_here[label_of(code)];
+  if (is_logged(count)) {
+    log::warn("topic {:016x} refused to {}: {} ({}, {} so far)",
+              topic.value(),
+              peer.site().name,
+              text,
+              label_of(code),
+              count);
+  }
   if (const auto reason = reason_of(code)) {
     const auto known = peer.refused_topics.find(topic);
     if (known != peer.refused_topics.end()) {
@@ -202,6 +223,9 @@ Result<void> Exchange::on_announce(Instant now,
   if (name.empty() || name.size() > kNameBytesMax || id.value() != announce.topic()) {
     return violation("TopicAnnounce: the id is not the hash of a name of 1 to 255 bytes");
   }
+  if (!are_site_names(announce.allowed_sites())) {
+    return violation("TopicAnnounce: its allowed sites are not at most 64 names of sites");
+  }
   if (!core_.config.may_hold(name, peer.site().name) ||
       !core_.config.may_hold(name, core_.config.site)) {
     refuse(now,
@@ -219,7 +243,8 @@ Result<void> Exchange::on_announce(Instant now,
   Topic* topic = core_.find_topic(id);
   if (topic == nullptr || !topic->seed_complete()) {
     if (peer.announced.size() < kAnnouncedMax || peer.announced.contains(id)) {
-      peer.announced[id] = announce;
+      control::TopicAnnounce& kept = peer.announced[id] = announce;
+      kept.DiscardUnknownFields();  // of a newer version, or to fill our memory
     }
     return {};
   }
@@ -430,11 +455,11 @@ Result<void> Exchange::on_refuse(Instant now, Peer& peer, const control::Refuse&
   if (lanes == nullptr) {
     return {};  // of a topic that was never offered
   }
-  ++peer.topics_refused_there[label_of(refuse.code())];
+  const std::uint64_t count = ++peer.topics_refused_there[label_of(refuse.code())];
   const auto reason = reason_of(refuse.code());
   const bool is_told = reason && lanes->refusal && lanes->refusal->reason == *reason;
   const std::string text = printable(refuse.text());
-  if (!is_told) {
+  if (!is_told && is_logged(count)) {
     log::warn("{} refuses topic {}: {}", peer.site().name, topic->spec().name, text);
   }
   if (reason) {

@@ -24,6 +24,9 @@ class Exchange {
   static constexpr Duration kReceiptDelay = Duration::ms(5);
   // Topics that a peer may announce before we have declared them. Chosen.
   static constexpr std::size_t kAnnouncedMax = 4096;
+  // Refusals of one kind by or to a peer that are logged one by one; then at 100, 1,000 and so on.
+  // Chosen: a screen.
+  static constexpr std::uint64_t kRefusalsLogged = 32;
 
   explicit Exchange(Core& core) : core_(core) {}
 

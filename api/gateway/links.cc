@@ -12,14 +12,6 @@ namespace {
 // A path with a longer round trip was measured wrongly: the transport would hardly have come up.
 constexpr Duration kRttBelieved = Duration::ms(5'000);
 
-// 1, 10, 100 and so on: what happens again and again is told in so few lines.
-bool is_milestone(std::uint64_t count) {
-  while (count % 10 == 0 && count > 0) {
-    count /= 10;
-  }
-  return count == 1;
-}
-
 control::Goodbye::Reason reason_of(SessionCode code) {
   switch (code) {
     case SessionCode::kStopping:
@@ -221,6 +213,14 @@ Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byt
     return fail(Code::kCorrupt, "control message: something came before Hello");
   }
   auto outcome = exchange_.on_message(now, peer, message);
+  if (outcome && peer.overrun()) {
+    outcome =
+        fail(Code::kCorrupt,
+             "control message: more than {} MiB of answers wait for {}, which asks on and does "
+             "not read them",
+             ControlOutbox::kAnswerBytesMax >> 20U,
+             peer.site().name);
+  }
   if (!outcome) {
     ++peer.counters.control_malformed;
   }

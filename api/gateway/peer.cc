@@ -47,6 +47,13 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+bool is_milestone(std::uint64_t count) {
+  while (count % 10 == 0 && count > 0) {
+    count /= 10;
+  }
+  return count == 1;
+}
+
 Peer::Peer(const Config& config, const SiteConfig& site, Random& random, Instant now)
     : state_since(now),
       redial(random),

@@ -70,6 +70,9 @@ struct PeerCounters {
 // '?'.
 std::string printable(std::string_view text);
 
+// 1, 10, 100 and so on: what happens again and again is told in so few lines.
+bool is_milestone(std::uint64_t count);
+
 // A topic that a peer announced and we do not take, on the present session.
 struct RefusedTopic {
   std::string name;
@@ -102,6 +105,8 @@ class Peer {
   void send(const control::ControlMessage& message) { outbox_.push(message); }
   // Hands queued control messages to the session.
   void flush(Instant now);
+  // More answers wait than the peer can have read: the session must end.
+  bool overrun() const { return outbox_.overrun(); }
   // When a queued control message may leave without a new event.
   Instant control_ready_at() const { return outbox_.ready_at(); }
 

@@ -1,9 +1,10 @@
 // Anything that a peer with a good certificate may say, to a real gateway.
 //
 // The input is a row of messages: a byte (0 control message, 1 transfer, 2 the session ends, 3 a
-// turn), for the first two a length (u16, little endian) and the bytes. The gateway has a topic
-// with a lane to the peer and its own pending changes. Whatever comes, it lives, its books balance,
-// and a message that broke a rule ended the session.
+// turn, 4 the peer reads no longer), for the first two a length (u16, little endian) and the bytes.
+// The gateway has a topic with a lane to the peer and its own pending changes. Whatever comes, it
+// lives, its books balance, what it keeps is bounded, and a message that broke a rule ended the
+// session.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -11,6 +12,23 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/log.h"
 #include "tests/api/gateway/one_gateway.h"
+
+namespace {
+
+// Of announcements: nothing that the gateway does not understand, and not more than it may.
+void check_kept(const godwit::gateway::Peer& peer) {
+  GODWIT_ASSERT(peer.announced.size() <= godwit::gateway::Exchange::kAnnouncedMax);
+  GODWIT_ASSERT(!peer.overrun(), "its session ends");
+  for (const auto& [id, kept] : peer.announced) {
+    GODWIT_ASSERT(kept.name().size() <= 255 && kept.allowed_sites_size() <= 64);
+    for (const std::string& site : kept.allowed_sites()) {
+      GODWIT_ASSERT(!site.empty() && site.size() <= 63);
+    }
+    GODWIT_ASSERT(kept.ByteSizeLong() < 8 * 1024, "64 sites, a name and some numbers");
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using godwit::gateway::OneGateway;
@@ -29,6 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         session->end(godwit::transport::CloseReason::kSilent, "cut");
         gateway.turn(1);
         session = &gateway.established("a");
+      } else if (kind == 4) {
+        session->stop_reading();
       }
       gateway.turn(1);
       continue;
@@ -46,6 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     kind == 0 ? session->control(message) : session->transfer(message);
     gateway.turn(1);
+    check_kept(gateway.peer("a"));
     if (session->retired) {
       session = &gateway.established("a");
     }

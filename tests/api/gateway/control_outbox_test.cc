@@ -118,6 +118,42 @@ TEST(ControlOutbox, OpensSessionsAndLanesWhateverWaits) {
   EXPECT_EQ(line.outbox.waiting(), 1U);
 }
 
+ControlMessage refusal_of(std::uint64_t topic, std::size_t text_bytes) {
+  ControlMessage message;
+  message.mutable_refuse()->set_topic(topic);
+  message.mutable_refuse()->set_text(std::string(text_bytes, 'x'));
+  return message;
+}
+
+TEST(ControlOutbox, IsOverrunByAnswersThatNobodyReadsAndByNothingElse) {
+  Line line;
+  line.session.end(transport::CloseReason::kSilent, "it takes nothing any more");
+  const auto announcement = OneGateway::announcement("t", 10);
+  for (int i = 0; i < 200'000; ++i) {
+    line.outbox.push(announcement);  // ours: as many as we have topics
+  }
+  EXPECT_FALSE(line.outbox.overrun());
+  std::size_t answers = 0;
+  for (; !line.outbox.overrun() && answers < 100'000; ++answers) {
+    line.outbox.push(refusal_of(answers, 1000));
+    line.sent();
+  }
+  EXPECT_TRUE(line.outbox.overrun());
+  EXPECT_LE(answers, (std::size_t{8} << 20U) / 1000);
+  EXPECT_GT(answers, (std::size_t{8} << 20U) / 1200);
+  line.outbox.clear();
+  EXPECT_FALSE(line.outbox.overrun());
+}
+
+TEST(ControlOutbox, IsNotOverrunByAnswersThatAreRead) {
+  Line line;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    line.outbox.push(refusal_of(i, 1000));
+    EXPECT_EQ(line.sent().size(), 1U);
+  }
+  EXPECT_FALSE(line.outbox.overrun());
+}
+
 TEST(ControlOutbox, SaysWhenTheNextMessageMayGo) {
   Line line;
   line.exhaust();

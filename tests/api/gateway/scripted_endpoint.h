@@ -39,6 +39,9 @@ class ScriptedSession final : public transport::Session {
     open_ = false;
   }
 
+  // The peer reads its control stream no longer: the backlog of what is sent there is full.
+  void stop_reading() { reads_ = false; }
+
   transport::SessionStats figures;
   std::deque<std::string> controls;   // sent by the gateway and not yet taken
   std::deque<std::string> transfers;  // the same
@@ -78,10 +81,10 @@ class ScriptedSession final : public transport::Session {
     transfers.emplace_back(text(bytes));
   }
   bool send_control(Instant /*now*/, std::span<const std::byte> message) override {
-    if (can_send()) {
+    if (can_send() && reads_) {
       controls.emplace_back(text(message));
     }
-    return can_send();
+    return can_send() && reads_;
   }
   void set_rate(BitRate /*rate*/) override {}
   transport::SessionStats stats() const override { return figures; }
@@ -109,6 +112,7 @@ class ScriptedSession final : public transport::Session {
   }
 
   bool established_ = false;
+  bool reads_ = true;
   bool open_ = true;
   std::deque<transport::Event> events_;
 };
