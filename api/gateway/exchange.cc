@@ -242,10 +242,21 @@ Result<void> Exchange::on_announce(Instant now,
   }
   Topic* topic = core_.find_topic(id);
   if (topic == nullptr || !topic->seed_complete()) {
-    if (peer.announced.size() < kAnnouncedMax || peer.announced.contains(id)) {
-      control::TopicAnnounce& kept = peer.announced[id] = announce;
-      kept.DiscardUnknownFields();  // of a newer version, or to fill our memory
+    if (peer.announced.size() >= kAnnouncedMax && !peer.announced.contains(id)) {
+      refuse(
+          now,
+          peer,
+          id,
+          name,
+          control::Refuse::CODE_UNKNOWN_TOPIC,
+          fmt::format("topic {}: it is not declared at {}, and no more than {} such are remembered",
+                      name,
+                      core_.config.site,
+                      kAnnouncedMax));
+      return {};
     }
+    control::TopicAnnounce& kept = peer.announced[id] = announce;
+    kept.DiscardUnknownFields();  // of a newer version, or to fill our memory
     return {};
   }
   accept(now, *topic, peer, announce);
@@ -454,6 +465,9 @@ Result<void> Exchange::on_refuse(Instant now, Peer& peer, const control::Refuse&
   PeerLanes* lanes = find_lanes(peer, refuse.topic(), &topic);
   if (lanes == nullptr) {
     return {};  // of a topic that was never offered
+  }
+  if (refuse.code() == control::Refuse::CODE_UNKNOWN_TOPIC) {
+    lanes->announced = false;  // it was not remembered: said again when the peer declares the topic
   }
   const std::uint64_t count = ++peer.topics_refused_there[label_of(refuse.code())];
   const auto reason = reason_of(refuse.code());

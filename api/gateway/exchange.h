@@ -22,7 +22,8 @@ class Exchange {
  public:
   // Receipts wait so long for others to come along (DESIGN: at most 10 ms).
   static constexpr Duration kReceiptDelay = Duration::ms(5);
-  // Topics that a peer may announce before we have declared them. Chosen.
+  // Topics that a peer may announce before we have declared them; one more is refused as unknown,
+  // and announced again when we announce it. Chosen.
   static constexpr std::size_t kAnnouncedMax = 4096;
   // Refusals of one kind by or to a peer that are logged one by one; then at 100, 1,000 and so on.
   // Chosen: a screen.

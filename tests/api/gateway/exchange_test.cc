@@ -82,6 +82,44 @@ TEST(Exchange, RemembersAnAnnouncementUntilTheTopicIsDeclaredHere) {
   EXPECT_EQ(a.take(ControlMessage::kLaneOpen).kind_case(), ControlMessage::kLaneOpen);
 }
 
+TEST(Exchange, RefusesToRememberMoreAnnouncementsThanItMay) {
+  OneGateway b("b");
+  ScriptedSession& a = b.greeted("a");
+  for (std::size_t i = 0; i < Exchange::kAnnouncedMax; ++i) {
+    a.control(OneGateway::announcement("many/" + std::to_string(i), 10));
+  }
+  b.turn(Exchange::kAnnouncedMax / 64 + 1);
+  EXPECT_EQ(a.take(ControlMessage::kRefuse).kind_case(), ControlMessage::KIND_NOT_SET);
+  EXPECT_EQ(refusal(b, a, OneGateway::announcement("t", 10)), Refuse::CODE_UNKNOWN_TOPIC);
+  EXPECT_EQ(b.peer("a").announced.size(), Exchange::kAnnouncedMax);
+  // One that is remembered may be said again.
+  a.control(OneGateway::announcement("many/7", 11));
+  b.turn(1);
+  EXPECT_EQ(a.take(ControlMessage::kRefuse).kind_case(), ControlMessage::KIND_NOT_SET);
+  EXPECT_EQ(b.peer("a").announced.at(TopicId::of("many/7")).elements(), 11U);
+}
+
+TEST(Exchange, AnnouncesAgainWhatThePeerCouldNotRemember) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& a = b.greeted("a");
+  ASSERT_EQ(a.take(ControlMessage::kTopicAnnounce).topic_announce().name(), "t");
+  ControlMessage refuse;
+  refuse.mutable_refuse()->set_topic(TopicId::of("t").value());
+  refuse.mutable_refuse()->set_code(Refuse::CODE_UNKNOWN_TOPIC);
+  a.control(refuse);
+  b.turn(10);
+  EXPECT_TRUE(a.controls.empty()) << "not before the peer has declared it";
+  a.control(OneGateway::announcement("t", 10));
+  b.turn(1);
+  EXPECT_EQ(a.take(ControlMessage::kTopicAnnounce).topic_announce().name(), "t");
+  EXPECT_EQ(a.take(ControlMessage::kLaneOpen).kind_case(), ControlMessage::kLaneOpen);
+  a.control(OneGateway::announcement("t", 10));
+  b.turn(1);
+  EXPECT_EQ(a.take(ControlMessage::kTopicAnnounce).kind_case(), ControlMessage::KIND_NOT_SET)
+      << "once is enough";
+}
+
 TEST(Exchange, RefusesATopicThatThePolicyKeepsFromThePeer) {
   OneGateway b("b", kPrivate);
   ScriptedSession& c = [&]() -> ScriptedSession& { return b.greeted("c"); }();
