@@ -99,7 +99,7 @@ void Exchange::refuse(Instant now,
     log::warn("topic {:016x} refused to {}: {} ({}, {} so far)",
               topic.value(),
               peer.site().name,
-              text,
+              printable(text),
               label_of(code),
               count);
   }
@@ -117,7 +117,7 @@ void Exchange::refuse(Instant now,
   auto* refusal = message.mutable_refuse();
   refusal->set_topic(topic.value());
   refusal->set_code(code);
-  refusal->set_text(std::string(text));
+  refusal->set_text(printable(text));
   peer.send(message);
 }
 

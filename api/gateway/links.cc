@@ -245,7 +245,7 @@ Result<Capabilities> Links::check_hello(const Peer& peer, const control::Hello& 
   if (hello.site() != peer.site().name) {
     return fail(Code::kCorrupt,
                 "Hello: it names site \"{}\", the certificate names \"{}\"",
-                hello.site().substr(0, 255),
+                printable(hello.site()).substr(0, 255),
                 peer.site().name);
   }
   if (hello.version_min() > kVersionMax || hello.version_max() < kVersionMin) {

@@ -122,7 +122,7 @@ void Links::drop_successor(Instant now, Peer& peer, std::string_view why) {
   if (peer.successor == nullptr) {
     return;
   }
-  log::warn("the second session with {} is given up: {}", peer.site().name, why);
+  log::warn("the second session with {} is given up: {}", peer.site().name, printable(why));
   peer.successor->close(now, static_cast<std::uint64_t>(SessionCode::kReplaced), why);
   endpoint_.retire(now, std::exchange(peer.successor, nullptr));
   peer.successor_identity = {};

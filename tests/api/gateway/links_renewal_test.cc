@@ -81,6 +81,18 @@ TEST(LinksRenewal, ANewerSessionThatFailsLeavesTheFirstAlone) {
   EXPECT_FALSE(up.first.closed);
 }
 
+TEST(LinksRenewal, TheSiteThatANewerSessionNamesReachesTheLogPrintable) {
+  Up up("b", "a");
+  ScriptedSession& second = up.b.established("a");
+  ::testing::internal::CaptureStderr();
+  second.control(OneGateway::hello("a\n\x1b"));
+  up.b.turn(1);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("it names site \"a??\""), std::string::npos) << log;
+  EXPECT_EQ(log.find('\x1b'), std::string::npos);
+  EXPECT_EQ(second.close_reason.find('\n'), std::string::npos);
+}
+
 TEST(LinksRenewal, TheSuccessorGoesOnWhenTheFirstEndsBeforeItsHello) {
   Up up("b", "a");
   ScriptedSession& second = up.b.established("a");
