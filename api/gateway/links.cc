@@ -282,18 +282,22 @@ void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& 
   session_over(now, peer, close);
 }
 
-void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
-  peer.keep_totals(*peer.session);
-  const Duration rtt = peer.session->stats().rtt_min;
-  if (peer.state == PeerState::kUp && rtt > Duration::zero()) {
-    peer.rtt_measured = std::min(rtt, kRttBelieved);
-  }
+void Links::count_refusal(Peer& peer, const transport::Close& close) {
   if (refused_by_certificate(close.reason)) {
     ++peer.counters.refused;
   }
   if (close.is_refusal()) {
     ++refusals_[close.reason];
   }
+}
+
+void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
+  peer.keep_totals(*peer.session);
+  const Duration rtt = peer.session->stats().rtt_min;
+  if (peer.state == PeerState::kUp && rtt > Duration::zero()) {
+    peer.rtt_measured = std::min(rtt, kRttBelieved);
+  }
+  count_refusal(peer, close);
   peer.last_error = printable(close.text.empty() ? transport::name(close.reason) : close.text);
   peer.last_reason = transport::name(close.reason);
   if (peer.state != PeerState::kUp) {

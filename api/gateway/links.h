@@ -84,12 +84,16 @@ class Links {
   void poll_successor(Instant now, Peer& peer);
   void successor_established(Instant now, Peer& peer, const transport::Event& event);
   void take_over(Instant now, Peer& peer, const control::Hello& hello, Capabilities capabilities);
+  // It ended, or must, before it could take over.
+  void successor_failed(Instant now, Peer& peer, const transport::Close& close);
   void drop_successor(Instant now, Peer& peer, std::string_view why);
   // The session has ended; its successor, if there is one, is all that is left.
   void promote_successor(Instant now, Peer& peer);
   void poll_retiring(Instant now, Peer& peer);
   void retire(Instant now, Peer& peer);
   void end_session(Instant now, Peer& peer, SessionCode code, const Error& error);
+  // A session's end, if who was at one of its ends was refused.
+  void count_refusal(Peer& peer, const transport::Close& close);
   void session_over(Instant now, Peer& peer, const transport::Close& close);
 
   Core& core_;

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "api/gateway/links.h"
@@ -30,6 +32,14 @@ bool send_now(Instant now, transport::Session& session, const control::ControlMe
   return session.send_control(now, std::as_bytes(std::span(bytes)));
 }
 
+// Why we end a session that has not greeted as it should.
+transport::Close broken(std::string text) {
+  transport::Close close;
+  close.reason = transport::CloseReason::kLocal;
+  close.text = std::move(text);
+  return close;
+}
+
 }  // namespace
 
 bool Links::wants_renewal(const Peer& peer) const {
@@ -38,6 +48,9 @@ bool Links::wants_renewal(const Peer& peer) const {
 }
 
 void Links::renew(Instant now, Peer& peer) {
+  if (peer.own_certificate == certificate_ && peer.renewal.count() > 0) {
+    peer.renewal = {};  // the former one is the present one again
+  }
   if (!wants_renewal(peer) || now < peer.renews_at) {
     return;
   }
@@ -66,7 +79,7 @@ void Links::successor_established(Instant now, Peer& peer, const transport::Even
   peer.successor_identity = event.identity;
   peer.successor_certificate = event.own_certificate;
   if (!send_now(now, *peer.successor, own_hello())) {
-    drop_successor(now, peer, "it took no greeting");
+    successor_failed(now, peer, broken("it took no greeting"));
   }
 }
 
@@ -81,18 +94,18 @@ void Links::poll_successor(Instant now, Peer& peer) {
       continue;
     }
     if (event->kind == transport::Event::Kind::kClosed) {
-      drop_successor(now, peer, event->close.text);
+      successor_failed(now, peer, event->close);
       return;
     }
     const auto message = parse(peer, event->bytes.bytes());
     if (event->kind != transport::Event::Kind::kControl || !message ||
         message->kind_case() != control::ControlMessage::kHello) {
-      drop_successor(now, peer, "something came before Hello");
+      successor_failed(now, peer, broken("something came before Hello"));
       return;
     }
     auto capabilities = check_hello(peer, message->hello());
     if (!capabilities) {
-      drop_successor(now, peer, capabilities.error().message);
+      successor_failed(now, peer, broken(capabilities.error().message));
       return;
     }
     take_over(now, peer, message->hello(), std::move(*capabilities));
@@ -111,6 +124,7 @@ void Links::take_over(Instant now,
   peer.successor_identity = {};
   peer.own_certificate = std::move(peer.successor_certificate);
   peer.forget_session();
+  peer.renewal = {};
   exchange_.on_down(now, peer);
   keep_hello(peer, hello, std::move(capabilities));
   ++peer.counters.handshakes;
@@ -122,10 +136,27 @@ void Links::drop_successor(Instant now, Peer& peer, std::string_view why) {
   if (peer.successor == nullptr) {
     return;
   }
-  log::warn("the second session with {} is given up: {}", peer.site().name, printable(why));
   peer.successor->close(now, static_cast<std::uint64_t>(SessionCode::kReplaced), why);
   endpoint_.retire(now, std::exchange(peer.successor, nullptr));
   peer.successor_identity = {};
+}
+
+// One that we dialled comes again every kRenewAgain, one of the peer's as often as it likes.
+void Links::successor_failed(Instant now, Peer& peer, const transport::Close& close) {
+  const std::string_view reason = transport::name(close.reason);
+  const std::string text = printable(close.text.empty() ? reason : close.text);
+  const std::uint64_t count = ++peer.closed_by_reason[std::string(reason)];
+  count_refusal(peer, close);
+  if (peer.successor_dialled) {
+    peer.on_failed_renewal(now, close.reason, text);
+  } else if (is_milestone(count)) {
+    log::warn("the second session of {} is given up: {} ({}, {} so far)",
+              peer.site().name,
+              text,
+              reason,
+              count);
+  }
+  drop_successor(now, peer, text);
 }
 
 void Links::promote_successor(Instant now, Peer& peer) {

@@ -158,6 +158,29 @@ std::uint64_t Peer::failed_attempts() const {
   return sum;
 }
 
+std::uint64_t FailedRenewal::count() const {
+  std::uint64_t sum = 0;
+  for (const auto& [reason, count] : attempts) {
+    sum += count;
+  }
+  return sum;
+}
+
+void Peer::on_failed_renewal(Instant now, transport::CloseReason reason, std::string_view text) {
+  if (renewal.attempts.empty()) {
+    renewal.since = now;
+  }
+  renewal.text = text;
+  if (++renewal.attempts[reason] == 1) {
+    log::warn(
+        "no newer session with {}: {} ({}); the former one goes on, and it is tried again "
+        "and counted",
+        site_.name,
+        text,
+        transport::name(reason));
+  }
+}
+
 void Peer::on_state(Instant now, PeerState next) {
   if (next == state) {
     return;
@@ -175,6 +198,7 @@ void Peer::on_state(Instant now, PeerState next) {
     log::warn("link to {} is down: {}", site_.name, last_error);
   }
   if (next == PeerState::kDown) {
+    renewal = {};
     forget_session();
   }
   state = next;

@@ -79,6 +79,16 @@ struct RefusedTopic {
   Refusal refusal;  // ours, with our words
 };
 
+// Second sessions that we dialled to take over an up link, and that failed, since the last one that
+// did or since the link was down.
+struct FailedRenewal {
+  std::map<transport::CloseReason, std::uint64_t> attempts;
+  std::string text;  // why the last one failed
+  Instant since;     // the first one
+
+  std::uint64_t count() const;
+};
+
 class Peer {
  public:
   Peer(const Config& config, const SiteConfig& site, Random& random, Instant now);
@@ -118,6 +128,8 @@ class Peer {
   // Counts an attempt that failed, and says so the first time that it fails for this reason.
   void on_failed_attempt(std::string_view reason, std::string_view text);
   std::uint64_t failed_attempts() const;
+  // The same of a second session that was to take over.
+  void on_failed_renewal(Instant now, transport::CloseReason reason, std::string_view text);
 
   PeerState state = PeerState::kDown;
   Instant state_since;
@@ -128,6 +140,7 @@ class Peer {
   bool successor_dialled = false;           // by us
   transport::Session* retiring = nullptr;   // was replaced; what it still brings is taken
   Instant retires_at;
+  FailedRenewal renewal;         // of the link that is up
   std::string own_certificate;   // SHA-256 of the one that we show in the session; empty: unknown
   bool was_fed = false;          // the last pump handed its session a transfer
   bool no_storage = false;       // a lane could not be opened: the session must end and begin again

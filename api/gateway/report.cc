@@ -349,7 +349,7 @@ void Reporter::peer(const Peer& peer, admin::PeerReport& out) {
   out.set_certificate_expires_unix_s(peer.identity.valid_until);
   out.set_refused_handshakes(peer.counters.refused);
   if (peer.counters.refused > 0) {
-    out.set_last_refusal(peer.last_error);
+    out.set_last_refusal(peer.renewal.text.empty() ? peer.last_error : peer.renewal.text);
   }
 }
 

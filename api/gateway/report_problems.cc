@@ -84,6 +84,19 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
           0);
     }
   }
+  for (const auto& one : core.peers) {
+    if (one->state != PeerState::kUp || one->renewal.count() == 0) {
+      continue;
+    }
+    add(admin::Problem::SEVERITY_WARNING,
+        "link.not_renewed",
+        one->site().name,
+        fmt::format("the link lives on its former session; a newer one fails: {} (attempts: {})",
+                    one->renewal.text,
+                    one->renewal.count()),
+        fmt::format("godwit peer {}", one->site().name),
+        since(now, one->renewal.since));
+  }
   if (gateway_.links().strangers_refused() > 0) {
     add(admin::Problem::SEVERITY_WARNING,
         "link.stranger",

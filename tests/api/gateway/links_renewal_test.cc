@@ -1,6 +1,12 @@
 // A link goes on over a new session: a certificate is renewed, a peer comes back unexpectedly.
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
+#include "api/gateway/report.h"
+#include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
 
 namespace godwit::gateway {
@@ -148,6 +154,61 @@ TEST(LinksRenewal, ARenewalThatFailsIsTriedAgainAfterAWhile) {
   EXPECT_NE(b.endpoint.dialled("a"), second);
   EXPECT_EQ(b.peer("a").session, &first);
   EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+}
+
+std::vector<admin::Problem> not_renewed(OneGateway& b) {
+  admin::AdminRequest request;
+  request.mutable_status();
+  std::vector<admin::Problem> found;
+  const auto report = ask(b, request).status();
+  for (const auto& problem : report.problems()) {
+    if (problem.reason() == "link.not_renewed") {
+      found.push_back(problem);
+    }
+  }
+  return found;
+}
+
+TEST(LinksRenewal, ARefusedCertificateIsCountedAProblemAndLoggedOnceForEachReason) {
+  OneGateway b("b");
+  b.gateway->use_certificate("old");
+  ScriptedSession& first = b.endpoint.accept();
+  first.establish("a", "old");
+  first.control(OneGateway::hello("a"));
+  b.turn(2);
+  b.gateway->use_certificate("new");
+  ::testing::internal::CaptureStderr();
+  ScriptedSession* last = nullptr;
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    b.turn(1'700);  // 5.1 s
+    ScriptedSession* next = b.endpoint.dialled("a");
+    ASSERT_NE(next, last) << attempt;
+    last = next;
+    attempt % 2 == 0
+        ? next->end(transport::CloseReason::kRefusedByPeer, "a refuses our certificate")
+        : next->end(transport::CloseReason::kCertificateUntrusted, "another authority");
+  }
+  b.turn(1);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
+  EXPECT_NE(log.find("a refuses our certificate (refused_by_peer)"), std::string::npos) << log;
+  EXPECT_NE(log.find("another authority (certificate_untrusted)"), std::string::npos) << log;
+  EXPECT_EQ(b.peer("a").counters.refused, 6U);
+  EXPECT_EQ(b.peer("a").closed_by_reason.at("refused_by_peer"), 3U);
+  EXPECT_EQ(b.gateway->links().refusals().at(transport::CloseReason::kCertificateUntrusted), 3U);
+  ASSERT_EQ(not_renewed(b).size(), 1U);
+  EXPECT_EQ(not_renewed(b)[0].subject(), "a");
+  EXPECT_EQ(not_renewed(b)[0].severity(), admin::Problem::SEVERITY_WARNING);
+  EXPECT_NE(not_renewed(b)[0].text().find("another authority (attempts: 6)"), std::string::npos)
+      << not_renewed(b)[0].text();
+  // The next one is taken: all is well again.
+  b.turn(1'700);
+  ScriptedSession* good = b.endpoint.dialled("a");
+  good->establish("a", "new");
+  good->control(OneGateway::hello("a"));
+  b.turn(2);
+  EXPECT_EQ(b.peer("a").session, good);
+  EXPECT_TRUE(not_renewed(b).empty());
 }
 
 TEST(LinksRenewal, OfTwoThatDialAtOnceTheSmallerNamesSessionIsKept) {
