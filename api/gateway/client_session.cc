@@ -143,6 +143,11 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
     if (auto same = known->check_same(*spec); !same) {
       return Failure(same.error());
     }
+    if (known->adopt(*spec)) {
+      if (auto written = known->remember(core_.store); !written) {
+        return Failure(written.error());
+      }
+    }
     return known;
   }
   auto opened = Topic::open(now,

@@ -133,7 +133,9 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
         reader.reject("allowed", fmt::format("\"{}\" is no site of this file", site));
       }
     }
-    policy.traffic_class = reader.choice("class", "normal", {"urgent", "normal", "bulk"});
+    if (reader.has("class")) {
+      policy.traffic_class = reader.choice("class", "normal", {"urgent", "normal", "bulk"});
+    }
     if (reader.has("deadline")) {
       Duration deadline = kDeadlineMin;
       reader.parsed("deadline", &parse_duration, deadline);
@@ -275,7 +277,7 @@ std::string shared_part(const Config& config) {
   for (const auto& policy : config.policies) {
     out += fmt::format("\n[[policies]]\nmatch = {}\nclass = {}\n",
                        toml_string(policy.match),
-                       toml_string(policy.traffic_class));
+                       toml_string(policy.class_or_default()));
     if (!policy.allowed.empty()) {
       out += fmt::format("allowed = [\"{}\"]\n", fmt::join(policy.allowed, "\", \""));
     }

@@ -44,11 +44,14 @@ struct LinkConfig {
 struct PolicyConfig {
   std::string match;                 // `*` is one part of the name, `**` any number of parts
   std::vector<std::string> allowed;  // residency: sites that may hold the topic; empty = all sites
-  std::string traffic_class = "normal";  // urgent | normal | bulk
-  std::optional<Duration> deadline;      // remaining time a change is worth sending first
-  std::optional<double> tolerance;       // absolute; what may stay unsent while others wait
-  std::optional<double> significance;    // Gaia's v: relative change that is worth sending
-  bool significance_decays = true;       // v / sqrt(clock) instead of v
+  std::optional<std::string> traffic_class;  // urgent | normal | bulk; none = the client's
+  std::optional<Duration> deadline;          // remaining time a change is worth sending first
+  std::optional<double> tolerance;           // absolute; what may stay unsent while others wait
+  std::optional<double> significance;        // Gaia's v: relative change that is worth sending
+  bool significance_decays = true;           // v / sqrt(clock) instead of v
+
+  // What holds for a topic whose clients name no class.
+  std::string class_or_default() const { return traffic_class.value_or("normal"); }
 };
 
 // How datagrams leave the host. What follows `device` describes it.

@@ -23,6 +23,12 @@ Instant Deadlines::due(Instant now, Duration own) const {
   return std::min(after(own), after(deadline_));
 }
 
+void Deadlines::restart(Duration deadline) {
+  deadline_ = deadline;
+  merging_.clear();
+  std::fill(tiles_.begin(), tiles_.end(), Instant::never());
+}
+
 void Deadlines::on_recovered(ledger::PublishNumber merging) {
   const auto last = static_cast<std::uint32_t>(tiles_.size() - 1);
   on_commit({.number = merging, .first_tile = 0, .last_tile = last, .due = recovered()});

@@ -34,6 +34,10 @@ class Deadlines {
   // `deadline` is the topic's, zero = none; `start` is when this process opened it.
   Deadlines(Instant start, Duration deadline, std::uint32_t tile_count);
 
+  // The topic's deadline is another one, for what comes.
+  void set_deadline(Duration deadline) { deadline_ = deadline; }
+  // The same, before anything has come: forgets what was recovered, to be told of it again.
+  void restart(Duration deadline);
   // Of a publish that begins now and brings `own`; zero = it brings none.
   Instant due(Instant now, Duration own) const;
   // Of what an earlier process took.

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <optional>
+#include <tuple>
 
 #include "api/gateway/subscription.h"
 #include "api/local/seed.h"
@@ -18,16 +19,6 @@ constexpr std::uint32_t kPublishersMax = 32;  // chosen: parameter servers or tr
 // A lane's ring holds two bandwidth-delay products of its link (DESIGN: window), in these bounds.
 constexpr std::uint64_t kRingBytesMin = 4U << 20U;
 constexpr std::uint64_t kRingBytesMax = 64U << 20U;
-
-std::optional<scheduler::Class> class_of(std::string_view name) {
-  if (name == "urgent") {
-    return scheduler::Class::kUrgent;
-  }
-  if (name == "normal") {
-    return scheduler::Class::kNormal;
-  }
-  return name == "bulk" ? std::optional(scheduler::Class::kBulk) : std::nullopt;
-}
 
 std::uint32_t ring_bytes(const Config& config) {
   std::uint64_t most = kRingBytesMin;
@@ -99,77 +90,11 @@ std::uint64_t bound_of(const ledger::Shape& shape, ledger::Occupancy who) {
 
 }  // namespace
 
-bool TopicSpec::may_hold(std::string_view site) const {
-  return allowed_sites.empty() ||
-         std::find(allowed_sites.begin(), allowed_sites.end(), site) != allowed_sites.end();
-}
-
-std::uint64_t TopicSpec::tolerance_quanta() const {
-  const double quanta = std::floor(std::ldexp(tolerance, static_cast<int>(fraction_bits)));
-  return quanta >= 0x1p62 ? std::uint64_t{1} << 62U : static_cast<std::uint64_t>(quanta);
-}
-
-Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config) {
-  const PolicyConfig& policy = config.policy_for(declare.topic);
-  TopicSpec spec;
-  spec.name = declare.topic;
-  spec.id = TopicId::of(declare.topic);
-  spec.element_count = declare.element_count;
-  spec.fraction_bits = declare.fraction_bits;
-  spec.tolerance = policy.tolerance.value_or(declare.tolerance);
-  spec.tenant = declare.tenant;
-  const std::string& class_name =
-      declare.service_class.empty() ? policy.traffic_class : declare.service_class;
-  const auto traffic_class = class_of(class_name);
-  if (!traffic_class) {
-    return fail(Code::kInvalid,
-                "topic {}: the class \"{}\" is none of urgent, normal, bulk",
-                spec.name,
-                class_name);
-  }
-  spec.traffic_class = *traffic_class;
-  spec.deadline = policy.deadline.value_or(declare.deadline);
-  spec.significance = policy.significance.value_or(declare.significance.kind ==
-                                                           local::SignificanceFilter::Kind::kNone
-                                                       ? 0.0
-                                                       : declare.significance.threshold);
-  spec.significance_decays =
-      policy.significance ? policy.significance_decays : declare.significance.decays_with_clock;
-  spec.has_seed = declare.has_seed;
-  spec.seed_hash = declare.has_seed ? declare.seed_hash : 0;
-  if (!std::isfinite(spec.tolerance) || spec.tolerance < 0 || !std::isfinite(spec.significance) ||
-      spec.significance < 0) {
-    return fail(Code::kInvalid,
-                "topic {}: tolerance and significance must be finite and not negative",
-                spec.name);
-  }
-  spec.allowed_sites = declare.allowed_sites.empty() ? policy.allowed : declare.allowed_sites;
-  std::sort(spec.allowed_sites.begin(), spec.allowed_sites.end());
-  for (const auto& site : spec.allowed_sites) {
-    if (config.find_site(site) == nullptr) {
-      return fail(
-          Code::kInvalid, "topic {}: \"{}\" is no site of {}", spec.name, site, config.file);
-    }
-    if (!config.may_hold(spec.name, site)) {
-      return fail(Code::kRefused,
-                  "topic {}: the policy \"{}\" does not allow site \"{}\"",
-                  spec.name,
-                  policy.match,
-                  site);
-    }
-  }
-  if (!spec.may_hold(config.site)) {
-    return fail(Code::kRefused,
-                "topic {}: this site, \"{}\", is not among the allowed sites",
-                spec.name,
-                config.site);
-  }
-  return spec;
-}
-
 Topic::Topic(Instant now, TopicSpec spec, const ledger::Shape& shape)
     : spec_(std::move(spec)),
-      declared_sites_(spec_.allowed_sites),
+      deadline_is_named_(spec_.deadline > Duration::zero()),
+      significance_is_named_(spec_.significance > 0),
+      declared_(spec_),
       shape_(shape),
       deadlines_(now, spec_.deadline, shape.tile_count()) {}
 
@@ -276,6 +201,13 @@ Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDe
     return fail(attached.error().code, "topic {}: {}", spec_.name, attached.error().message);
   }
   ledger_ = std::move(*attached);
+  note_recovered();
+  set_significance(spec_.significance, spec_.significance_decays);
+  return {};
+}
+
+// What an earlier process took is due anew.
+void Topic::note_recovered() {
   for (std::uint32_t tile = 0; tile < shape_.tile_count(); ++tile) {
     if (ledger_->touched(tile)) {
       deadlines_.on_recovered(tile);
@@ -286,16 +218,34 @@ Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDe
       deadlines_.on_recovered(inbox.last_publish);
     }
   }
-  if (spec_.significance > 0) {
-    threshold_ = scheduler::SignificanceThreshold(spec_.significance_decays
-                                                      ? scheduler::ThresholdRule::kInverseSqrt
-                                                      : scheduler::ThresholdRule::kConstant,
-                                                  spec_.significance);
-  }
-  return {};
+}
+
+void Topic::set_significance(double threshold, bool decays) {
+  spec_.significance = threshold;
+  spec_.significance_decays = decays;
+  threshold_ = threshold > 0 ? scheduler::SignificanceThreshold(
+                                   decays ? scheduler::ThresholdRule::kInverseSqrt
+                                          : scheduler::ThresholdRule::kConstant,
+                                   threshold)
+                             : scheduler::SignificanceThreshold();
+  threshold_.on_clock(clock);
 }
 
 void Topic::apply_policy(const Config& config) {
+  const PolicyConfig& policy = config.policy_for(spec_.name);
+  if (policy.traffic_class) {
+    spec_.traffic_class = class_of(*policy.traffic_class).value_or(spec_.traffic_class);
+  }
+  deadline_is_named_ = policy.deadline.has_value();
+  if (policy.deadline) {
+    spec_.deadline = *policy.deadline;
+    deadlines_.restart(spec_.deadline);
+    note_recovered();
+  }
+  significance_is_named_ = policy.significance.has_value();
+  if (policy.significance) {
+    set_significance(*policy.significance, policy.significance_decays);
+  }
   std::vector<std::string> left;
   for (const SiteConfig& site : config.sites) {
     if (spec_.may_hold(site.name)) {
@@ -360,13 +310,13 @@ std::string Topic::describe() const {
   stored.set_fraction_bits(spec_.fraction_bits);
   stored.set_tolerance(spec_.tolerance);
   stored.set_tenant(spec_.tenant);
-  stored.set_traffic_class(static_cast<std::uint32_t>(spec_.traffic_class));
-  for (const auto& site : declared_sites_) {
+  stored.set_traffic_class(static_cast<std::uint32_t>(declared_.traffic_class));
+  for (const auto& site : declared_.allowed_sites) {
     stored.add_allowed_sites(site);
   }
-  stored.set_deadline_ns(static_cast<std::uint64_t>(spec_.deadline.count_ns()));
-  stored.set_significance(spec_.significance);
-  stored.set_significance_decays(spec_.significance_decays);
+  stored.set_deadline_ns(static_cast<std::uint64_t>(declared_.deadline.count_ns()));
+  stored.set_significance(declared_.significance);
+  stored.set_significance_decays(declared_.significance_decays);
   stored.set_has_seed(spec_.has_seed);
   stored.set_seed_hash(spec_.seed_hash);
   stored.set_seed_complete(seed_complete_);
@@ -408,10 +358,50 @@ Result<void> Topic::check_same(const TopicSpec& other) const {
   if (other.allowed_sites != spec_.allowed_sites) {
     return differs("the set of allowed sites");
   }
+  if (!other.tenant.empty() && other.tenant != spec_.tenant) {
+    return differs("the tenant");
+  }
+  if (spec_.class_is_named && other.class_is_named && other.traffic_class != spec_.traffic_class) {
+    return differs("the class");
+  }
+  if (deadline_is_named_ && other.deadline > Duration::zero() && other.deadline != spec_.deadline) {
+    return differs("the deadline");
+  }
+  if (significance_is_named_ && other.significance > 0 &&
+      (other.significance != spec_.significance ||
+       other.significance_decays != spec_.significance_decays)) {
+    return differs("the significance filter");
+  }
   if (other.has_seed && (other.seed_hash != spec_.seed_hash || !spec_.has_seed)) {
     return differs("the seed");
   }
   return {};
+}
+
+bool Topic::adopt(const TopicSpec& other) {
+  const auto written = [this] {
+    return std::tuple(declared_.traffic_class,
+                      declared_.deadline,
+                      declared_.significance,
+                      declared_.significance_decays);
+  };
+  const auto before = written();
+  if (other.class_is_named && !spec_.class_is_named) {
+    spec_.class_is_named = true;
+    spec_.traffic_class = declared_.traffic_class = other.traffic_class;
+  }
+  if (other.deadline > Duration::zero() && !deadline_is_named_) {
+    deadline_is_named_ = true;
+    spec_.deadline = declared_.deadline = other.deadline;
+    deadlines_.set_deadline(other.deadline);
+  }
+  if (other.significance > 0 && !significance_is_named_) {
+    significance_is_named_ = true;
+    declared_.significance = other.significance;
+    declared_.significance_decays = other.significance_decays;
+    set_significance(other.significance, other.significance_decays);
+  }
+  return written() != before;
 }
 
 Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<const float> values) {

@@ -49,6 +49,7 @@ struct TopicSpec {
   double tolerance = 0;              // absolute, in the topic's units
   std::string tenant;
   scheduler::Class traffic_class = scheduler::Class::kNormal;
+  bool class_is_named = false;  // by the client; else the policy's, or normal
   // Sorted; empty = every configured site. Of a recovered topic, as far as the policy allows.
   std::vector<std::string> allowed_sites;
   Duration deadline = Duration::zero();  // of each update; zero = none
@@ -60,6 +61,9 @@ struct TopicSpec {
   bool may_hold(std::string_view site) const;
   std::uint64_t tolerance_quanta() const;
 };
+
+// By its name; nothing when there is none of this name.
+std::optional<scheduler::Class> class_of(std::string_view name);
 
 // Merges a client's declaration with the configuration. kRefused: this site may not hold the
 // topic, or the declaration wants more sites than the policy allows.
@@ -130,8 +134,9 @@ class Topic {
   std::uint64_t memory_bound_with_subscriber() const;
   std::uint64_t memory_bound_with_publisher() const;
 
-  // Holds the recovered topic to the configuration's rules, which may be narrower than those that
-  // it was declared by. What was declared stays written, so that a rule may be taken back.
+  // Holds the recovered topic to the configuration's rules, at once. Its sites may be fewer than
+  // those that it was declared by; class, deadline and significance are those of the policy where
+  // it names them. What was declared stays written, so that a rule may be taken back.
   void apply_policy(const Config& config);
   // Sites that were to hold the topic and may not any more; their lanes stand still.
   const std::vector<std::string>& barred_sites() const { return barred_sites_; }
@@ -139,8 +144,12 @@ class Topic {
   std::optional<ledger::LaneIndex> barred_lane(std::string_view site) const;
   bool is_barred(ledger::LaneIndex lane) const;
 
-  // Whether a second declaration means the same topic; the message names the difference.
+  // Whether a second declaration means the same topic; the message names the difference. Who names
+  // no tenant, class, deadline or significance takes what there is.
   Result<void> check_same(const TopicSpec& other) const;
+  // Takes the class, deadline and significance of a declaration that means the same, where nobody
+  // has named one since the topic was opened. True: what is to be remembered has changed.
+  bool adopt(const TopicSpec& other);
 
   // The seed is written in rising order; complete when `first + values.size()` reaches the end.
   Result<void> write_seed(Store& store, std::uint64_t first, std::span<const float> values);
@@ -163,9 +172,13 @@ class Topic {
   Topic(Instant now, TopicSpec spec, const ledger::Shape& shape);
   Result<void> attach(Store& store, Incarnation incarnation, ledger::TileDecoder& decoder);
   std::string describe() const;
+  void note_recovered();
+  void set_significance(double threshold, bool decays);
 
   TopicSpec spec_;
-  std::vector<std::string> declared_sites_;  // as spec_.allowed_sites, before the policy
+  bool deadline_is_named_ = false;      // by the policy or a client, since the topic was opened;
+  bool significance_is_named_ = false;  // the same
+  TopicSpec declared_;  // as it was made, and as clients have named since: before the policy
   std::vector<std::string> barred_sites_;
   ledger::Shape shape_;
   Deadlines deadlines_;

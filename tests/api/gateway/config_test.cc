@@ -155,7 +155,7 @@ TEST(Config, TakesTheFirstPolicyThatMatches) {
   const auto config = parse_config(text, "f.toml");
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->policy_for("private/t").traffic_class, "urgent");
-  EXPECT_EQ(config->policy_for("x").traffic_class, "normal");
+  EXPECT_EQ(config->policy_for("x").class_or_default(), "normal");
   EXPECT_EQ(config->policy_for("y").traffic_class, "bulk");
 }
 

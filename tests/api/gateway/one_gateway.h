@@ -84,12 +84,15 @@ class OneGateway {
                              std::uint64_t elements,
                              std::vector<std::string> allowed = {},
                              double tolerance = 0) {
+    return declare(local::Declare{.topic = topic,
+                                  .element_count = elements,
+                                  .tolerance = tolerance,
+                                  .allowed_sites = std::move(allowed)});
+  }
+  local::TopicHandle declare(local::Declare declaration) {
     const auto handle = static_cast<local::TopicHandle>(handles_++);
-    say(local::Declare{.handle = handle,
-                       .topic = topic,
-                       .element_count = elements,
-                       .tolerance = tolerance,
-                       .allowed_sites = std::move(allowed)});
+    declaration.handle = handle;
+    say(declaration);
     turn(1);
     while (auto view = link_->client_end().receive()) {
       auto record = local::decode_gateway_record(*view);

@@ -28,6 +28,82 @@ TEST(Topic, TakesTheClassThatIsDeclaredElseThePolicys) {
   EXPECT_EQ(make_spec(with_class(""), config)->traffic_class, scheduler::Class::kBulk);
 }
 
+constexpr const char* kRules =
+    "[[policies]]\nmatch = \"t\"\nclass = \"bulk\"\ndeadline = \"5s\"\n"
+    "significance = { filter = \"relative\", threshold = 0.02, decay = \"none\" }\n";
+
+TEST(Topic, OfAnEarlierProcessFollowsThePolicyOfToday) {
+  OneGateway b("b");
+  b.publish(b.declare("t", 10), 0, {5});
+  EXPECT_EQ(b.topic("t").spec().traffic_class, scheduler::Class::kNormal);
+  b.config = config_of("b", kRules);
+  b.open();
+  const Instant start = b.now - Duration::ms(8 * 3);  // before the turns of open()
+  Topic& topic = b.topic("t");
+  EXPECT_EQ(topic.spec().traffic_class, scheduler::Class::kBulk);
+  EXPECT_EQ(topic.spec().deadline, Duration::seconds(5));
+  EXPECT_EQ(topic.deadlines().due(b.now, Duration::zero()), b.now + Duration::seconds(5));
+  EXPECT_EQ(topic.deadlines().of_tile(0), start + Duration::seconds(5)) << "what was pending";
+  EXPECT_EQ(topic.threshold().relative(), 0.02);
+  b.declare("t", 10);
+  EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
+  // A rule that is taken back leaves the topic as it was made.
+  b.config = config_of("b", "[[policies]]\nmatch = \"t\"\nclass = \"urgent\"\n");
+  b.open();
+  EXPECT_EQ(b.topic("t").spec().traffic_class, scheduler::Class::kUrgent);
+  EXPECT_EQ(b.topic("t").spec().deadline, Duration::zero());
+  EXPECT_EQ(b.topic("t").threshold().relative(), 0);
+}
+
+local::Declare of_ten(std::string service_class = {}, Duration deadline = Duration::zero()) {
+  return {.topic = "t",
+          .element_count = 10,
+          .service_class = std::move(service_class),
+          .deadline = deadline};
+}
+
+local::Declare with_threshold(double threshold) {
+  local::Declare declare = of_ten();
+  declare.significance.kind = local::SignificanceFilter::Kind::kRelative;
+  declare.significance.threshold = threshold;
+  return declare;
+}
+
+TEST(Topic, IsSentAsTheFirstWhoNamesItSays) {
+  OneGateway b("b");
+  b.declare(of_ten());  // a subscriber's
+  b.declare(of_ten("urgent", Duration::seconds(3)));
+  b.declare(with_threshold(0.5));
+  EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
+  const auto check = [&] {
+    EXPECT_EQ(b.topic("t").spec().traffic_class, scheduler::Class::kUrgent);
+    EXPECT_EQ(b.topic("t").deadlines().due(b.now, Duration::zero()), b.now + Duration::seconds(3));
+    EXPECT_EQ(b.topic("t").threshold().relative(), 0.5);
+  };
+  check();
+  b.declare(of_ten());
+  EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
+  const auto refused = [&](const local::Declare& declare, const std::string& what) {
+    b.declare(declare);
+    EXPECT_EQ(b.declared.code, Code::kInvalid) << what;
+    EXPECT_NE(b.declared.error.find("topic t: " + what + " differs"), std::string::npos)
+        << b.declared.error;
+  };
+  refused(of_ten("bulk"), "the class");
+  refused(of_ten("", Duration::seconds(4)), "the deadline");
+  refused(with_threshold(0.25), "the significance filter");
+  local::Declare other = of_ten();
+  other.tenant = "somebody";
+  refused(other, "the tenant");
+  check();
+  b.open();
+  check();  // it is remembered, until somebody names another
+  b.declare(of_ten("bulk"));
+  EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
+  EXPECT_EQ(b.topic("t").spec().traffic_class, scheduler::Class::kBulk);
+  refused(of_ten("urgent"), "the class");
+}
+
 // What a client that asks nobody may send: the gateway has its own eyes.
 TEST(Topic, RefusesASeedThatNoTopicCanStartFrom) {
   OneGateway b("b");
