@@ -22,11 +22,16 @@ class Store {
   virtual Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) = 0;
   // Replaces a topic's description as a whole.
   virtual Result<void> describe(TopicId topic, const std::string& description) = 0;
-  // Every description there is.
+  // Every description there is. kCorrupt: one is damaged; the message names its file.
   virtual Result<std::vector<std::string>> descriptions() = 0;
 };
 
 // Files `<topic>.sums` and `<topic>.topic` in a directory, the topic's id in hexadecimal.
+//
+//   ID.topic:  the description │ u32 CRC32C of the id (u64) and the description; little endian
+//
+// So a description with a flipped bit, and one under another topic's name, is refused: it may say
+// where data may be.
 class FileStore : public Store {
  public:
   explicit FileStore(std::string directory) : directory_(std::move(directory)) {}

@@ -1,5 +1,6 @@
-// Any bytes in place of a topic's description in the state directory: a gateway that starts there
-// either says what is damaged, or has a topic that it can describe, declare again and work on.
+// Any bytes in place of a topic's description in the state directory, without and with a checksum
+// that is theirs: a gateway that starts there either says what is damaged, or has a topic that it
+// can describe, declare again and work on.
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -71,11 +72,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::ofstream((folder / "0123456789abcdef.topic").string(), std::ios::binary) << text;
   godwit::gateway::FileStore store(folder.path().string());
   const auto found = store.descriptions();
-  if (!found) {
+  GODWIT_ASSERT(found || found.error().code == godwit::Code::kCorrupt);
+  // The same, sealed as a gateway seals it.
+  GODWIT_ASSERT(store.describe(godwit::TopicId(0x0123456789abcdef), text).has_value());
+  const auto sealed = store.descriptions();
+  if (!sealed) {
     GODWIT_ASSERT(text.empty() || text.size() > 65'536, "only its size may be wrong");
     return 0;
   }
-  GODWIT_ASSERT(found->size() == 1 && found->front() == text);
+  GODWIT_ASSERT(sealed->size() == 1 && sealed->front() == text);
   godwit::gateway::recover(text);
   return 0;
 }

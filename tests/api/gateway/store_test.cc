@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -43,6 +45,48 @@ TEST(FileStore, RefusesSumsOfAnotherSize) {
   FileStore store(folder.path().string());
   ASSERT_TRUE(store.mapping(TopicId::of("t"), 1 << 20).has_value());
   EXPECT_FALSE(FileStore(folder.path().string()).mapping(TopicId::of("t"), 1 << 21).has_value());
+}
+
+std::string contents(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST(FileStore, RefusesADescriptionWithAnyFlippedBit) {
+  const testing_support::TemporaryFolder folder;
+  FileStore store(folder.path().string());
+  ASSERT_TRUE(store.describe(TopicId::of("t"), "allowed: fra").has_value());
+  const auto path = std::filesystem::directory_iterator(folder.path())->path();
+  const std::string whole = contents(path);
+  ASSERT_GT(whole.size(), 12U);
+  for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    std::string flipped = whole;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    std::ofstream(path, std::ios::binary) << flipped;
+    const auto found = store.descriptions();
+    ASSERT_FALSE(found.has_value()) << "bit " << bit;
+    EXPECT_EQ(found.error().code, Code::kCorrupt);
+    EXPECT_THAT(found.error().message, ::testing::HasSubstr(path.string()));
+  }
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    std::ofstream(path, std::ios::binary) << whole.substr(0, length);
+    EXPECT_FALSE(store.descriptions().has_value()) << length << " bytes";
+  }
+  std::ofstream(path, std::ios::binary) << whole;
+  EXPECT_THAT(*store.descriptions(), ::testing::ElementsAre("allowed: fra"));
+}
+
+TEST(FileStore, RefusesADescriptionUnderAnotherTopicsName) {
+  const testing_support::TemporaryFolder folder;
+  FileStore store(folder.path().string());
+  ASSERT_TRUE(store.describe(TopicId::of("t"), "of t").has_value());
+  const auto path = std::filesystem::directory_iterator(folder.path())->path();
+  for (const std::string name : {"0000000000000001.topic", "t.topic", "1.topic"}) {
+    std::filesystem::copy_file(path, folder / name);
+    EXPECT_EQ(store.descriptions().error().code, Code::kCorrupt) << name;
+    std::filesystem::remove(folder / name);
+  }
+  EXPECT_TRUE(store.descriptions().has_value());
 }
 
 TEST(FileStore, RefusesADescriptionThatIsEmptyOrHuge) {
