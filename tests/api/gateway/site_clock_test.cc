@@ -134,5 +134,30 @@ TEST(SiteClock, GoesOnWhenTheSlowestTickerLeaves) {
   EXPECT_EQ(b.topic("t").clock, 100U);
 }
 
+TEST(SiteClock, RefusesATickFarAboveTheClockAndDoesNotMove) {
+  constexpr std::uint64_t kAhead = std::uint64_t{1} << 40U;
+  EXPECT_TRUE(SiteClock::may_tick(0, kAhead));
+  EXPECT_FALSE(SiteClock::may_tick(0, kAhead + 1));
+  EXPECT_TRUE(SiteClock::may_tick(5, kAhead + 5));
+  EXPECT_FALSE(SiteClock::may_tick(5, kAhead + 6));
+  EXPECT_TRUE(SiteClock::may_tick(~0ULL, ~0ULL));
+  EXPECT_TRUE(SiteClock::may_tick(~0ULL, 3));
+  for (const std::uint64_t far : {kAhead + 1, ~std::uint64_t{0}}) {
+    OneGateway b("b");
+    const auto handle = b.declare("t", 10);
+    b.say(local::Tick{.topic = handle, .clock = far});
+    b.turn();
+    EXPECT_EQ(b.topic("t").clock, 0U);
+    EXPECT_EQ(b.gateway->core().counters.clients_refused.at(
+                  static_cast<std::size_t>(ClientRefusal::kProtocol)),
+              1U)
+        << "its connection is closed";
+  }
+  OneGateway b("b");
+  b.say(local::Tick{.topic = b.declare("t", 10), .clock = kAhead});
+  b.turn();
+  EXPECT_EQ(b.topic("t").clock, kAhead);
+}
+
 }  // namespace
 }  // namespace godwit::gateway
