@@ -7,7 +7,7 @@ import threading
 import time
 
 from bench.lab.failure import Failure
-from bench.lab.wan import Wan
+from bench.lab.wan import Wan, amplest
 
 PAIRS = 3
 PORT = 7000
@@ -61,7 +61,8 @@ class Paths:
 
     def __init__(self, lab):
         self._lab = lab
-        self.wan = Wan(lab.program("godwit-wan"), lab.registry, "lan", 2 * PAIRS)
+        program = lab.program("godwit-wan")
+        self.wan = Wan(program, lab.registry, amplest(program), 2 * PAIRS)
         self._certificates = lab.registry.folder("godwit-path.")
         for words in (["init", self._certificates], ["issue", self._certificates, SENDER, RECEIVER]):
             done = subprocess.run([lab.program("godwit"), "cert", *words], capture_output=True, text=True)

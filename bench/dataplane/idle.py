@@ -6,7 +6,7 @@ import time
 from bench.lab.failure import Failure
 from bench.lab.figure import Bar, Figure
 from bench.lab.godwit import Gateways
-from bench.lab.wan import Wan
+from bench.lab.wan import Wan, amplest
 
 SITES = 3
 UP_SECONDS = 15
@@ -41,7 +41,8 @@ def name_of(port):
 def share(port):
     """Measures gateways on this port."""
     def measure(lab):
-        lab.wan = Wan(lab.program("godwit-wan"), lab.registry, "lan", SITES)
+        program = lab.program("godwit-wan")
+        lab.wan = Wan(program, lab.registry, amplest(program), SITES)
         gateways = Gateways(lab, port)
         pairs = []
         try:

@@ -131,7 +131,16 @@ def presets(program):
     return json.loads(out.stdout)
 
 
+def _uniform(program):
+    """Those with one rate for all pairs."""
+    return [preset for preset in presets(program) if preset["rate_mbit"]]
+
+
 def scarcest(program):
     """The default WAN: of those with one rate for all pairs, the one with the least."""
-    uniform = [preset for preset in presets(program) if preset["rate_mbit"]]
-    return min(uniform, key=lambda preset: preset["rate_mbit"])["name"]
+    return min(_uniform(program), key=lambda preset: preset["rate_mbit"])["name"]
+
+
+def amplest(program):
+    """Where the network is not what matters: of those with one rate, the one with the most."""
+    return max(_uniform(program), key=lambda preset: preset["rate_mbit"])["name"]

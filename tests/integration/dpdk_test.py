@@ -13,7 +13,7 @@ import lab as harness
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
 from bench.lab.processes import Registry  # noqa: E402
-from bench.lab.wan import Wan  # noqa: E402
+from bench.lab.wan import Wan, amplest  # noqa: E402
 
 PORT = 'kind = "dpdk"\ndevice = "af_packet:wan0"\nprefix = 16\n'
 
@@ -22,7 +22,7 @@ class Dpdk(unittest.TestCase):
     def setUp(self):
         self.registry = Registry()
         self.addCleanup(self.registry.close)
-        self.wan = Wan(str(harness.WAN), self.registry, "lan", 2)
+        self.wan = Wan(str(harness.WAN), self.registry, amplest(str(harness.WAN)), 2)
         self.addCleanup(self.wan.close)
         self.places = {name: place for name, place in zip("ab", self.wan.sites)}
 

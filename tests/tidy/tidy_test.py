@@ -152,6 +152,12 @@ class Planted(unittest.TestCase):
         name = "ec2-" + "ss"
         self.write("codec/README.md", f"measured on {name}, `raw/`\n")
         self.plant("bench/run.py", f"WAN = '{name}'\n", "bench/run.py:1")
+        short = "la" + "n"
+        for call in (f'Wan(program, registry, "{short}", 2)', f"Wan(a(b), '{short}')",
+                     f"quickstart --wan {short}"):
+            with self.subTest(call):
+                self.plant("bench/run.py", f"x = {call}\n", "bench/run.py:1")
+        self.plant("bench/run.py", f'if row.network == "{short}":\n')  # the kind of a network
 
     def test_registries_and_paths_of_a_machine(self):
         for text in ("http://deb.debian." + "org/debian", "https://pypi." + "org/simple",
