@@ -1,5 +1,7 @@
 """From runs to what people and programs read: the JSON, the table, and one sentence."""
 
+import math
+
 from bench.lab.rows import better
 
 GAP_MIN = 0.05  # how far below the target the best isolated site must end
@@ -15,14 +17,19 @@ def in_table(results, rows):
 
 
 def ratio(numerator, denominator):
-    """numerator's time in units of denominator's; ">x" when only a bound is known; None when nothing is.
+    """numerator's time in units of denominator's; None when nothing is known.
 
-    An unreached denominator makes the quotient an upper bound, which says nothing: None.
+    Text where only a bound follows: ">x" of a numerator that did not reach the target, "<x" to a
+    denominator that did not. Rounded so that the bound stays true.
     """
-    if numerator is None or denominator is None or denominator.seconds_to_target is None:
+    if numerator is None or denominator is None:
+        return None
+    if numerator.seconds_to_target is None and denominator.seconds_to_target is None:
         return None
     if numerator.seconds_to_target is None:
-        return f">{numerator.seconds / denominator.seconds_to_target:.2f}"
+        return f">{math.floor(100 * numerator.seconds / denominator.seconds_to_target) / 100:.2f}"
+    if denominator.seconds_to_target is None:
+        return f"<{math.ceil(100 * numerator.seconds_to_target / denominator.seconds) / 100:.2f}"
     return round(numerator.seconds_to_target / denominator.seconds_to_target, 3)
 
 
@@ -104,8 +111,10 @@ def table(shown, audit):
 def _comparisons(numbers):
     """What the seconds of a run that reached the target are to be compared with, as far as known."""
     out = []
-    if numbers["ratio_to_oracle"] is not None:
-        out.append(f"{numbers['ratio_to_oracle']} times what latency alone costs")
+    oracle = numbers["ratio_to_oracle"]
+    if oracle is not None:
+        bound = "less than " if isinstance(oracle, str) else ""
+        out.append(f"{bound}{str(oracle).lstrip('<')} times what latency alone costs")
     for key, name in (("speedup_over_bsp", "TCP in lockstep"),
                       ("speedup_over_async", "asynchronous TCP")):
         factor = numbers[key]

@@ -80,8 +80,12 @@ class WhatMayBePrinted(unittest.TestCase):
     def test_a_ratio_of_an_unreached_run_is_a_lower_bound(self):
         self.assertEqual(results.ratio(result("a", None), result("b", 20.0)), ">2.00")
 
-    def test_a_ratio_to_an_unreached_run_says_nothing(self):
-        self.assertIsNone(results.ratio(result("a", 20.0), result("b", None)))
+    def test_a_ratio_to_an_unreached_run_is_an_upper_bound(self):
+        self.assertEqual(results.ratio(result("a", 20.0), result("b", None)), "<0.50")
+        self.assertEqual(results.ratio(result("a", 20.1), result("b", None)), "<0.51")
+
+    def test_a_ratio_of_two_unreached_runs_or_to_none_says_nothing(self):
+        self.assertIsNone(results.ratio(result("a", None), result("b", None)))
         self.assertIsNone(results.ratio(result("a", 20.0), None))
 
     def test_an_unreached_time_is_a_bound(self):
@@ -128,8 +132,9 @@ class Sentence(unittest.TestCase):
     def test_a_bound_is_told_as_a_bound(self):
         text = self.told(result("godwit", 20.0), result("oracle", None), result("tcp-bsp", None),
                          result("tcp-async", 30.0))
-        self.assertTrue(text.endswith("in 20.0 s: more than 2.00 times as fast as TCP in lockstep and "
-                                      "1.5 times as fast as asynchronous TCP."), text)
+        self.assertTrue(text.endswith("in 20.0 s: less than 0.50 times what latency alone costs, more "
+                                      "than 2.00 times as fast as TCP in lockstep and 1.5 times as fast "
+                                      "as asynchronous TCP."), text)
 
     def test_a_target_that_was_not_reached_is_said_first(self):
         self.assertIn("came to 79.0% within 40 s and did not reach 80%",
