@@ -80,6 +80,9 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
     link.ends[0] = ends[0];
     link.ends[1] = ends[1];
     link.name = reader.text("name", fmt::format("{}-{}", ends[0], ends[1]));
+    if (!local::is_name(link.name)) {  // it is a label, and stands in the log
+      reader.reject("name", "must be printable ASCII, at most 255 bytes");
+    }
     const bool name_is_taken =
         std::any_of(config.links.begin(), config.links.end(), [&](const LinkConfig& other) {
           return other.name == link.name;
@@ -357,7 +360,7 @@ Result<Config> parse_config(std::string_view text,
   Config config;
   config.file = file;
   TableReader root(document, std::string(TableReader::kWholeFile), problems);
-  if (root.number("version", 0, 0, 1e9) != 1) {
+  if (root.whole_number("version", 0, 0, 1'000'000'000) != 1) {
     root.reject("version", "must be `version = 1`");
   }
   read_sites(root, problems, config);
