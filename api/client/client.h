@@ -1,9 +1,10 @@
 // The client library: publish and subscribe to the model updates of all sites through a gateway.
 //
-//   auto client = godwit::Client::connect({.socket = "/run/godwit/godwit.sock", .name =
-//   "trainer"}); auto topic = client->declare({.name = "ctr/dense", .element_count =
-//   weights.size()}); topic->subscribe({});                                     // the other sites'
-//   changes, polled auto ticket = topic->publish(delta);                      // span<const float>
+//   auto client = godwit::Client::connect({.socket = "/run/godwit/godwit.sock"});
+//   auto topic = client->declare(
+//       {.name = "ctr/dense", .element_count = weights.size(), .tolerance = 1e-4});
+//   topic->subscribe({});                         // the other sites' changes, polled
+//   auto ticket = topic->publish(delta);          // span<const float>
 //   topic->poll([&](const godwit::View& view) { view.add_to(weights); });
 //   topic->tick(clock);
 //   topic->wait_clock(clock - 4, godwit::Duration::seconds(20));
@@ -57,7 +58,9 @@ struct TopicOptions {
   std::string name = {};  // '/'-separated
   std::uint64_t element_count = 0;
   std::uint32_t fraction_bits = 40;  // quantum = 2^-fraction_bits
-  double tolerance = 0.0;            // absolute; what `applied` and clocks may leave out
+  // Absolute, per element; what `applied` and clocks may leave out. With 0 both wait for the last
+  // bit of every change, which is sent last: with clocks name one that the training does not feel.
+  double tolerance = 0.0;
   std::string tenant = {};
   std::string service_class = {};
   std::vector<std::string> allowed_sites = {};  // residency; empty: every site
