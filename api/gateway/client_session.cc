@@ -154,7 +154,7 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
                             *spec,
                             core_.config,
                             core_.store,
-                            core_.incarnation,
+                            core_.new_life(),
                             core_.config.memory - Bytes(core_.memory_bound()),
                             core_.coder);
   if (!opened) {

@@ -23,6 +23,7 @@
 #include "api/gateway/peer.h"
 #include "api/gateway/store.h"
 #include "api/gateway/topic.h"
+#include "dataplane/base/crash_point.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/random.h"
 #include "dataplane/base/result.h"
@@ -63,6 +64,13 @@ struct Core {
         self(SiteId::of(configuration.site)),
         coder(stopwatch),
         waits(clocks) {}
+
+  // The incarnation for a topic whose state is made now: of this gateway's counter, and never one
+  // that an earlier state of the topic had, whose files may have been removed alone.
+  Incarnation new_life() {
+    const auto nonce = static_cast<std::uint32_t>(random.next());
+    return GODWIT_MUTANT(kKeepIncarnation) ? incarnation : Incarnation{incarnation.counter, nonce};
+  }
 
   Topic* find_topic(TopicId id) {
     const auto at = topics.find(id);

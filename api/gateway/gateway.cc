@@ -74,7 +74,7 @@ Result<void> Gateway::recover(Instant now) {
     return Failure(descriptions.error());
   }
   for (const auto& description : *descriptions) {
-    auto topic = Topic::recover(now, description, core_.store, core_.incarnation, core_.coder);
+    auto topic = Topic::recover(now, description, core_.store, core_.new_life(), core_.coder);
     if (!topic) {
       return Failure(topic.error());
     }
@@ -97,9 +97,17 @@ Result<void> Gateway::recover(Instant now) {
           site);
     }
     Topic& opened = *core_.topics.emplace((*topic)->spec().id, std::move(*topic)).first->second;
-    log::info(
-        "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count);
-    core_.counters.topics_recovered += opened.ledger().recovered() ? 1U : 0U;
+    if (opened.ledger().recovered()) {
+      log::info(
+          "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count);
+      ++core_.counters.topics_recovered;
+    } else {
+      log::warn(
+          "topic {}: its sums are gone, it begins anew: the other sites send theirs again, and "
+          "keep "
+          "what was published here as detached",
+          opened.spec().name);
+    }
     exchange_.announce(now, opened);
     if (opened.site_clock.expects()) {
       tickers_expire_ = now + kTickerGrace;

@@ -102,7 +102,7 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                                            const TopicSpec& spec,
                                            const Config& config,
                                            Store& store,
-                                           Incarnation incarnation,
+                                           Incarnation life,
                                            Bytes memory_left,
                                            ledger::TileDecoder& decoder) {
   const ledger::Shape shape = make_shape(spec, config);
@@ -122,7 +122,7 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
   if (auto described = store.describe(spec.id, topic->describe()); !described) {
     return Failure(described.error());
   }
-  if (auto attached = topic->attach(store, incarnation, decoder); !attached) {
+  if (auto attached = topic->attach(store, life, decoder); !attached) {
     return Failure(attached.error());
   }
   return topic;
@@ -131,7 +131,7 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
 Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
                                               const std::string& description,
                                               Store& store,
-                                              Incarnation incarnation,
+                                              Incarnation life,
                                               ledger::TileDecoder& decoder) {
   state::TopicState stored;
   if (!stored.ParseFromString(description)) {
@@ -185,18 +185,29 @@ Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
     tickers.emplace_back(ticker);
   }
   topic->site_clock.expect(tickers);
-  if (auto attached = topic->attach(store, incarnation, decoder); !attached) {
+  if (auto attached = topic->attach(store, life, decoder); !attached) {
     return Failure(attached.error());
   }
   return topic;
 }
 
-Result<void> Topic::attach(Store& store, Incarnation incarnation, ledger::TileDecoder& decoder) {
+Result<void> Topic::attach(Store& store, Incarnation life, ledger::TileDecoder& decoder) {
   const auto mapping = store.mapping(spec_.id, ledger::layout_bytes(shape_));
   if (!mapping) {
     return Failure(mapping.error());
   }
-  auto attached = ledger::Ledger::attach(**mapping, shape_, incarnation, decoder);
+  const auto exists = ledger::Ledger::exists(**mapping);
+  if (!exists) {
+    return Failure(exists.error());
+  }
+  if (!*exists && seed_complete_) {
+    // Written before there are sums: a process killed in between must not believe in the seed.
+    seed_complete_ = false;
+    if (auto written = store.describe(spec_.id, describe()); !written) {
+      return written;
+    }
+  }
+  auto attached = ledger::Ledger::attach(**mapping, shape_, life, decoder);
   if (!attached) {
     return fail(attached.error().code, "topic {}: {}", spec_.name, attached.error().message);
   }

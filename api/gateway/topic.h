@@ -99,19 +99,21 @@ struct PeerLanes {
 class Topic {
  public:
   // Makes the topic's state, or opens what is there under the same name. kInvalid names what
-  // differs; kFull when `memory_left` does not hold its bound.
+  // differs; kFull when `memory_left` does not hold its bound. `life` becomes the incarnation of a
+  // state that is made, and must be new; one that is there keeps its own.
   static Result<std::unique_ptr<Topic>> open(Instant now,
                                              const TopicSpec& spec,
                                              const Config& config,
                                              Store& store,
-                                             Incarnation incarnation,
+                                             Incarnation life,
                                              Bytes memory_left,
                                              ledger::TileDecoder& decoder);
-  // Opens a topic by its stored description, after a restart.
+  // Opens a topic by its stored description, after a restart. One whose sums are gone begins anew,
+  // under `life` and without its seed.
   static Result<std::unique_ptr<Topic>> recover(Instant now,
                                                 const std::string& description,
                                                 Store& store,
-                                                Incarnation incarnation,
+                                                Incarnation life,
                                                 ledger::TileDecoder& decoder);
 
   const TopicSpec& spec() const { return spec_; }
@@ -170,7 +172,7 @@ class Topic {
 
  private:
   Topic(Instant now, TopicSpec spec, const ledger::Shape& shape);
-  Result<void> attach(Store& store, Incarnation incarnation, ledger::TileDecoder& decoder);
+  Result<void> attach(Store& store, Incarnation life, ledger::TileDecoder& decoder);
   std::string describe() const;
   void note_recovered();
   void set_significance(double threshold, bool decays);

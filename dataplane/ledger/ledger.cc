@@ -56,6 +56,16 @@ Result<void> check_stored(const HeaderRecord& stored, const Shape& shape) {
   return {};
 }
 
+Result<HeaderRecord> read_header(memory::Mapping& mapping) {
+  HeaderRecord stored{};
+  if (auto room = mapping.reserve(0, std::min<std::uint64_t>(mapping.size(), sizeof(stored)));
+      !room) {
+    return Failure(room.error());
+  }
+  std::memcpy(&stored, mapping.bytes().data(), sizeof(stored));
+  return stored;
+}
+
 void create(State& state, Incarnation incarnation) {
   HeaderRecord fresh{};
   fresh.version = kLayoutVersion;
@@ -137,6 +147,11 @@ Result<void> recover(State& state, TileDecoder& decoder) {
 Ledger::Ledger(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Ledger::~Ledger() = default;
 
+Result<bool> Ledger::exists(memory::Mapping& mapping) {
+  const auto stored = read_header(mapping);
+  return stored ? Result<bool>(stored->magic != 0) : Failure(stored.error());
+}
+
 Result<std::unique_ptr<Ledger>> Ledger::attach(memory::Mapping& mapping,
                                                const Shape& shape,
                                                Incarnation incarnation,
@@ -146,15 +161,13 @@ Result<std::unique_ptr<Ledger>> Ledger::attach(memory::Mapping& mapping,
   }
   const Layout layout(shape);
   // Looked at before anything else, so that a file that is refused is not changed.
-  if (auto room = mapping.reserve(0, std::min<std::uint64_t>(mapping.size(), sizeof(HeaderRecord)));
-      !room) {
-    return Failure(room.error());
+  const auto stored = read_header(mapping);
+  if (!stored) {
+    return Failure(stored.error());
   }
-  HeaderRecord stored{};
-  std::memcpy(&stored, mapping.bytes().data(), sizeof(stored));
-  const bool exists = stored.magic != 0;
+  const bool exists = stored->magic != 0;
   if (exists) {
-    if (auto checked = check_stored(stored, shape); !checked) {
+    if (auto checked = check_stored(*stored, shape); !checked) {
       return Failure(checked.error());
     }
   }

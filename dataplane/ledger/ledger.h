@@ -105,6 +105,8 @@ class Ledger {
                                                 const Shape& shape,
                                                 Incarnation incarnation,
                                                 TileDecoder& decoder);
+  // Whether `mapping` holds a ledger's state, sound or not; where it does not, attach makes one.
+  static Result<bool> exists(memory::Mapping& mapping);
   ~Ledger();
 
   const Shape& shape() const;

@@ -76,6 +76,48 @@ class State(unittest.TestCase):
         for site in lab.sites:
             self.assertEqual(lab.ask(site, "ledger", codes=(0,))["defect"], 0)
 
+    def lose_topic(self, site):
+        """Kills the gateway, removes the files of its one topic and nothing else, starts it again."""
+        self.lab.gateways[site].kill()
+        state = self.lab.folder / site / "state"
+        removed = [file.suffix for file in state.iterdir() if file.suffix in (".sums", ".topic")]
+        self.assertEqual(sorted(removed), [".sums", ".topic"])
+        for file in state.iterdir():
+            if file.suffix in removed:
+                file.unlink()
+        self.lab.start(site)
+
+    def test_a_topic_lost_alone_where_it_only_received_comes_back_whole(self):
+        lab = self.lab
+        lab.start_all()
+        at_b = lab.auditor("b")
+        before = self.published("a", "before")
+        self.assertRegex(at_b.ask(f"check 60 {before}", 90), "^equal ")
+        life = self.incarnation("b")
+        self.lose_topic("b")
+        self.assertEqual(self.incarnation("b"), life)  # the gateway's: its other topics are whole
+        after = self.published("a", "after")
+        for site in lab.sites:
+            self.assertRegex(lab.auditor(site, "again").ask(f"check 60 {before} {after}", 90),
+                             "^equal ", site)
+        lab.wait_healthy()
+        self.assertRegex(at_b.ask(f"check 60 {before} {after}", 90), "^equal ")
+
+    def test_a_topic_lost_alone_where_it_was_published_keeps_its_link_up(self):
+        """As with all state lost: what only b had is detached at a, whose sums keep it."""
+        lab = self.lab
+        lab.start_all()
+        at_a = lab.auditor("a")
+        from_a, from_b = self.published("a", "at-a"), self.published("b", "at-b")
+        self.assertRegex(at_a.ask(f"check 60 {from_a} {from_b}", 90), "^equal ")
+        self.lose_topic("b")
+        later_a, later_b = self.published("a", "later-at-a"), self.published("b", "later-at-b")
+        lab.wait_healthy()
+        self.assertRegex(lab.auditor("b").ask(f"check 60 {from_a} {later_a} {later_b}", 90), "^equal ")
+        self.assertRegex(at_a.ask(f"check 60 {from_a} {from_b} {later_a} {later_b}", 90), "^equal ")
+        for site in lab.sites:
+            self.assertEqual(lab.ask(site, "ledger", codes=(0,))["defect"], 0)
+
     def test_a_damaged_incarnation_ends_the_start(self):
         lab = self.lab
         lab.start("a")

@@ -37,7 +37,7 @@ void Simulator::begin_fault(const Fault& fault) {
     case FaultKind::kLose:
       if (sites_[fault.a]->alive()) {
         ++result_.losses;
-        sites_[fault.a]->lose(now_);
+        sites_[fault.a]->lose(now_, fault.files_alone);
         site_died(fault.a, fault.with_clients, fault.lasts);
         for (const auto& client : clients_) {
           if (client->draw().site == fault.a) {

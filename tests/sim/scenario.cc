@@ -178,6 +178,9 @@ Fault draw_fault(Random& random, const Scenario& scenario, FaultKind kind) {
     case FaultKind::kFull:
       fault.points = static_cast<std::int64_t>(random.below(6));
       break;
+    case FaultKind::kLose:
+      fault.files_alone = !fault.symmetric;  // a draw that says nothing else of this kind
+      break;
     case FaultKind::kClientCrash:
     case FaultKind::kStall:
       fault.a = random.below(scenario.clients.size());
@@ -333,13 +336,14 @@ std::string describe(const Scenario& scenario) {
         client.to_client_bytes >> 10U);
   }
   for (const Fault& fault : scenario.faults) {
-    text += fmt::format("  {:9.6f} s {} a={} b={}{}{} points {} for {} ms\n",
+    text += fmt::format("  {:9.6f} s {} a={} b={}{}{}{} points {} for {} ms\n",
                         static_cast<double>(fault.at.ns()) * 1e-9,
                         name(fault.kind),
                         fault.a,
                         fault.b,
                         fault.symmetric ? " both ways" : "",
                         fault.with_clients ? " with its clients" : "",
+                        fault.files_alone ? " the files alone" : "",
                         fault.points,
                         fault.lasts.count_ms());
   }

@@ -101,6 +101,7 @@ struct Fault {
   std::size_t b = 0;
   bool symmetric = true;
   bool with_clients = false;  // the site's clients die in the same instant
+  bool files_alone = false;   // the topics' files are lost, the incarnation's is not
   std::int64_t points = 0;
   Duration lasts;  // for crashes: until the restart
 };

@@ -87,12 +87,12 @@ void SiteActor::kill(Instant now) {
   wide_area_.on_crash(now, index_);
 }
 
-void SiteActor::lose(Instant now) {
+void SiteActor::lose(Instant now, bool files_alone) {
   if (alive()) {
     kill(now);
   }
   store_.lose();
-  fresh_ = !GODWIT_MUTANT(kKeepIncarnation);
+  fresh_ = fresh_ || (!files_alone && !GODWIT_MUTANT(kKeepIncarnation));
 }
 
 local::Channel& SiteActor::accept(Instant now, std::uint64_t connection, const ClientDraw& client) {

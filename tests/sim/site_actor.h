@@ -33,8 +33,9 @@ class SiteActor {
   Outcome turn(Instant now);
   // The process ends between two instructions. Nothing is written, nobody is told.
   void kill(Instant now);
-  // The machine is replaced: only the durable counter is left.
-  void lose(Instant now);
+  // The machine is replaced: only the durable counter is left. Or the files of its topics are
+  // removed, and nothing else.
+  void lose(Instant now, bool files_alone);
 
   bool alive() const { return gateway_ != nullptr; }
   Instant deadline() const { return gateway_->deadline(); }

@@ -25,7 +25,7 @@ struct Sending {
     b.turn(1);
     ControlMessage accept;
     accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
-    accept.mutable_lane_accept()->set_from_incarnation(b.incarnation.packed());
+    accept.mutable_lane_accept()->set_from_incarnation(b.life("t").packed());
     accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
     a.control(accept);
     b.turn(1);
@@ -39,7 +39,7 @@ struct Sending {
       ControlMessage receipt;
       receipt.mutable_receipt()->set_topic(TopicId::of("t").value());
       receipt.mutable_receipt()->set_to_incarnation(OneGateway::peer_incarnation().packed());
-      receipt.mutable_receipt()->set_from_incarnation(b.incarnation.packed());
+      receipt.mutable_receipt()->set_from_incarnation(b.life("t").packed());
       receipt.mutable_receipt()->set_frontier(header->k);
       receipt.mutable_receipt()->set_checksum(header->cumulative);
       a.control(receipt);

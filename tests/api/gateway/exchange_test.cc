@@ -54,13 +54,13 @@ TEST(Exchange, AnnouncesOnceTheSessionIsUp) {
   EXPECT_EQ(said.fraction_bits(), 40U);
   EXPECT_EQ(said.shards(), 1U);
   EXPECT_EQ(said.tolerance(), 0.5);
-  EXPECT_EQ(said.incarnation(), b.incarnation.packed());
+  EXPECT_EQ(said.incarnation(), b.life("t").packed());
 }
 
 TEST(Exchange, OpensItsLaneToThePeersIncarnation) {
   Agreed agreed;
   const auto open = agreed.a.take(ControlMessage::kLaneOpen).lane_open();
-  EXPECT_EQ(open.from_incarnation(), agreed.b.incarnation.packed());
+  EXPECT_EQ(open.from_incarnation(), agreed.b.life("t").packed());
   EXPECT_EQ(open.to_incarnation(), OneGateway::peer_incarnation().packed());
   EXPECT_EQ(open.next_k(), 1U);
 }
@@ -68,7 +68,7 @@ TEST(Exchange, OpensItsLaneToThePeersIncarnation) {
 TEST(Exchange, AcceptsTheLaneThatNamesItsIncarnation) {
   Agreed agreed;
   const auto accept = agreed.a.take(ControlMessage::kLaneAccept).lane_accept();
-  EXPECT_EQ(accept.to_incarnation(), agreed.b.incarnation.packed());
+  EXPECT_EQ(accept.to_incarnation(), agreed.b.life("t").packed());
   EXPECT_EQ(accept.frontier(), 0U);
 }
 
@@ -207,7 +207,7 @@ TEST(Exchange, EndsASessionThatAcceptsWhatWasNeverSent) {
   ControlMessage message;
   auto* accept = message.mutable_lane_accept();
   accept->set_topic(TopicId::of("t").value());
-  accept->set_from_incarnation(agreed.b.incarnation.packed());
+  accept->set_from_incarnation(agreed.b.life("t").packed());
   accept->set_to_incarnation(OneGateway::peer_incarnation().packed());
   accept->set_frontier(1);
   EXPECT_TRUE(agreed.breaks(message));
@@ -217,7 +217,7 @@ ControlMessage receipt(const OneGateway& b, std::uint64_t frontier) {
   ControlMessage message;
   auto* out = message.mutable_receipt();
   out->set_topic(TopicId::of("t").value());
-  out->set_from_incarnation(b.incarnation.packed());
+  out->set_from_incarnation(b.life("t").packed());
   out->set_to_incarnation(OneGateway::peer_incarnation().packed());
   out->set_frontier(frontier);
   return message;
@@ -262,7 +262,7 @@ TEST(Exchange, SendsNothingBeforeItsLaneIsAccepted) {
   ControlMessage message;
   auto* accept = message.mutable_lane_accept();
   accept->set_topic(TopicId::of("t").value());
-  accept->set_from_incarnation(agreed.b.incarnation.packed());
+  accept->set_from_incarnation(agreed.b.life("t").packed());
   accept->set_to_incarnation(OneGateway::peer_incarnation().packed());
   agreed.a.control(message);
   agreed.b.turn();
@@ -280,7 +280,7 @@ TEST(Exchange, SendsAgainByteForByteWhatWasNotReceipted) {
   Agreed agreed;
   ControlMessage accept;
   accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
-  accept.mutable_lane_accept()->set_from_incarnation(agreed.b.incarnation.packed());
+  accept.mutable_lane_accept()->set_from_incarnation(agreed.b.life("t").packed());
   accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
   agreed.a.control(accept);
   agreed.b.publish(agreed.handle, 2, {5, -6});
@@ -298,6 +298,39 @@ TEST(Exchange, SendsAgainByteForByteWhatWasNotReceipted) {
   EXPECT_EQ(agreed.b.peer("a").counters.transfers_resent, 1U);
 }
 
+// A peer that lost the topic's files and nothing else: its counter is the same, its nonce another.
+TEST(Exchange, BeginsItsLanesAnewWithAPeerThatLostTheTopicAlone) {
+  Agreed agreed;
+  agreed.a.control(agreed.b.lane_accept("t"));
+  agreed.b.publish(agreed.handle, 2, {5, -6});
+  agreed.b.turn();
+  ASSERT_EQ(agreed.a.transfers.size(), 1U);
+  agreed.a.end(transport::CloseReason::kSilent, "killed");
+  agreed.b.turn(1);
+  Incarnation later = OneGateway::peer_incarnation();
+  ++later.nonce;
+  ScriptedSession& again = agreed.b.greeted("a");
+  ControlMessage announcement = OneGateway::announcement("t", 10);
+  announcement.mutable_topic_announce()->set_incarnation(later.packed());
+  again.control(announcement);
+  ControlMessage open = agreed.b.lane_open("t");
+  open.mutable_lane_open()->set_from_incarnation(later.packed());
+  again.control(open);
+  agreed.b.turn(1);
+  const auto lane = again.take(ControlMessage::kLaneOpen).lane_open();
+  EXPECT_EQ(lane.to_incarnation(), later.packed());
+  EXPECT_EQ(lane.next_k(), 1U);
+  EXPECT_EQ(again.take(ControlMessage::kLaneAccept).lane_accept().from_incarnation(),
+            later.packed());
+  ControlMessage accept = agreed.b.lane_accept("t");
+  accept.mutable_lane_accept()->set_to_incarnation(later.packed());
+  again.control(accept);
+  agreed.b.turn();
+  ASSERT_EQ(again.transfers.size(), 1U) << "everything comes once more";
+  EXPECT_EQ(wire::parse_header(as_bytes(again.transfers.front()))->to_incarnation, later);
+  EXPECT_FALSE(again.closed) << again.close_reason;
+}
+
 TEST(Exchange, DropsATransferOfNoLaneAndGoesOn) {
   OneGateway sender("a");
   const auto handle = sender.declare("t", 10);
@@ -305,7 +338,7 @@ TEST(Exchange, DropsATransferOfNoLaneAndGoesOn) {
   to_b.control(OneGateway::announcement("t", 10));
   ControlMessage accept;
   accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
-  accept.mutable_lane_accept()->set_from_incarnation(sender.incarnation.packed());
+  accept.mutable_lane_accept()->set_from_incarnation(sender.life("t").packed());
   accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
   to_b.control(accept);
   sender.publish(handle, 0, {1});

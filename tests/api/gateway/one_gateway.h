@@ -168,7 +168,7 @@ class OneGateway {
     control::ControlMessage message;
     auto* accept = message.mutable_lane_accept();
     accept->set_topic(TopicId::of(topic).value());
-    accept->set_from_incarnation(incarnation.packed());
+    accept->set_from_incarnation(life(topic).packed());
     accept->set_to_incarnation(peer_incarnation().packed());
     accept->set_frontier(frontier);
     return message;
@@ -178,11 +178,16 @@ class OneGateway {
     auto* open = message.mutable_lane_open();
     open->set_topic(TopicId::of(topic).value());
     open->set_from_incarnation(peer_incarnation().packed());
-    open->set_to_incarnation(incarnation.packed());
+    open->set_to_incarnation(life(topic).packed());
     open->set_next_k(1);
     return message;
   }
 
+  // The incarnation of a topic's state; zero where the topic is not known.
+  Incarnation life(const std::string& name) const {
+    const Topic* known = gateway->core().find_topic(TopicId::of(name));
+    return known != nullptr ? known->ledger().incarnation() : Incarnation{};
+  }
   Topic& topic(const std::string& name) { return *gateway->core().find_topic(TopicId::of(name)); }
   bool knows(const std::string& name) {
     return gateway->core().find_topic(TopicId::of(name)) != nullptr;

@@ -164,7 +164,7 @@ TEST(Report, ForgetsARefusalWithTheSessionAndWhenTheLaneIsAccepted) {
   second.control(OneGateway::announcement("t", 10));
   control::ControlMessage accept;
   accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
-  accept.mutable_lane_accept()->set_from_incarnation(b.incarnation.packed());
+  accept.mutable_lane_accept()->set_from_incarnation(b.life("t").packed());
   accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
   second.control(accept);
   b.turn(1);

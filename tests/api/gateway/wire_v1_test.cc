@@ -82,6 +82,21 @@ std::vector<std::int64_t> expected_sum() {
   return sum;
 }
 
+// What was captured is of topics whose states had the incarnation of their gateway.
+local::TopicHandle declare_as_captured(OneGateway& gateway) {
+  const auto spec = make_spec({.topic = kTopic, .element_count = kThreeTiles}, gateway.config);
+  const auto made = Topic::open(gateway.now,
+                                *spec,
+                                gateway.config,
+                                gateway.store,
+                                gateway.incarnation,
+                                gateway.config.memory,
+                                gateway.gateway->core().coder);
+  GODWIT_ASSERT(made.has_value(), "the topic's state is made");
+  gateway.open();  // finds it
+  return gateway.declare(kTopic, kThreeTiles);
+}
+
 void publish_own(OneGateway& gateway, local::TopicHandle handle) {
   for (const Range& range : kPublishes) {
     if (gateway.config.site[0] == range.site) {
@@ -96,8 +111,8 @@ void publish_own(OneGateway& gateway, local::TopicHandle handle) {
 std::vector<Said> exchange() {
   OneGateway a("a");
   OneGateway b("b");
-  publish_own(a, a.declare(kTopic, kThreeTiles));
-  publish_own(b, b.declare(kTopic, kThreeTiles));
+  publish_own(a, declare_as_captured(a));
+  publish_own(b, declare_as_captured(b));
   ScriptedSession& at_a = a.established("b");
   ScriptedSession& at_b = b.established("a");
   std::vector<Said> all;
@@ -147,7 +162,7 @@ void hear(ScriptedSession& session, const Said& said) {
 
 // Lets the present gateway of `self` hear the captured other one.
 void replay(OneGateway& self, const std::string& other) {
-  publish_own(self, self.declare(kTopic, kThreeTiles));
+  publish_own(self, declare_as_captured(self));
   ScriptedSession& session = self.established(other);
   for (const Said& said : captured()) {
     if (said.by != other) {
@@ -216,7 +231,7 @@ TEST(WireV1, ARepeatedCaptureAddsNothing) {
 TEST(WireV1, TheCapturedReceiptsAreThoseOfTheSameIntegers) {
   // Today's receiver ends with the receipt that the captured receiver gave.
   OneGateway b("b");
-  publish_own(b, b.declare(kTopic, kThreeTiles));
+  publish_own(b, declare_as_captured(b));
   ScriptedSession& session = b.established("a");
   control::Receipt today;
   for (const Said& said : captured()) {
