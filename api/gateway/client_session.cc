@@ -57,6 +57,9 @@ bool ClientSession::on_turn(Instant now) {
 
 bool ClientSession::take_records(Instant now) {
   for (int i = 0; i < kRecordsPerTurn; ++i) {
+    if (!outbox_.empty() && !leaving_) {
+      return false;  // the doorbell rings when there is room for the answers
+    }
     if (!stalled_) {
       stalled_ = channel_.receive();
     }
@@ -411,6 +414,7 @@ void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& 
 }
 
 bool ClientSession::drain(Instant now) {
+  leaving_ = true;
   if (!finished_ && !channel_.broken() && (take_records(now) || stalled_)) {
     return false;
   }

@@ -2,7 +2,9 @@
 //
 // A record that breaks the format breaks the channel; one that asks for something impossible is
 // answered with a reason. A publish that cannot be taken now (its predecessor is still merging, or
-// storage is full) stalls this client's ring and nobody else's: back-pressure, never loss.
+// storage is full) stalls this client's ring and nobody else's: back-pressure, never loss. So does
+// an answer for which the client has no room: what comes after it is not taken before the client
+// can have read it, or a refused publish, sent again after a death, would look as if it were safe.
 //
 // Thread: the worker.
 #pragma once
@@ -125,6 +127,7 @@ class ClientSession {
   bool finished_ = false;
   ClientRefusal refusal_ = ClientRefusal::kProtocol;  // if it is cut off
   bool said_goodbye_ = false;
+  bool leaving_ = false;  // nobody reads the answers any more
   std::optional<local::RecordView> stalled_;
   std::map<local::TopicHandle, Declared> declared_;
   std::deque<std::unique_ptr<Subscription>> subscriptions_;

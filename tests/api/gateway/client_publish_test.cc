@@ -1,0 +1,120 @@
+// What the gateway answers a publisher, over deaths of either side.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/api/gateway/one_gateway.h"
+
+namespace godwit::gateway {
+namespace {
+
+constexpr std::uint64_t kElements = 4;
+constexpr local::TopicHandle kTopic{};
+
+// A client of its own on the topic "t"; what it says waits in its ring for the gateway's turns.
+struct Client {
+  Client(OneGateway& gateway,
+         std::uint64_t connection,
+         const std::string& name,
+         Incarnation life,
+         std::size_t to_client_bytes = std::size_t{1} << 20U)
+      : b(gateway), id(connection), link({.to_client_bytes = to_client_bytes}) {
+    b.gateway->attach_client(id, link.gateway_end(), to_client_bytes);
+    say(local::Hello{.client_name = name,
+                     .publisher = name.empty() ? PublisherId(id) : PublisherId::of(name),
+                     .incarnation = life});
+    say(local::Declare{.handle = kTopic, .topic = "t", .element_count = kElements});
+  }
+  template <class Record>
+  void say(const Record& record) {
+    ASSERT_TRUE(local::send(link.client_end(), record));
+  }
+  void publish(std::uint64_t number, std::uint64_t step = 0, std::uint64_t first = 0) {
+    const std::vector<std::int64_t> values = {1};
+    local::PublishBegin begin{.topic = kTopic, .number = number, .first = first, .count = 1};
+    if (step != 0) {
+      begin.step = step;
+    }
+    say(begin);
+    say(local::PublishData{.topic = kTopic, .number = number, .first = first, .fixed = values});
+    say(local::PublishCommit{.topic = kTopic, .number = number});
+  }
+  // Beyond the end of the topic.
+  void publish_outside(std::uint64_t number) { publish(number, 0, kElements); }
+  void leave() {
+    say(local::Goodbye{});
+    b.turn();
+    b.gateway->detach_client(id);
+    b.turn();
+  }
+  // What it was answered since it last looked, in the answers' order: "safe 1", "refused 2".
+  std::vector<std::string> answers() {
+    std::vector<std::string> all;
+    while (auto view = link.client_end().receive()) {
+      const auto record = local::decode_gateway_record(*view);
+      EXPECT_TRUE(record);
+      if (const auto* safe = std::get_if<local::Safe>(&*record)) {
+        all.push_back(fmt::format("safe {}", safe->number));
+      } else if (const auto* refused = std::get_if<local::Refused>(&*record)) {
+        all.push_back(fmt::format("refused {}", refused->number));
+      } else if (const auto* duplicate = std::get_if<local::Duplicate>(&*record)) {
+        all.push_back(fmt::format("duplicate {}", duplicate->number));
+      }
+    }
+    return all;
+  }
+
+  OneGateway& b;
+  std::uint64_t id;
+  local::MemoryLink link;
+};
+
+using Answers = std::vector<std::string>;
+
+// The gateway may die while the answer waits; the client would send the publish again and hear,
+// since a later number is safe, that this one is.
+TEST(ClientPublish, CommitsNothingBehindARefusalThatItCouldNotAnswer) {
+  OneGateway b("b");
+  constexpr std::size_t kSmallRing = 4096;
+  Client client(b, 2, "trainer", {1, 1}, kSmallRing);
+  b.turn();
+  ASSERT_TRUE(client.answers().empty());
+  Answers wanted;
+  std::uint64_t number = 1;
+  for (; number <= 200; ++number) {  // some 100 bytes each: more than its ring holds
+    client.publish_outside(number);
+    wanted.push_back(fmt::format("refused {}", number));
+  }
+  client.publish(number);
+  wanted.push_back(fmt::format("safe {}", number));
+  b.turn(1000);
+  EXPECT_EQ(b.topic("t").ledger().publishes(), 0U);
+  Answers got;
+  for (int i = 0; i < 100; ++i) {  // and now it reads
+    const Answers some = client.answers();
+    got.insert(got.end(), some.begin(), some.end());
+    b.turn();
+  }
+  EXPECT_EQ(got, wanted);
+  EXPECT_EQ(b.sum("t").front(), 1);
+}
+
+TEST(ClientPublish, TakesWhatADeadClientLeftThoughItsAnswersFindNoRoom) {
+  OneGateway b("b");
+  constexpr std::size_t kSmallRing = 4096;
+  Client client(b, 2, "trainer", {1, 1}, kSmallRing);
+  for (std::uint64_t number = 1; number <= 200; ++number) {
+    client.publish_outside(number);
+  }
+  client.publish(201);
+  b.turn(1000);
+  b.gateway->detach_client(client.id);
+  b.turn(1000);
+  EXPECT_EQ(b.sum("t").front(), 1);
+  EXPECT_EQ(b.gateway->take_finished_clients(), std::vector<std::uint64_t>{client.id});
+}
+
+}  // namespace
+}  // namespace godwit::gateway
