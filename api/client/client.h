@@ -40,7 +40,9 @@ class Runtime;
 
 struct ClientOptions {
   std::string socket = "/run/godwit/godwit.sock";
-  // Names this publisher for ever: a restarted process with the same name may repeat steps.
+  // Names this publisher for ever: a restarted process with the same name may repeat steps, also
+  // after a clean close(). A topic has 32 places at a site: one for each publisher that is
+  // connected, and one for each name that has published a step.
   std::string name = {};
   // How long connect() waits for the first connection.
   Duration deadline = Duration::seconds(10);
@@ -74,7 +76,7 @@ struct TopicOptions {
 
 struct PublishOptions {
   std::uint64_t first = 0;                    // element of the first value
-  std::optional<std::uint64_t> step = {};     // merged at most once for a named client
+  std::optional<std::uint64_t> step = {};     // > 0; merged at most once for a named client
   Duration deadline = Duration::seconds(10);  // how long to wait for room, then Code::kFull
   // How long the update is worth sending first, up to 100 days; zero, or longer: the topic's.
   Duration update_deadline = Duration::zero();

@@ -42,7 +42,10 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
     if (!room) {
       return refuse_publish(*declared, record.topic, PublishRefusal::kNoMemory, room.error());
     }
-    const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation);
+    const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation, publisher_kind());
+    if (!inbox && inbox.error().code == Code::kFull) {
+      return refuse_publish(*declared, record.topic, PublishRefusal::kOther, inbox.error());
+    }
     if (!inbox) {
       return break_with(inbox.error().code, inbox.error().message);
     }

@@ -102,6 +102,10 @@ class ClientSession {
   void finish_refused();
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;
+  ledger::PublisherKind publisher_kind() const {
+    return hello_.client_name.empty() ? ledger::PublisherKind::kUnnamed
+                                      : ledger::PublisherKind::kNamed;
+  }
   Result<Topic*> open_topic(Instant now, const local::Declare& record);
   void on_tickers(Topic& topic, bool changed);
   void tell_coverage();

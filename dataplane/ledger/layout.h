@@ -18,7 +18,7 @@
 namespace godwit::ledger {
 
 inline constexpr std::uint64_t kLayoutMagic = 0x314c544957444f47;  // "GODWITL1"
-inline constexpr std::uint64_t kLayoutVersion = 2;
+inline constexpr std::uint64_t kLayoutVersion = 3;
 
 struct HeaderRecord {
   std::uint64_t magic;  // written last when a ledger is created
@@ -61,6 +61,7 @@ struct InboxRecord {
   std::uint64_t count;
   std::uint64_t next_block;
   std::uint64_t pending_checksum;  // of what is not yet merged
+  std::uint64_t named;             // 1: its last step is kept for ever
 };
 
 struct LaneRecord {

@@ -30,8 +30,16 @@ namespace godwit::ledger {
 
 struct State;  // the parts that the .cc files share
 
+// Whether a publisher comes again after it has left.
+enum class PublisherKind : std::uint8_t {
+  kNamed,    // in another life, under its name: what step it has published is kept for ever
+  kUnnamed,  // never: once it has left, nothing of it need be known
+};
+
 struct InboxInfo {
   PublisherId publisher;
+  PublisherKind kind = PublisherKind::kNamed;
+  bool open = false;
   Incarnation incarnation;
   std::uint64_t last_number = 0;  // every publish <= it is safe
   std::uint64_t last_step = 0;
@@ -114,10 +122,14 @@ class Ledger {
   bool recovered() const;           // attach found existing state
 
   // --- publishers -------------------------------------------------------------------------------
-  // Resumes the slot of `publisher` or takes a free one (also the longest closed one). A newer
-  // incarnation restarts the numbers but keeps the last step; an older one is kRefused.
-  Result<InboxIndex> open_inbox(PublisherId publisher, Incarnation incarnation);
-  // The publisher has gone for good: its slot may be reused, its dedupe state is then forgotten.
+  // Resumes the slot of `publisher` or takes a free one (also the longest closed one, but never
+  // that of a named publisher which has published a step). A newer incarnation restarts the numbers
+  // but keeps the last step; an older one is kRefused. kFull: there is no such slot.
+  Result<InboxIndex> open_inbox(PublisherId publisher,
+                                Incarnation incarnation,
+                                PublisherKind kind = PublisherKind::kNamed);
+  // The publisher has left, and everything that it published is safe: its staging is given back.
+  // Its slot may be reused, and its numbers are then forgotten; a named one's last step never is.
   void close_inbox(InboxIndex inbox);
   // The slot that the publisher has now; none while it is closed.
   std::optional<InboxIndex> find_inbox(PublisherId publisher) const;

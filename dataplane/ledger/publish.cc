@@ -29,6 +29,12 @@ std::pair<std::uint32_t, std::uint32_t> overlap(std::uint64_t block,
           static_cast<std::uint32_t>(end - block_first)};
 }
 
+// A slot that another publisher may take.
+bool is_reusable(const InboxRecord& record) {
+  const bool keeps_step = record.named != 0 && record.last_step != 0;
+  return record.used == 0 || (record.closed != 0 && record.pending == 0 && !keeps_step);
+}
+
 struct BlockExtreme {
   std::uint64_t max = 0;
   std::uint64_t element = 0;  // of the first value over the limit, when max exceeds it
@@ -98,7 +104,9 @@ int State::oldest_pending() const {
   return oldest;
 }
 
-Result<InboxIndex> Ledger::open_inbox(PublisherId publisher, Incarnation incarnation) {
+Result<InboxIndex> Ledger::open_inbox(PublisherId publisher,
+                                      Incarnation incarnation,
+                                      PublisherKind kind) {
   State& state = *state_;
   int slot = -1;
   for (std::uint32_t i = 0; i < state.shape.inboxes; ++i) {
@@ -109,16 +117,16 @@ Result<InboxIndex> Ledger::open_inbox(PublisherId publisher, Incarnation incarna
   const bool known = slot >= 0;
   for (std::uint32_t i = 0; !known && i < state.shape.inboxes; ++i) {
     const InboxRecord& record = state.inbox(i);
-    const bool reusable = record.used == 0 || (record.closed != 0 && record.pending == 0);
     // A slot never used has `closed` 0 and comes before the longest closed one.
-    if (reusable &&
+    if (is_reusable(record) &&
         (slot < 0 || record.closed < state.inbox(static_cast<std::uint32_t>(slot)).closed)) {
       slot = static_cast<int>(i);
     }
   }
   if (slot < 0) {
     return fail(Code::kFull,
-                "publisher {:016x}: all {} inboxes of the topic are taken",
+                "publisher {:016x}: all {} inboxes of the topic are taken, by publishers that are "
+                "there and by named ones whose last step is kept",
                 publisher.value(),
                 state.shape.inboxes);
   }
@@ -134,6 +142,7 @@ Result<InboxIndex> Ledger::open_inbox(PublisherId publisher, Incarnation incarna
   }
   RedoStep step(state.redo);
   step.put_word(record.closed, 0);
+  step.put_word(record.named, kind == PublisherKind::kNamed ? 1 : 0);
   if (!same) {
     step.put_word(record.used, 1);
     step.put_word(record.publisher, publisher.value());
@@ -182,6 +191,8 @@ InboxInfo Ledger::inbox(InboxIndex inbox) const {
   GODWIT_ASSERT(inbox.value() < state_->shape.inboxes);
   const InboxRecord& record = state_->inbox(inbox.value());
   return {.publisher = PublisherId(record.publisher),
+          .kind = record.named != 0 ? PublisherKind::kNamed : PublisherKind::kUnnamed,
+          .open = record.used != 0 && record.closed == 0,
           .incarnation = Incarnation::from_packed(record.incarnation),
           .last_number = record.last_number,
           .last_step = record.last_step,

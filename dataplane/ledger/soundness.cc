@@ -34,8 +34,8 @@ bool is_sound(const State& state, const InboxRecord& record) {
   if (record.used == 0) {
     return record.pending == 0 && record.closed == 0;
   }
-  if (record.used != 1 || record.pending > 1 || record.closed > header.closings ||
-      record.last_publish > header.last_publish) {
+  if (record.used != 1 || record.pending > 1 || record.named > 1 ||
+      record.closed > header.closings || record.last_publish > header.last_publish) {
     return false;
   }
   if (record.pending == 0) {

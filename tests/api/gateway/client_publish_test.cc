@@ -116,5 +116,47 @@ TEST(ClientPublish, TakesWhatADeadClientLeftThoughItsAnswersFindNoRoom) {
   EXPECT_EQ(b.gateway->take_finished_clients(), std::vector<std::uint64_t>{client.id});
 }
 
+TEST(ClientPublish, AnswersTheStepOfANameHoweverManyCameAfterIt) {
+  OneGateway b("b");
+  {
+    Client trainer(b, 2, "trainer", {1, 1});
+    trainer.publish(1, 7);
+    trainer.leave();
+    EXPECT_EQ(trainer.answers(), Answers{"safe 1"});
+  }
+  for (std::uint64_t id = 3; id < 43; ++id) {
+    Client passing(b, id, "", {1, 1});
+    passing.publish(1);
+    passing.leave();
+    EXPECT_EQ(passing.answers(), Answers{"safe 1"}) << id;
+  }
+  Client restored(b, 50, "trainer", {2, 2});
+  restored.publish(1, 7);
+  restored.publish(2, 8);
+  b.turn();
+  EXPECT_EQ(restored.answers(), (Answers{"duplicate 1", "safe 2"}));
+  EXPECT_EQ(b.sum("t").front(), 42);
+}
+
+TEST(ClientPublish, RefusesANewcomerWhenEveryPlaceKeepsAStep) {
+  OneGateway b("b");
+  std::uint64_t id = 2;
+  for (; id < 34; ++id) {
+    Client trainer(b, id, fmt::format("trainer-{}", id), {1, 1});
+    trainer.publish(1, 7);
+    trainer.leave();
+    EXPECT_EQ(trainer.answers(), Answers{"safe 1"}) << id;
+  }
+  Client newcomer(b, id, "newcomer", {1, 1});
+  newcomer.publish(1, 1);
+  b.turn();
+  EXPECT_EQ(newcomer.answers(), Answers{"refused 1"});
+  EXPECT_FALSE(newcomer.link.client_end().broken());
+  Client again(b, ++id, "trainer-9", {2, 2});
+  again.publish(1, 8);
+  b.turn();
+  EXPECT_EQ(again.answers(), Answers{"safe 1"});
+}
+
 }  // namespace
 }  // namespace godwit::gateway

@@ -159,6 +159,41 @@ TEST_F(Publish, ReusesTheLongestClosedInboxWhenAllAreTaken) {
   EXPECT_EQ(site->inbox(inbox).publisher, PublisherId(1));
 }
 
+// What a name promises must hold: rather no room for a newcomer than a step that merges twice.
+TEST_F(Publish, NeverForgetsTheStepOfANamedPublisher) {
+  const auto publish_step = [&](InboxIndex to, std::uint64_t step) {
+    const std::vector<std::int64_t> one = {1};
+    ASSERT_EQ(site->begin_publish(to, {.number = 1, .step = step, .first = 0, .count = 1}).value(),
+              Begin::kFresh);
+    ASSERT_TRUE(site->stage(to, 0, one).has_value());
+    ASSERT_TRUE(site->commit_publish(to).has_value());
+    site->merge_some(1);
+  };
+  publish_step(inbox, 7);
+  site->close_inbox(inbox);
+  // Of two slots left one is of a named publisher without steps, the other of an unnamed one.
+  const InboxIndex stepless = site->open_inbox(PublisherId(2), {1, 1}).value();
+  site.publish(stepless, 1, 0, {1});
+  site->close_inbox(stepless);
+  for (std::uint64_t id = 3; id < 20; ++id) {
+    const InboxIndex passing =
+        site->open_inbox(PublisherId(id), {1, 1}, PublisherKind::kUnnamed).value();
+    EXPECT_NE(passing, inbox) << id;
+    publish_step(passing, 5);
+    site->close_inbox(passing);
+  }
+  const InboxIndex second = site->open_inbox(PublisherId(20), {1, 1}).value();
+  const InboxIndex third = site->open_inbox(PublisherId(21), {1, 1}).value();
+  publish_step(second, 1);
+  site->close_inbox(second);
+  site.restart();
+  EXPECT_EQ(site->open_inbox(PublisherId(22), {1, 1}).error().code, Code::kFull);
+  site->close_inbox(third);
+  EXPECT_EQ(site->open_inbox(PublisherId(22), {1, 1}).value(), third);
+  ASSERT_EQ(site->open_inbox(PublisherId(1), {2, 5}).value(), inbox);
+  EXPECT_EQ(begin({.number = 1, .step = 7, .first = 0, .count = 1}), Begin::kDuplicateStep);
+}
+
 TEST_F(Publish, ReportsWhatChangedPerTileOnce) {
   site.publish(inbox, 1, 0, {3, -4});
   site.publish(inbox, 2, 32'767, {2, 1});

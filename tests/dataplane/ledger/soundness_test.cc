@@ -105,6 +105,7 @@ TEST(Soundness, RefusesADamagedPublisher) {
   expect_refused("the record of publisher 0",
                  {[](Stored& s) { s.inbox().used = 2; },
                   [](Stored& s) { s.inbox().pending = 2; },
+                  [](Stored& s) { s.inbox().named = 2; },
                   [](Stored& s) { s.inbox().first = s.site.shape.element_count; },
                   [](Stored& s) { s.inbox().count = s.site.shape.element_count; },
                   [](Stored& s) { s.inbox().count = 0; },
