@@ -42,6 +42,7 @@ class ClientSession {
   void on_changed(const Topic& topic, std::uint32_t tile);
 
   const std::string& name() const { return hello_.client_name; }
+  PublisherId publisher() const { return hello_.publisher; }  // 0 before it has greeted
   bool finished() const { return finished_; }
   std::uint64_t bytes_unread() const { return channel_.bytes_unread(); }  // in the ring to it
   std::size_t subscriptions() const { return subscriptions_.size(); }

@@ -16,9 +16,9 @@ constexpr std::size_t kActivityPerPoll = 256;
 // second.
 constexpr std::uint32_t kAuditBlocks = 8;
 constexpr Duration kAuditPeriod = Duration::ms(5);
-// After a restart, subscribers have so long to come back before their lanes are closed. Chosen: a
-// client reconnects within a second.
-constexpr Duration kSubscriberGrace = Duration::seconds(30);
+// After a restart, clients have so long to come back before the lanes of subscribers and the
+// inboxes of unnamed publishers are closed. Chosen: a client reconnects within a second.
+constexpr Duration kClientGrace = Duration::seconds(30);
 // And those who ticked so long before this site's clock goes on without them. Chosen: readers at
 // every site may wait for it.
 constexpr Duration kTickerGrace = Duration::seconds(10);
@@ -41,7 +41,7 @@ Gateway::Gateway(Instant now,
       egress_(core_),
       links_(core_, endpoint, exchange_, ingress_),
       activity_(kActivityPerPoll),
-      subscribers_expire_(now + kSubscriberGrace) {
+      clients_expire_(now + kClientGrace) {
   std::vector<transport::PeerConfig> known;
   for (const auto& site : config.sites) {
     if (site.name == config.site) {
@@ -182,11 +182,15 @@ bool Gateway::finish_waits(Instant now) {
   return any;
 }
 
-void Gateway::forget_lost_subscribers(Instant now) {
-  if (now < subscribers_expire_) {
+void Gateway::forget_lost_clients(Instant now) {
+  if (now < clients_expire_) {
     return;
   }
-  subscribers_expire_ = Instant::never();
+  clients_expire_ = Instant::never();
+  std::set<PublisherId> publishers;
+  for (const auto& [client_id, client] : clients_) {
+    publishers.insert(client.session->publisher());
+  }
   for (auto& [id, topic] : core_.topics) {
     std::set<ledger::LaneIndex> wanted;
     for (const auto& [client_id, client] : clients_) {
@@ -196,6 +200,13 @@ void Gateway::forget_lost_subscribers(Instant now) {
       if (topic->ledger().lane(lane).key.kind == ledger::LaneKind::kSubscriber &&
           !wanted.contains(lane)) {
         topic->ledger().close_lane(lane);
+      }
+    }
+    for (std::uint32_t i = 0; i < topic->ledger().shape().inboxes; ++i) {
+      const ledger::InboxInfo inbox = topic->ledger().inbox(ledger::InboxIndex(i));
+      if (inbox.open && inbox.kind == ledger::PublisherKind::kUnnamed &&
+          !publishers.contains(inbox.publisher)) {
+        topic->ledger().close_inbox(ledger::InboxIndex(i));
       }
     }
   }
@@ -225,7 +236,7 @@ bool Gateway::on_turn(Instant now) {
   give_up_tickers(now);
   more = merge_and_spread(now) || more;
   more = finish_waits(now) || more;  // the answers leave with the clients' next turn
-  forget_lost_subscribers(now);
+  forget_lost_clients(now);
   more = egress_.drain_quiet(now) || more;
   for (const auto& peer : core_.peers) {
     egress_.pump(now, *peer);
@@ -255,7 +266,7 @@ Instant Gateway::deadline() const {
                             links_.deadline(),
                             exchange_.deadline(),
                             core_.waits.next_wakeup(),
-                            subscribers_expire_,
+                            clients_expire_,
                             tickers_expire_,
                             retry_at_});
   for (const auto& peer : core_.peers) {

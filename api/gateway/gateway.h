@@ -83,7 +83,7 @@ class Gateway {
   bool turn_clients(Instant now);
   bool finish_waits(Instant now);
   bool merge_and_spread(Instant now);
-  void forget_lost_subscribers(Instant now);
+  void forget_lost_clients(Instant now);
   void give_up_tickers(Instant now);
 
   Core core_;
@@ -95,7 +95,7 @@ class Gateway {
   std::map<std::uint64_t, Client> clients_;
   std::vector<std::uint64_t> finished_;
   std::vector<ledger::TileActivity> activity_;
-  Instant subscribers_expire_;  // when lanes of subscribers that did not come back are closed
+  Instant clients_expire_;  // when those who did not come back lose their lanes and inboxes
   Instant tickers_expire_ = Instant::never();  // when tickers that did not come back are given up
   Instant retry_at_ = Instant::never();        // storage was short; try again
   Instant audit_at_ = Instant::from_ns(0);     // the scrubber's next step

@@ -1,3 +1,4 @@
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -119,6 +120,31 @@ struct Second {
   OneGateway& b;
   local::MemoryLink link;
 };
+
+// They left while no gateway ran that could have seen it.
+TEST(MemoryBudget, DoesNotCountUnnamedPublishersThatDoNotComeBackAfterARestart) {
+  OneGateway b("b");
+  b.publish(b.declare("t", kMillion), 0, {1});
+  {
+    std::vector<std::unique_ptr<Second>> publishers;
+    for (std::uint64_t id = 2; id < 8; ++id) {
+      publishers.push_back(std::make_unique<Second>(b, id));
+      publishers.back()->publish();
+    }
+    EXPECT_EQ(b.sum("t").front(), 7);
+    b.open();
+  }
+  const Second back(b, 2);  // it has not published again yet
+  b.now = b.now + Duration::seconds(29);
+  b.turn();
+  const ledger::Ledger& ledger = b.topic("t").ledger();
+  EXPECT_EQ(ledger.occupancy().inboxes, 7U) << "they may still come back";
+  b.now = b.now + Duration::seconds(2);
+  b.turn();
+  EXPECT_EQ(ledger.occupancy().inboxes, 2U);
+  EXPECT_TRUE(ledger.find_inbox(PublisherId::of("client"))) << "it has a name";
+  EXPECT_TRUE(ledger.find_inbox(PublisherId(2))) << "it is there";
+}
 
 TEST(MemoryBudget, RefusesASubscriberWhoseLaneItDoesNotHold) {
   OneGateway b("b");
