@@ -20,6 +20,14 @@ bool ClientSession::owns_inbox(const Declared& declared) const {
   return info.publisher == hello_.publisher && info.incarnation == hello_.incarnation;
 }
 
+// True while the ring of an earlier process of this publisher is not yet empty: the first publish
+// of the later one takes the inbox over, and would cut off what the earlier one has left.
+bool ClientSession::predecessor_leaves() const {
+  const auto first = core_.leaving.lower_bound({hello_.publisher, 0});
+  return first != core_.leaving.end() && first->first == hello_.publisher &&
+         first->second < number_;
+}
+
 ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
@@ -34,6 +42,9 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
       .first = record.first,
       .count = record.count,
       .due = met ? declared->publishing.due : topic.deadlines().due(now, record.deadline)};
+  if (predecessor_leaves()) {
+    return Taken::kStalled;
+  }
   if (!declared->inbox) {
     const bool known = ledger.find_inbox(hello_.publisher).has_value();
     const auto room =

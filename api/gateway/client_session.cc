@@ -415,6 +415,9 @@ void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& 
 
 bool ClientSession::drain(Instant now) {
   leaving_ = true;
+  if (greeted_) {
+    core_.leaving.insert({hello_.publisher, number_});
+  }
   if (!finished_ && !channel_.broken() && (take_records(now) || stalled_)) {
     return false;
   }
@@ -438,6 +441,7 @@ bool ClientSession::drain(Instant now) {
   for (const auto& [id, wait] : waits_) {
     core_.waits.cancel(id);
   }
+  core_.leaving.erase({hello_.publisher, number_});
   finished_ = true;
   return true;
 }

@@ -31,7 +31,11 @@ namespace godwit::gateway {
 class ClientSession {
  public:
   ClientSession(Core& core, Exchange& exchange, local::Channel& channel, std::size_t ring_bytes)
-      : core_(core), exchange_(exchange), channel_(channel), ring_bytes_(ring_bytes) {}
+      : core_(core),
+        exchange_(exchange),
+        channel_(channel),
+        ring_bytes_(ring_bytes),
+        number_(++core.client_sessions) {}
 
   // Takes records, sends answers and deliveries; true when there is more to do at once.
   bool on_turn(Instant now);
@@ -103,6 +107,7 @@ class ClientSession {
   void finish_refused();
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;
+  bool predecessor_leaves() const;
   ledger::PublisherKind publisher_kind() const {
     return hello_.client_name.empty() ? ledger::PublisherKind::kUnnamed
                                       : ledger::PublisherKind::kNamed;
@@ -127,6 +132,7 @@ class ClientSession {
   Exchange& exchange_;
   local::Channel& channel_;
   std::size_t ring_bytes_;
+  std::uint64_t number_;  // of this session; later ones have greater numbers
   local::Hello hello_;
   bool greeted_ = false;
   bool finished_ = false;

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -128,6 +129,9 @@ struct Core {
   scheduler::ClockTable clocks;
   scheduler::StalenessWaits waits;
   CoreCounters counters;
+  // Whose connection has ended while something is in their rings, with the number of the session.
+  std::set<std::pair<PublisherId, std::uint64_t>> leaving;
+  std::uint64_t client_sessions = 0;  // ever begun
   // Storage was short somewhere in this turn: what waits for it is tried again soon.
   bool short_of_storage = false;
 };

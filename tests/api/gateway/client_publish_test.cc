@@ -158,5 +158,43 @@ TEST(ClientPublish, RefusesANewcomerWhenEveryPlaceKeepsAStep) {
   EXPECT_EQ(again.answers(), Answers{"safe 1"});
 }
 
+TEST(ClientPublish, TakesAllThatADeadClientLeftBeforeItsSuccessorsFirst) {
+  OneGateway b("b");
+  Client dead(b, 2, "trainer", {1, 1});
+  b.turn();
+  for (std::uint64_t number = 1; number <= 20; ++number) {
+    dead.publish(number, number);
+  }
+  b.gateway->detach_client(dead.id);
+  Client dead_at_once(b, 3, "trainer", {2, 2});
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    dead_at_once.publish(number, 20 + number);
+  }
+  b.turn(1);
+  b.gateway->detach_client(dead_at_once.id);
+  Client successor(b, 4, "trainer", {3, 3});
+  successor.publish(1, 25);  // it does not know that this step was complete
+  successor.publish(2, 26);
+  b.turn(100);
+  EXPECT_EQ(b.sum("t").front(), 26);
+  EXPECT_EQ(successor.answers(), (Answers{"duplicate 1", "safe 2"}));
+  EXPECT_TRUE(b.gateway->core().leaving.empty());
+}
+
+TEST(ClientPublish, CutsOffALivingProcessOfTheSameName) {
+  OneGateway b("b");
+  Client first(b, 2, "trainer", {1, 1});
+  first.publish(1);
+  b.turn();
+  Client second(b, 3, "trainer", {2, 2});
+  second.publish(1);
+  b.turn();
+  EXPECT_EQ(second.answers(), Answers{"safe 1"});
+  first.publish(2);
+  b.turn();
+  EXPECT_TRUE(first.link.gateway_end().broken());
+  EXPECT_EQ(b.sum("t").front(), 2);
+}
+
 }  // namespace
 }  // namespace godwit::gateway
