@@ -12,6 +12,11 @@ std::string drawn_text(std::size_t most) {
   return text.substr(0, most) + "x";
 }
 
+std::string drawn_name(std::size_t most) {
+  std::string text = *rc::gen::container<std::string>(rc::gen::inRange<char>(' ', '\x7f'));
+  return text.substr(0, most) + "x";
+}
+
 Config drawn_config() {
   Config config;
   const int count = *rc::gen::inRange(2, 6);
@@ -62,7 +67,7 @@ Config drawn_config() {
   config.admin.insert(0, "a");
   config.memory = Bytes(*rc::gen::inRange<std::uint64_t>(1U << 25U, std::uint64_t{1} << 46U));
   LinkConfig link;
-  link.name = drawn_text(10);
+  link.name = drawn_name(10);  // printable
   link.ends[0] = config.sites[0].name;
   link.ends[1] = config.sites[1].name;
   if (*rc::gen::arbitrary<bool>()) {
