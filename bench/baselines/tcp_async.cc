@@ -13,7 +13,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -104,8 +103,6 @@ class TcpAsync::Loop {
   }
 
   void run() {
-    // Before the trainers, like the gateways (GATEWAY_NICENESS in bench/lab); refused if not root.
-    setpriority(PRIO_PROCESS, 0, -10);  // Linux: of this thread alone
     std::vector<std::byte> buffer(kReadBytes);
     while (!stop_.load()) {
       std::vector<pollfd> entries{{.fd = wake_, .events = POLLIN, .revents = 0}};

@@ -10,8 +10,6 @@ from bench.lab.failure import Failure
 from bench.lab.rows import Row
 
 PORT = 7443
-# At a real site a gateway has a host of its own; here it comes before the trainers, if root says so.
-GATEWAY_NICENESS = -10
 UP_SECONDS = 20        # for a gateway to open its clients' socket
 RESTART_AFTER = 1.0    # seconds that a dead gateway stays dead, as a service manager would do it
 AUDIT_SECONDS = 60     # for what is still open to arrive after training has ended
@@ -100,7 +98,7 @@ class Gateways:
             self._processes[index] = self.lab.registry.start(
                 self.lab.wan.sites[index]["enter"]
                 + [self.lab.program("godwitd"), "-c", self.config, "--site", self.names[index]],
-                nice=GATEWAY_NICENESS, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         with open(self.pid_file(index), "w", encoding="ascii") as file:
             file.write(f"{self._processes[index].pid}\n")
 
