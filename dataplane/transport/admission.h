@@ -15,9 +15,9 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "dataplane/base/pace.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
-#include "dataplane/transport/pace.h"
 
 namespace godwit::transport {
 

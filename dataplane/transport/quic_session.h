@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "dataplane/base/pace.h"
 #include "dataplane/base/random.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
@@ -28,7 +29,6 @@
 #include "dataplane/transport/connection_id.h"
 #include "dataplane/transport/control_framing.h"
 #include "dataplane/transport/marking.h"
-#include "dataplane/transport/pace.h"
 #include "dataplane/transport/path_mtu.h"
 #include "dataplane/transport/quic_compat.h"
 #include "dataplane/transport/quic_endpoint.h"

@@ -7,11 +7,11 @@
 #include <cstddef>
 #include <optional>
 
+#include "dataplane/base/pace.h"
 #include "dataplane/port/ip/flows.h"
 #include "dataplane/port/ip/interface.h"
 #include "dataplane/port/ip/outbox.h"
 #include "dataplane/port/ip/packet.h"
-#include "dataplane/port/ip/rate_limit.h"
 #include "dataplane/port/port.h"
 
 namespace godwit::port::ip {
@@ -35,7 +35,7 @@ class Icmp {
   const Interface& self_;
   Outbox& outbox_;
   Flows& flows_;
-  RateLimit echoes_;
+  Pace echoes_;
   std::array<PathMtu, kWords> words_{};
   std::size_t word_count_ = 0;
 };

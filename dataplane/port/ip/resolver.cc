@@ -48,7 +48,7 @@ Resolver::Resolver(const Interface& self, Device& device, Outbox& outbox)
       outbox_(outbox),
       neighbours_(device),
       answers_(kAnswerInterval, kAnswerBurst),
-      defences_{RateLimit(kDefendInterval, 1), RateLimit(kDefendInterval, 1)} {
+      defences_{Pace(kDefendInterval, 1), Pace(kDefendInterval, 1)} {
   for (const StaticNeighbour& one : self.options.neighbours) {
     neighbours_.add_static(one.address, one.mac);
   }

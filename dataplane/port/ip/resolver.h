@@ -9,12 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/base/pace.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/ip/interface.h"
 #include "dataplane/port/ip/neighbours.h"
 #include "dataplane/port/ip/outbox.h"
 #include "dataplane/port/ip/packet.h"
-#include "dataplane/port/ip/rate_limit.h"
 
 namespace godwit::port::ip {
 
@@ -55,8 +55,8 @@ class Resolver {
   const Interface& self_;
   Outbox& outbox_;
   Neighbours neighbours_;
-  RateLimit answers_;
-  std::array<RateLimit, 2> defences_;  // of the IPv4 and of the IPv6 address
+  Pace answers_;
+  std::array<Pace, 2> defences_;  // of the IPv4 and of the IPv6 address
   Instant announce_at_ = Instant::from_ns(0);
   int announcements_ = 0;
 };

@@ -111,14 +111,19 @@ TEST(LinksRenewal, TheSuccessorGoesOnWhenTheFirstEndsBeforeItsHello) {
   EXPECT_EQ(up.b.peer("a").session, &second);
 }
 
-TEST(LinksRenewal, ASessionWithAFormerCertificateIsReplacedByWhoeverRenewed) {
-  // b does not dial a otherwise.
-  OneGateway b("b");
+// b's link to a, which a dialled, shows the certificate "old"; b does not dial a otherwise.
+ScriptedSession& dialled_by_a(OneGateway& b) {
   b.gateway->use_certificate("old");
   ScriptedSession& first = b.endpoint.accept();
   first.establish("a", "old");
   first.control(OneGateway::hello("a"));
   b.turn(2);
+  return first;
+}
+
+TEST(LinksRenewal, ASessionWithAFormerCertificateIsReplacedByWhoeverRenewed) {
+  OneGateway b("b");
+  dialled_by_a(b);
   ASSERT_EQ(b.peer("a").state, PeerState::kUp);
   b.turn(100);
   EXPECT_EQ(b.endpoint.dialled("a"), nullptr);
@@ -138,11 +143,7 @@ TEST(LinksRenewal, ASessionWithAFormerCertificateIsReplacedByWhoeverRenewed) {
 
 TEST(LinksRenewal, ARenewalThatFailsIsTriedAgainAfterAWhile) {
   OneGateway b("b");
-  b.gateway->use_certificate("old");
-  ScriptedSession& first = b.endpoint.accept();
-  first.establish("a", "old");
-  first.control(OneGateway::hello("a"));
-  b.turn(2);
+  const ScriptedSession& first = dialled_by_a(b);
   b.gateway->use_certificate("new");
   b.turn(1);
   ScriptedSession* second = b.endpoint.dialled("a");
@@ -171,11 +172,7 @@ std::vector<admin::Problem> not_renewed(OneGateway& b) {
 
 TEST(LinksRenewal, ARefusedCertificateIsCountedAProblemAndLoggedOnceForEachReason) {
   OneGateway b("b");
-  b.gateway->use_certificate("old");
-  ScriptedSession& first = b.endpoint.accept();
-  first.establish("a", "old");
-  first.control(OneGateway::hello("a"));
-  b.turn(2);
+  dialled_by_a(b);
   b.gateway->use_certificate("new");
   ::testing::internal::CaptureStderr();
   ScriptedSession* last = nullptr;

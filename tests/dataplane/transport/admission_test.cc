@@ -3,10 +3,7 @@
 #include "dataplane/transport/admission.h"
 
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
-#include "dataplane/base/random.h"
-#include "dataplane/transport/pace.h"
 #include "dataplane/transport/retry_token.h"
 #include "tests/support/instants.h"
 
@@ -17,38 +14,6 @@ using Verdict = Admission::Verdict;
 
 const port::Peer kFra = port::Peer::v4({10, 0, 0, 1}, 4433);
 const port::Peer kNyc = port::Peer::v4({10, 0, 0, 2}, 4433);
-
-TEST(Pace, AllowsABurstThenOneEverySpacing) {
-  Pace pace(Duration::ms(10), 3);
-  for (int count = 0; count < 3; ++count) {
-    EXPECT_TRUE(pace.take(at_ms(1'000)));
-  }
-  EXPECT_FALSE(pace.take(at_ms(1'000)));
-  EXPECT_FALSE(pace.take(at_ms(1'009)));
-  EXPECT_TRUE(pace.take(at_ms(1'010)));
-  EXPECT_FALSE(pace.take(at_ms(1'010)));
-}
-
-TEST(Pace, ABurstOfZeroAllowsNothing) {
-  Pace pace(Duration::ms(10), 0);
-  EXPECT_FALSE(pace.take(at_ms(1'000)));
-  EXPECT_FALSE(pace.take(at_ms(100'000)));
-}
-
-// Whatever the calls, no window of time sees more than burst + window / spacing.
-RC_GTEST_PROP(Pace, NeverExceedsItsRate, (std::uint64_t seed)) {
-  Random random(seed);
-  const std::int64_t burst = 1 + static_cast<std::int64_t>(random.below(20));
-  Pace pace(Duration::ms(5), burst);
-  Instant now = at_ms(50);
-  const Instant begin = now;
-  std::int64_t taken = 0;
-  for (int call = 0; call < 500; ++call) {
-    taken += pace.take(now) ? 1 : 0;
-    RC_ASSERT(taken <= burst + (now - begin).count_ns() / Duration::ms(5).count_ns());
-    now += Duration::us(static_cast<std::int64_t>(random.below(8'000)));
-  }
-}
 
 TEST(Admission, AnUnprovenSourceIsAskedForProofWhenItHasItsPlaces) {
   Admission admission({.unproven_max = 10, .unproven_per_source_max = 2});

@@ -9,7 +9,7 @@
 
 #include "dataplane/base/units.h"
 
-namespace godwit::transport {
+namespace godwit {
 
 class Pace {
  public:
@@ -32,4 +32,4 @@ class Pace {
   Instant next_ = Instant::from_ns(0);
 };
 
-}  // namespace godwit::transport
+}  // namespace godwit
