@@ -92,6 +92,15 @@ class Dialer {
   Duration rtt_;  // of the last session
 };
 
+// The path is dead for so long, then as it was.
+void cut_for(Duration length, World& world, Site& a, Site& b, const port::LinkConditions& healthy) {
+  port::LinkConditions cut = healthy;
+  cut.cut = true;
+  world.network().set_both(a.address, b.address, cut);
+  world.run(length);
+  world.network().set_both(a.address, b.address, healthy);
+}
+
 // Of seeds 1 to 12: the longest time from the end of a cut of 30 s until the link is up again.
 Duration slowest_recovery(std::int64_t rtt_ms) {
   Duration worst = Duration::zero();
@@ -105,12 +114,8 @@ Duration slowest_recovery(std::int64_t rtt_ms) {
     a.on_turn = [&](Instant now, Site&) { dialer.on_turn(now); };
     EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(20'000)));
     world.run(Duration::ms(1'000));
-    port::LinkConditions cut = healthy;
-    cut.cut = true;
-    world.network().set_both(a.address, b.address, cut);
-    world.run(Duration::ms(30'000));
+    cut_for(Duration::ms(30'000), world, a, b, healthy);
     EXPECT_FALSE(dialer.is_up);
-    world.network().set_both(a.address, b.address, healthy);
     const Instant healed = world.now();
     EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(30'000)));
     worst = std::max(worst, world.now() - healed);
@@ -203,12 +208,8 @@ TEST(Recovery, APathThatIsShorterAfterwardsRecoversAsAShortOne) {
     world.network().set_both(a.address, b.address, shorter);
     world.run(Duration::ms(30'000));
     ASSERT_TRUE(dialer.is_up);
-    port::LinkConditions cut = shorter;
-    cut.cut = true;
-    world.network().set_both(a.address, b.address, cut);
-    world.run(Duration::ms(40'000));
+    cut_for(Duration::ms(40'000), world, a, b, shorter);
     ASSERT_FALSE(dialer.is_up);
-    world.network().set_both(a.address, b.address, shorter);
     EXPECT_TRUE(world.run_until([&] { return dialer.is_up; }, Duration::ms(1'000 + 2 * kShortMs)))
         << seed;
   }
