@@ -211,10 +211,10 @@ std::optional<Outcome> Core::outcome(std::uint32_t index,
   return done ? std::optional(Outcome::kReached) : std::nullopt;
 }
 
-// Coverage counts the publishes of one life of the gateway; those of an earlier life say nothing.
+// Coverage counts the publishes of one life of the topic; those of an earlier life say nothing.
 bool Core::covered_at(const Topic& topic, Outbox::Accepted accepted, SiteId site) const {
   const auto found = topic.covered.find(site);
-  return found != topic.covered.end() && accepted.life == gateway_life_ &&
+  return found != topic.covered.end() && accepted.life == topic.life &&
          found->second >= accepted.number;
 }
 

@@ -155,6 +155,7 @@ class Core {
     std::uint64_t memory_bound = 0;
     std::vector<std::string> sites = {};  // that hold it
     Outbox outbox = {};
+    Incarnation replaces = {};  // the process that published last, before our first publish
     // What this connection has been told.
     bool declare_sent = false;
     bool subscribe_sent = false;
@@ -171,6 +172,7 @@ class Core {
     std::unique_ptr<BlockSums> sum = {};
     // Coverage.
     bool watch = false;
+    Incarnation life = {};  // of the topic's state at the gateway
     std::map<SiteId, std::uint64_t> covered = {};
   };
   struct ClockWait {
@@ -212,8 +214,6 @@ class Core {
   Instant next_dial_ = {};
   Duration backoff_;
   std::string failure_;
-  Incarnation gateway_;             // of the last Welcome
-  std::uint32_t gateway_life_ = 0;  // counts changes of gateway_
   std::string site_;
   std::vector<std::string> sites_;
   std::vector<std::unique_ptr<Topic>> topics_;

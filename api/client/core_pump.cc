@@ -69,6 +69,9 @@ bool Core::pump_control(std::uint32_t index) {
                            .deadline = options.update_deadline,
                            .has_seed = !topic.seed.empty(),
                            .seed_hash = topic.seed_hash};
+    if (topic.outbox.has_published()) {
+      declare.replaces = topic.replaces;
+    }
     if (options.significance.threshold > 0.0) {
       declare.significance = {.kind = local::SignificanceFilter::Kind::kRelative,
                               .threshold = options.significance.threshold,
@@ -157,6 +160,9 @@ PumpResult Core::pump_bulk(Instant now, std::uint32_t index) {
       topic.seed_at.reset();
     }
     return PumpResult::kSent;
+  }
+  if (topic.state != TopicState::kOpen) {
+    return PumpResult::kNothing;  // before the first publish it must be known whom it replaces
   }
   return topic.outbox.pump(*channel_, handle, now);
 }

@@ -86,13 +86,6 @@ void Core::on_welcome(const local::Welcome& record) {
     give_up("the gateway speaks an unknown version of the local channel");
     return;
   }
-  if (gateway_ != record.gateway) {
-    gateway_ = record.gateway;
-    ++gateway_life_;
-    for (auto& topic : topics_) {
-      topic->covered.clear();
-    }
-  }
   site_ = record.site;
   sites_ = record.sites;
   ready_ = true;
@@ -112,6 +105,13 @@ void Core::on_declared(const local::Declared& record) {
   topic->state = TopicState::kOpen;
   topic->memory_bound = record.memory_bound;
   topic->sites = record.sites;
+  if (!topic->outbox.has_published()) {
+    topic->replaces = record.publisher_before;
+  }
+  if (topic->life != record.incarnation) {
+    topic->life = record.incarnation;
+    topic->covered.clear();
+  }
   if (record.seed_wanted && !topic->seed.empty()) {
     topic->seed_at = 0;
   }
@@ -119,7 +119,7 @@ void Core::on_declared(const local::Declared& record) {
 
 void Core::on_answer(const local::Safe& record) {
   if (Topic* const topic = topic_of(record.topic)) {
-    const std::size_t freed = topic->outbox.on_safe(record.number, record.accepted, gateway_life_);
+    const std::size_t freed = topic->outbox.on_safe(record.number, record.accepted, topic->life);
     unsafe_bytes_ -= freed;
     stats_.publishes_safe += freed != 0 ? 1 : 0;
   }

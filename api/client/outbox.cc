@@ -80,6 +80,7 @@ bool Outbox::send_stage(local::Channel& channel, local::TopicHandle topic, Insta
       if (!local::send(channel, begin)) {
         return false;
       }
+      has_published_ = true;
       stage_ = Stage::kData;
       sent_values_ = 0;
       return true;
@@ -162,7 +163,7 @@ std::size_t Outbox::finish(std::uint64_t number, PublishState state) {
   return freed;
 }
 
-std::size_t Outbox::on_safe(std::uint64_t number, std::uint64_t accepted, std::uint32_t life) {
+std::size_t Outbox::on_safe(std::uint64_t number, std::uint64_t accepted, Incarnation life) {
   const std::size_t freed = finish(number, PublishState::kSafe);
   if (freed != 0) {
     entries_[number - first_number_].accepted = accepted;
@@ -230,7 +231,7 @@ PublishState Outbox::state(std::uint64_t number) const {
 
 Outbox::Accepted Outbox::accepted(std::uint64_t number) const {
   const Entry* const entry = find(number);
-  return entry == nullptr ? Accepted{0, 0} : Accepted{entry->accepted, entry->life};
+  return entry == nullptr ? Accepted{} : Accepted{entry->accepted, entry->life};
 }
 
 std::string Outbox::detail(std::uint64_t number) const {

@@ -70,6 +70,9 @@ class Outbox {
   void tick(std::uint64_t clock);
   std::uint64_t last_clock() const { return last_tick_ ? last_tick_->clock : 0; }
 
+  // Whether any part of a publish has ever been sent.
+  bool has_published() const { return has_published_; }
+
   // Sends one record.
   PumpResult pump(local::Channel& channel, local::TopicHandle topic, Instant now);
 
@@ -78,17 +81,17 @@ class Outbox {
   std::size_t rewind();
 
   // The gateway's answers. Each returns the cost freed, 0 when the number is not unsafe.
-  std::size_t on_safe(std::uint64_t number, std::uint64_t accepted, std::uint32_t life);
+  std::size_t on_safe(std::uint64_t number, std::uint64_t accepted, Incarnation life);
   std::size_t on_duplicate(std::uint64_t number);
   std::size_t on_refused(std::uint64_t number, std::string detail);
   // Refuses everything that is not safe.
   std::size_t refuse_all(const std::string& detail);
 
   PublishState state(std::uint64_t number) const;
-  // The gateway's number of a safe publish, with the gateway life to which it belongs.
+  // The gateway's number of a safe publish, with the topic's life to which it belongs.
   struct Accepted {
     std::uint64_t number;
-    std::uint32_t life;
+    Incarnation life;
   };
   Accepted accepted(std::uint64_t number) const;
   std::string detail(std::uint64_t number) const;
@@ -101,7 +104,7 @@ class Outbox {
     Publish publish = {};
     PublishState state = PublishState::kUnsafe;
     std::uint64_t accepted = 0;
-    std::uint32_t life = 0;
+    Incarnation life = {};
     std::string detail = {};
   };
   struct PendingTick {
@@ -124,6 +127,7 @@ class Outbox {
   std::deque<Entry> entries_;  // entries_[0] has number first_number_
   std::uint64_t first_number_ = 1;
   std::size_t unsafe_count_ = 0;
+  bool has_published_ = false;
   std::uint64_t cursor_ = 1;       // the publish to send next, or being sent
   Stage stage_ = Stage::kBegin;    // of the publish at the cursor
   std::uint64_t sent_values_ = 0;  // of the publish at the cursor, a count

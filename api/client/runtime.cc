@@ -31,17 +31,11 @@ Instant deadline_from_now(Duration deadline) {
   return system_now() + std::clamp(deadline, Duration::zero(), local::kLongestDeadline);
 }
 
-// A later process of the same name must count as newer: its counter is the second it began in.
-Incarnation new_incarnation() {
-  return {static_cast<std::uint32_t>(system_unix_seconds()),
-          static_cast<std::uint32_t>(system_entropy())};
-}
-
 CoreOptions core_options(const ClientOptions& options) {
   return {.name = options.name,
           .publisher =
               options.name.empty() ? PublisherId(system_entropy()) : PublisherId::of(options.name),
-          .incarnation = new_incarnation(),
+          .incarnation = Incarnation::from_packed(system_entropy()),
           .unsafe_bytes_max = options.unsafe_bytes_max,
           .seed = system_entropy()};
 }

@@ -1,5 +1,6 @@
 // What a client publishes: its range, its values and its commit, on their way to the ledger's door.
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -23,9 +24,27 @@ bool ClientSession::owns_inbox(const Declared& declared) const {
 // True while the ring of an earlier process of this publisher is not yet empty: the first publish
 // of the later one takes the inbox over, and would cut off what the earlier one has left.
 bool ClientSession::predecessor_leaves() const {
-  const auto first = core_.leaving.lower_bound({hello_.publisher, 0});
-  return first != core_.leaving.end() && first->first == hello_.publisher &&
-         first->second < number_;
+  const auto end = core_.present.lower_bound({hello_.publisher, number_});
+  return std::any_of(core_.present.lower_bound({hello_.publisher, 0}), end, [](const auto& one) {
+    return one.second.leaves;
+  });
+}
+
+// True when a later process of this publisher has taken its inbox, and is still there.
+bool ClientSession::successor_publishes(const ledger::Ledger& ledger) const {
+  const auto inbox = ledger.find_inbox(hello_.publisher);
+  if (!inbox) {
+    return false;
+  }
+  const Incarnation holder = ledger.inbox(*inbox).incarnation;
+  for (auto at = core_.present.upper_bound({hello_.publisher, number_});
+       at != core_.present.end() && at->first.first == hello_.publisher;
+       ++at) {
+    if (at->second.incarnation == holder) {
+      return true;
+    }
+  }
+  return false;
 }
 
 ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& record) {
@@ -53,7 +72,11 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
     if (!room) {
       return refuse_publish(*declared, record.topic, PublishRefusal::kNoMemory, room.error());
     }
-    const auto inbox = ledger.open_inbox(hello_.publisher, hello_.incarnation, publisher_kind());
+    if (successor_publishes(ledger)) {
+      return break_with(Code::kRefused, "another process publishes under this client's name");
+    }
+    const auto inbox = ledger.open_inbox(
+        hello_.publisher, hello_.incarnation, publisher_kind(), declared->replaces);
     if (!inbox && inbox.error().code == Code::kFull) {
       return refuse_publish(*declared, record.topic, PublishRefusal::kOther, inbox.error());
     }

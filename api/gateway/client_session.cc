@@ -126,6 +126,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Hello& reco
   }
   greeted_ = true;
   hello_ = record;
+  core_.present[{hello_.publisher, number_}] = {hello_.incarnation, leaving_};
   local::Welcome welcome;
   welcome.version = std::min(record.version_max, local::kVersionMax);
   welcome.gateway = core_.incarnation;
@@ -174,13 +175,21 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
   if (before != nullptr && before->topic->spec().name != record.topic) {
     return break_with(Code::kInvalid, "Declare: the handle names another topic already");
   }
+  if (!record.replaces && predecessor_leaves()) {
+    return Taken::kStalled;  // it may still come to hold the inbox
+  }
   const Result<Topic*> topic = open_topic(now, record);
   local::Declared answer;
   answer.handle = record.handle;
   if (topic) {
     declared_[record.handle].topic = *topic;
+    declared_[record.handle].replaces = record.replaces;
+    if (const auto inbox = (*topic)->ledger().find_inbox(hello_.publisher)) {
+      answer.publisher_before = (*topic)->ledger().inbox(*inbox).incarnation;
+    }
     answer.seed_wanted = !(*topic)->seed_complete();
     answer.memory_bound = (*topic)->memory_bound();
+    answer.incarnation = (*topic)->ledger().incarnation();
     for (const SiteConfig& site : core_.config.sites) {
       if ((*topic)->spec().may_hold(site.name)) {
         answer.sites.push_back(site.name);
@@ -416,7 +425,7 @@ void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& 
 bool ClientSession::drain(Instant now) {
   leaving_ = true;
   if (greeted_) {
-    core_.leaving.insert({hello_.publisher, number_});
+    core_.present[{hello_.publisher, number_}].leaves = true;
   }
   if (!finished_ && !channel_.broken() && (take_records(now) || stalled_)) {
     return false;
@@ -441,7 +450,7 @@ bool ClientSession::drain(Instant now) {
   for (const auto& [id, wait] : waits_) {
     core_.waits.cancel(id);
   }
-  core_.leaving.erase({hello_.publisher, number_});
+  core_.present.erase({hello_.publisher, number_});
   finished_ = true;
   return true;
 }

@@ -69,6 +69,7 @@ class ClientSession {
     Topic* topic = nullptr;
     std::optional<ledger::InboxIndex> inbox;
     Publishing publishing;
+    std::optional<Incarnation> replaces;  // the only process that it may take the inbox from
     bool watches_coverage = false;
     std::map<SiteId, std::uint64_t> covered_told;
   };
@@ -108,6 +109,7 @@ class ClientSession {
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;
   bool predecessor_leaves() const;
+  bool successor_publishes(const ledger::Ledger& ledger) const;
   ledger::PublisherKind publisher_kind() const {
     return hello_.client_name.empty() ? ledger::PublisherKind::kUnnamed
                                       : ledger::PublisherKind::kNamed;

@@ -14,7 +14,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,6 +46,12 @@ struct CoreCounters {
   std::uint64_t turns = 0;
   std::uint64_t topics_recovered = 0;                            // state of an earlier process
   std::array<std::uint64_t, kClientRefusals> clients_refused{};  // by ClientRefusal
+};
+
+// A client's process that has greeted and has not ended.
+struct PresentClient {
+  Incarnation incarnation;
+  bool leaves = false;  // its connection has ended, and something may be left in its ring
 };
 
 struct Core {
@@ -129,8 +134,8 @@ struct Core {
   scheduler::ClockTable clocks;
   scheduler::StalenessWaits waits;
   CoreCounters counters;
-  // Whose connection has ended while something is in their rings, with the number of the session.
-  std::set<std::pair<PublisherId, std::uint64_t>> leaving;
+  // Clients that have greeted, by publisher and in the order in which they came.
+  std::map<std::pair<PublisherId, std::uint64_t>, PresentClient> present;
   std::uint64_t client_sessions = 0;  // ever begun
   // Storage was short somewhere in this turn: what waits for it is tried again soon.
   bool short_of_storage = false;

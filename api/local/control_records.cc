@@ -119,6 +119,9 @@ Result<ClientRecord> decode_declare(std::span<const std::byte> body) {
   }
   record.has_seed = message.has_seed();
   record.seed_hash = message.seed_hash();
+  if (message.has_replaces()) {
+    record.replaces = Incarnation::from_packed(message.replaces());
+  }
   return record;
 }
 
@@ -181,6 +184,8 @@ Result<GatewayRecord> decode_declared(std::span<const std::byte> body) {
   record.code = read_code(message.code());
   record.seed_wanted = message.seed_wanted();
   record.memory_bound = message.memory_bound();
+  record.incarnation = Incarnation::from_packed(message.incarnation());
+  record.publisher_before = Incarnation::from_packed(message.publisher_before());
   return record;
 }
 
@@ -252,6 +257,9 @@ bool send(Channel& channel, const Declare& record) {
   }
   message.set_has_seed(record.has_seed);
   message.set_seed_hash(record.seed_hash);
+  if (record.replaces) {
+    message.set_replaces(record.replaces->packed());
+  }
   return transmit(channel, RecordType::kDeclare, message);
 }
 
@@ -294,6 +302,8 @@ bool send(Channel& channel, const Declared& record) {
   message.set_error(text_of(record.error));
   message.set_seed_wanted(record.seed_wanted);
   message.set_memory_bound(record.memory_bound);
+  message.set_incarnation(record.incarnation.packed());
+  message.set_publisher_before(record.publisher_before.packed());
   message.mutable_sites()->Assign(record.sites.begin(), record.sites.end());
   return transmit(channel, RecordType::kDeclared, message);
 }

@@ -107,6 +107,9 @@ struct Declare {
   SignificanceFilter significance = {};
   bool has_seed = false;        // the client can send the initial values
   std::uint64_t seed_hash = 0;  // equal at every site that declares a seed
+  // Set once this process has published to the topic: Declared::publisher_before of the answer that
+  // came before its first publish. The gateway lets it take the place of that process alone.
+  std::optional<Incarnation> replaces = {};
 };
 
 // Part of the seed, sent when Declared asks for it, in rising order without gaps.
@@ -205,6 +208,8 @@ struct Declared {
   bool seed_wanted = false;             // send the SeedChunks
   std::uint64_t memory_bound = 0;       // bytes that the topic can take at this gateway at most
   std::vector<std::string> sites = {};  // that hold the topic, by declaration and policy; ours too
+  Incarnation incarnation = {};         // of the topic's state; Safe and Covered count within one
+  Incarnation publisher_before = {};    // who published last as this publisher; zero: nobody
 };
 
 // The publish is merged and survives kill -9 of client and gateway.

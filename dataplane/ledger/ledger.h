@@ -123,11 +123,14 @@ class Ledger {
 
   // --- publishers -------------------------------------------------------------------------------
   // Resumes the slot of `publisher` or takes a free one (also the longest closed one, but never
-  // that of a named publisher which has published a step). A newer incarnation restarts the numbers
-  // but keeps the last step; an older one is kRefused. kFull: there is no such slot.
+  // that of a named publisher which has published a step). Another incarnation restarts the numbers
+  // but keeps the last step; kRefused where it is to replace a certain one and that one does not
+  // hold the slot: a process that comes back to a later one's place would publish twice what it was
+  // not answered. kFull: there is no such slot.
   Result<InboxIndex> open_inbox(PublisherId publisher,
                                 Incarnation incarnation,
-                                PublisherKind kind = PublisherKind::kNamed);
+                                PublisherKind kind = PublisherKind::kNamed,
+                                std::optional<Incarnation> replaces = {});
   // The publisher has left, and everything that it published is safe: its staging is given back.
   // Its slot may be reused, and its numbers are then forgotten; a named one's last step never is.
   void close_inbox(InboxIndex inbox);

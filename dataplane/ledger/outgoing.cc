@@ -131,7 +131,9 @@ Result<LaneIndex> Ledger::open_lane(const LaneKey& key, const LaneOptions& optio
       step.run();
       return LaneIndex(static_cast<std::uint32_t>(slot));
     }
-    if (Incarnation::from_packed(record.to_incarnation).counter > key.to_incarnation.counter) {
+    // A subscriber without its state starts from zero whichever life it is of; sites count theirs.
+    if (key.kind == LaneKind::kSite &&
+        Incarnation::from_packed(record.to_incarnation).counter > key.to_incarnation.counter) {
       return fail(Code::kRefused,
                   "lane to {:x}: incarnation {} is over, {} lives",
                   key.to,

@@ -106,7 +106,8 @@ int State::oldest_pending() const {
 
 Result<InboxIndex> Ledger::open_inbox(PublisherId publisher,
                                       Incarnation incarnation,
-                                      PublisherKind kind) {
+                                      PublisherKind kind,
+                                      std::optional<Incarnation> replaces) {
   State& state = *state_;
   int slot = -1;
   for (std::uint32_t i = 0; i < state.shape.inboxes; ++i) {
@@ -132,13 +133,11 @@ Result<InboxIndex> Ledger::open_inbox(PublisherId publisher,
   }
   InboxRecord& record = state.inbox(static_cast<std::uint32_t>(slot));
   const bool same = known && same_life(record.incarnation, incarnation.packed());
-  if (known && !same &&
-      Incarnation::from_packed(record.incarnation).counter > incarnation.counter) {
+  if (known && !same && replaces && replaces->packed() != record.incarnation) {
     return fail(Code::kRefused,
-                "publisher {:016x}: incarnation {} is over, {} lives",
-                publisher.value(),
-                incarnation.counter,
-                Incarnation::from_packed(record.incarnation).counter);
+                "publisher {:016x}: a later process publishes under this name; start this one anew "
+                "when that one has ended, or give it another name",
+                publisher.value());
   }
   RedoStep step(state.redo);
   step.put_word(record.closed, 0);

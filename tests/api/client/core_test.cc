@@ -9,83 +9,10 @@
 
 #include <gtest/gtest.h>
 
-#include "api/local/memory_channel.h"
-#include "tests/api/client/toy_gateway.h"
-#include "tests/support/instants.h"
+#include "tests/api/client/core_fixture.h"
 
 namespace godwit::client {
 namespace {
-
-// A core and a toy gateway over memory, in one thread and without a clock.
-class CoreTest : public ::testing::Test {
- protected:
-  void connect(local::MemoryLinkOptions options = {}) {
-    link_ = std::make_unique<local::MemoryLink>(std::move(options));
-    gateway_ = std::make_unique<ToyGateway>(state_, link_->gateway_end());
-    core_.on_connected(now_, link_->client_end());
-  }
-
-  void disconnect() {
-    core_.on_disconnected(now_, "test");
-    gateway_.reset();
-    link_.reset();
-  }
-
-  // Lets both sides work until neither has anything to say.
-  void settle() {
-    for (int quiet = 0; quiet < 2;) {
-      const int taken = gateway_->serve();
-      while (const auto event = core_.receive(now_)) {
-        events_.push_back(*event);
-        if (const auto* const delivery = std::get_if<Delivery>(&*event)) {
-          apply(*delivery);
-        }
-      }
-      core_.pump(now_);
-      quiet = taken == 0 ? quiet + 1 : 0;
-    }
-    EXPECT_EQ(core_.failure(now_), "");
-  }
-
-  void apply(const Delivery& delivery) {
-    local::SectionReader sections(delivery.transfer);
-    while (const auto section = sections.next()) {
-      received_.add(*section);
-    }
-  }
-
-  std::uint32_t declare(std::uint64_t elements, const std::string& name = "model") {
-    const auto topic =
-        core_.declare({.name = name, .element_count = elements, .fraction_bits = 10});
-    EXPECT_TRUE(topic) << topic.error().message;
-    return topic.value_or(0);
-  }
-
-  std::uint64_t publish(std::uint32_t topic,
-                        const std::vector<float>& values,
-                        std::uint64_t first = 0,
-                        std::optional<std::uint64_t> step = {}) {
-    Publish publish{.first = first, .count = values.size(), .step = step};
-    const auto bytes = std::as_bytes(std::span(values));
-    publish.values.assign(bytes.begin(), bytes.end());
-    core_.reserve(publish.cost());
-    const std::uint64_t number = core_.publish(topic, std::move(publish));
-    core_.pump(now_);
-    return number;
-  }
-
-  std::optional<Outcome> safe(std::uint32_t topic, std::uint64_t number) {
-    return core_.outcome(topic, number, Level::kSafe, {});
-  }
-
-  Instant now_ = at_ms(1000);
-  ToyState state_;
-  Core core_{{.name = "test", .publisher = PublisherId(11), .incarnation = {5, 6}, .seed = 1}};
-  std::unique_ptr<local::MemoryLink> link_;
-  std::unique_ptr<ToyGateway> gateway_;
-  std::vector<Event> events_;
-  BlockSums received_;
-};
 
 TEST_F(CoreTest, APublishBecomesSafeAndIsMergedOnce) {
   connect();
@@ -347,68 +274,6 @@ TEST_F(CoreTest, AnUnansweredClockWaitIsAskedAgainOfTheNextGateway) {
   ASSERT_EQ(gateway_->waits.size(), 1U);
   EXPECT_EQ(gateway_->waits[0].deadline, Duration::ms(5000 - 20));
   EXPECT_TRUE(core_.take_wait(request));
-}
-
-TEST_F(CoreTest, AppliedAndStableFollowCoverage) {
-  connect();
-  const auto topic = declare(10);
-  const auto number = publish(topic, {1.0F});
-  settle();
-  EXPECT_FALSE(gateway_->watched);
-  EXPECT_FALSE(core_.outcome(topic, number, Level::kApplied, "iad"));
-  core_.pump(now_);
-  settle();
-  EXPECT_TRUE(gateway_->watched) << "coverage is asked for when somebody waits for it";
-  gateway_->say(local::Covered{local::TopicHandle{topic}, SiteId::of("iad"), 1});
-  settle();
-  EXPECT_EQ(core_.outcome(topic, number, Level::kApplied, "iad"), Outcome::kReached);
-  EXPECT_EQ(core_.outcome(topic, number, Level::kApplied, {}), Outcome::kReached);
-  EXPECT_FALSE(core_.outcome(topic, number, Level::kApplied, "sin"));
-  EXPECT_FALSE(core_.outcome(topic, number, Level::kStable, {}));
-  gateway_->say(local::Covered{local::TopicHandle{topic}, SiteId::of("sin"), 1});
-  settle();
-  EXPECT_EQ(core_.outcome(topic, number, Level::kStable, {}), Outcome::kReached);
-}
-
-TEST_F(CoreTest, StableWaitsForNoSiteThatMayNotHoldTheTopic) {
-  connect();
-  gateway_->holders = {"fra", "iad"};
-  const auto topic = declare(10);
-  const auto number = publish(topic, {1.0F});
-  settle();
-  EXPECT_FALSE(core_.outcome(topic, number, Level::kStable, {}));
-  gateway_->say(local::Covered{local::TopicHandle{topic}, SiteId::of("iad"), 1});
-  settle();
-  EXPECT_EQ(core_.outcome(topic, number, Level::kStable, {}), Outcome::kReached);
-}
-
-TEST_F(CoreTest, ARefusedTopicRefusesItsPublishes) {
-  connect();
-  gateway_->refuse_declare = "shape differs from site iad";
-  const auto topic = declare(10);
-  const auto number = publish(topic, {1.0F});
-  settle();
-  EXPECT_EQ(core_.topic_state(topic), TopicState::kFailed);
-  EXPECT_EQ(core_.topic_error(topic).message, "shape differs from site iad");
-  EXPECT_EQ(safe(topic, number), Outcome::kRefused);
-  EXPECT_EQ(core_.stats().unsafe_bytes, 0U);
-  gateway_->refuse_declare.reset();
-  EXPECT_EQ(declare(10), topic) << "another attempt takes the same place";
-  core_.pump(now_);
-  settle();
-  EXPECT_EQ(core_.topic_state(topic), TopicState::kOpen);
-}
-
-TEST_F(CoreTest, OldOutcomesExpire) {
-  connect();
-  const auto topic = declare(10);
-  settle();
-  for (std::size_t i = 0; i < kFinishedRemembered + 10; ++i) {
-    publish(topic, {1.0F});
-    settle();
-  }
-  EXPECT_EQ(safe(topic, 1), Outcome::kExpired);
-  EXPECT_EQ(safe(topic, kFinishedRemembered + 10), Outcome::kReached);
 }
 
 TEST_F(CoreTest, KeepsNoMoreUnsafeBytesThanAllowed) {

@@ -22,7 +22,7 @@ TEST(Outbox, FreesTheValuesOfSafePublishesButOneBuffer) {
   }
   EXPECT_GE(outbox.held_bytes(), 100 * kBytes);
   for (std::uint64_t number = 1; number <= 100; ++number) {
-    EXPECT_GT(outbox.on_safe(number, number, 1), 0U);
+    EXPECT_GT(outbox.on_safe(number, number, {1, 7}), 0U);
   }
   EXPECT_GE(outbox.held_bytes(), kBytes);
   EXPECT_LT(outbox.held_bytes(), 2 * kBytes);
@@ -32,7 +32,7 @@ TEST(Outbox, GivesTheBufferOfAFinishedPublishToTheNext) {
   Outbox outbox;
   EXPECT_EQ(outbox.take_buffer().capacity(), 0U);
   outbox.add(publish());
-  outbox.on_safe(1, 1, 1);
+  outbox.on_safe(1, 1, {1, 7});
   auto buffer = outbox.take_buffer();
   EXPECT_GE(buffer.capacity(), kBytes);
   EXPECT_EQ(outbox.held_bytes(), 0U);

@@ -40,6 +40,8 @@ struct ToyTopic {
 
 struct ToyState {
   Incarnation incarnation{1, 7};
+  std::uint32_t topics_lost = 0;      // alone, while the gateway lived on
+  Incarnation publisher_before = {};  // as Declared tells it
   std::map<std::string, ToyTopic> topics;
 };
 
@@ -129,6 +131,11 @@ class ToyGateway {
  private:
   using Key = std::pair<std::uint64_t, std::uint64_t>;
 
+  // Of a topic whose state is made now.
+  Incarnation life() const {
+    return {state_.incarnation.counter, state_.incarnation.nonce + state_.topics_lost};
+  }
+
   void on(const local::Hello& hello) {
     publisher_ = {hello.publisher.value(), hello.incarnation.packed()};
     say(local::Welcome{.version = 1,
@@ -149,7 +156,9 @@ class ToyGateway {
     say(local::Declared{.handle = declare.handle,
                         .seed_wanted = declare.has_seed && topic.seed.empty(),
                         .memory_bound = 123,
-                        .sites = holders});
+                        .sites = holders,
+                        .incarnation = life(),
+                        .publisher_before = state_.publisher_before});
   }
   void on(const local::SeedChunk& chunk) {
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(chunk.topic));
@@ -223,14 +232,12 @@ class ToyGateway {
     ToyTopic& topic = *handles_.at(handle);
     subscriptions_[handle] = subscribe.incarnation.packed();
     const bool known = topic.lanes.contains(subscribe.incarnation.packed());
-    const bool resumed =
-        known && (subscribe.from == state_.incarnation || subscribe.resume.empty());
+    const bool resumed = known && (subscribe.from == life() || subscribe.resume.empty());
     ToyTopic::Lane& lane = topic.lanes[subscribe.incarnation.packed()];
     if (!resumed) {
       lane = {};
     }
-    say(local::Subscribed{
-        .topic = subscribe.topic, .from = state_.incarnation, .resumed = resumed});
+    say(local::Subscribed{.topic = subscribe.topic, .from = life(), .resumed = resumed});
     const std::uint64_t frontier = subscribe.resume.empty() ? 0 : subscribe.resume[0].frontier;
     for (const auto& [k, words] : lane.frozen) {
       if (k > frontier || resend_all) {

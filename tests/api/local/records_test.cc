@@ -66,7 +66,8 @@ Declare some_topic() {
                            .threshold = 0.01,
                            .decays_with_clock = true},
           .has_seed = true,
-          .seed_hash = 77};
+          .seed_hash = 77,
+          .replaces = Incarnation{4, 5}};
 }
 
 TEST(Records, ADeclareArrivesAsItWasSent) {
@@ -88,6 +89,7 @@ TEST(Records, ADeclareArrivesAsItWasSent) {
   EXPECT_TRUE(got.significance.decays_with_clock);
   EXPECT_TRUE(got.has_seed);
   EXPECT_EQ(got.seed_hash, 77U);
+  EXPECT_EQ(got.replaces, (Incarnation{4, 5}));
 }
 
 TEST(Records, ADeclareThatIsOutOfRangeIsRefused) {
@@ -232,7 +234,11 @@ TEST(Records, ThoseOfAGatewayArriveAsTheyWereSent) {
                              Declared{.handle = TopicHandle{1},
                                       .error = "no\nroom",
                                       .code = Code::kFull,
-                                      .sites = {"fra", "iad"}});
+                                      .sites = {"fra", "iad"},
+                                      .incarnation = {2, 8},
+                                      .publisher_before = {9, 9}});
+  EXPECT_EQ(declared.publisher_before, (Incarnation{9, 9}));
+  EXPECT_EQ(declared.incarnation, (Incarnation{2, 8}));
   EXPECT_EQ(declared.code, Code::kFull);
   EXPECT_EQ(declared.sites, (std::vector<std::string>{"fra", "iad"}));
   EXPECT_EQ(declared.error, "no?room") << "what is not printable is replaced";

@@ -321,6 +321,19 @@ TEST_F(Lanes, RefuseReceiptsForTransfersNeverSentAndIgnoreOldOnes) {
   EXPECT_TRUE(late->newly.empty());
 }
 
+TEST_F(Lanes, StartAnewForASubscriberOfWhateverIncarnation) {
+  const LaneKey later = {.kind = LaneKind::kSubscriber, .to = 77, .to_incarnation = {9, 9}};
+  const LaneKey earlier = {.kind = LaneKind::kSubscriber, .to = 77, .to_incarnation = {1, 1}};
+  const auto lane = a->open_lane(later);
+  ASSERT_TRUE(lane);
+  a.publish(inbox, 1, 0, {5});
+  a.freeze_all(*lane, {0});
+  EXPECT_EQ(a->lane(*lane).next_k, 2U);
+  ASSERT_EQ(a->open_lane(earlier).value(), *lane);
+  EXPECT_EQ(a->lane(*lane).next_k, 1U);
+  EXPECT_TRUE(a->dirty(*lane, 0));
+}
+
 TEST_F(Lanes, StartAnewForANewIncarnationOfTheReceiver) {
   a.publish(inbox, 1, 0, {5});
   a.freeze_all(ab.lane, {0});

@@ -64,7 +64,22 @@ TEST_F(Publish, RemembersAStepOverThePublishersNewIncarnation) {
   EXPECT_EQ(site->inbox(inbox).last_number, 0U);
   EXPECT_EQ(begin({.number = 1, .step = 10, .first = 0, .count = 1}), Begin::kDuplicateStep);
   EXPECT_EQ(begin({.number = 1, .step = 11, .first = 0, .count = 1}), Begin::kFresh);
-  EXPECT_EQ(site->open_inbox(PublisherId(1), {1, 1}).error().code, Code::kRefused);
+}
+
+// Two processes that both found {1, 1} begin; what their incarnations are says nothing of the
+// order.
+TEST_F(Publish, AProcessThatCameBackReplacesOnlyTheOneThatItFound) {
+  const auto come_back = [this](Incarnation life, Incarnation found) {
+    return site->open_inbox(PublisherId(1), life, PublisherKind::kNamed, found);
+  };
+  site.publish(inbox, 1, 0, {5});
+  EXPECT_EQ(come_back({7, 7}, {1, 1}).value(), inbox);
+  EXPECT_EQ(come_back({0, 8}, {1, 1}).error().code, Code::kRefused);
+  site.restart();
+  EXPECT_EQ(come_back({0, 8}, {1, 1}).error().code, Code::kRefused);
+  EXPECT_EQ(come_back({7, 7}, {1, 1}).value(), inbox) << "it holds the slot already";
+  EXPECT_EQ(come_back({0, 8}, {7, 7}).value(), inbox);
+  EXPECT_EQ(come_back({7, 7}, {1, 1}).error().code, Code::kRefused);
 }
 
 TEST_F(Publish, IsSafeOnceCommittedAndIsMergedAfterARestart) {
