@@ -156,6 +156,7 @@ Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
   spec.tenant = stored.tenant();
   spec.traffic_class = static_cast<scheduler::Class>(stored.traffic_class());
   spec.allowed_sites.assign(stored.allowed_sites().begin(), stored.allowed_sites().end());
+  spec.sites_are_named = stored.sites_are_named();
   spec.deadline = Duration::ns(static_cast<std::int64_t>(stored.deadline_ns()));
   spec.significance = stored.significance();
   spec.significance_decays = stored.significance_decays();
@@ -259,13 +260,19 @@ void Topic::apply_policy(const Config& config) {
   }
   std::vector<std::string> left;
   for (const SiteConfig& site : config.sites) {
-    if (spec_.may_hold(site.name)) {
-      (config.may_hold(spec_.name, site.name) ? left : barred_sites_).push_back(site.name);
+    if (config.may_hold(spec_.name, site.name)) {
+      left.push_back(site.name);
+    } else if (spec_.may_hold(site.name) || barred_lane(site.name)) {
+      barred_sites_.push_back(site.name);
     }
   }
-  if (!barred_sites_.empty()) {
-    std::sort(left.begin(), left.end());
-    spec_.allowed_sites = std::move(left);
+  if (!spec_.sites_are_named) {
+    spec_.allowed_sites = policy.allowed;
+    std::sort(spec_.allowed_sites.begin(), spec_.allowed_sites.end());
+  } else if (!barred_sites_.empty()) {
+    std::erase_if(spec_.allowed_sites, [&](const std::string& site) {
+      return std::find(left.begin(), left.end(), site) == left.end();
+    });
   }
 }
 
@@ -325,6 +332,7 @@ std::string Topic::describe() const {
   for (const auto& site : declared_.allowed_sites) {
     stored.add_allowed_sites(site);
   }
+  stored.set_sites_are_named(declared_.sites_are_named);
   stored.set_deadline_ns(static_cast<std::uint64_t>(declared_.deadline.count_ns()));
   stored.set_significance(declared_.significance);
   stored.set_significance_decays(declared_.significance_decays);

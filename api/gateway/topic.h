@@ -50,8 +50,10 @@ struct TopicSpec {
   std::string tenant;
   scheduler::Class traffic_class = scheduler::Class::kNormal;
   bool class_is_named = false;  // by the client; else the policy's, or normal
-  // Sorted; empty = every configured site. Of a recovered topic, as far as the policy allows.
+  // Sorted; empty = every configured site. The client's as far as the policy allows, or the
+  // policy's.
   std::vector<std::string> allowed_sites;
+  bool sites_are_named = false;          // by the client
   Duration deadline = Duration::zero();  // of each update; zero = none
   double significance = 0;               // relative threshold; 0 = no filter
   bool significance_decays = false;
@@ -136,9 +138,10 @@ class Topic {
   std::uint64_t memory_bound_with_subscriber() const;
   std::uint64_t memory_bound_with_publisher() const;
 
-  // Holds the recovered topic to the configuration's rules, at once. Its sites may be fewer than
-  // those that it was declared by; class, deadline and significance are those of the policy where
-  // it names them. What was declared stays written, so that a rule may be taken back.
+  // Holds the recovered topic to the configuration's rules, at once. Its sites are the policy's, or
+  // those of the named ones that the policy allows; class, deadline and significance are those of
+  // the policy where it names them. What was declared stays written, so that a rule may be taken
+  // back.
   void apply_policy(const Config& config);
   // Sites that were to hold the topic and may not any more; their lanes stand still.
   const std::vector<std::string>& barred_sites() const { return barred_sites_; }

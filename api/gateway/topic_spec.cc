@@ -63,6 +63,7 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
                 "topic {}: tolerance and significance must be finite and not negative",
                 spec.name);
   }
+  spec.sites_are_named = !declare.allowed_sites.empty();
   spec.allowed_sites = declare.allowed_sites.empty() ? policy.allowed : declare.allowed_sites;
   std::sort(spec.allowed_sites.begin(), spec.allowed_sites.end());
   for (const auto& site : spec.allowed_sites) {

@@ -150,5 +150,32 @@ TEST(Residency, OfATopicComesBackWithThePolicyAndNothingIsLostOrDoubled) {
   EXPECT_EQ(wire::parse_header(as_bytes(c.transfers.front()))->k, 2U);
 }
 
+TEST(Residency, OfATopicWhoseClientsNameNoSitesIsWidenedWithThePolicy) {
+  OneGateway b{"b"};
+  b.config = config_of("b", kNarrow);
+  b.open();
+  b.publish(b.declare("t", 10), 0, {5});
+  EXPECT_TRUE(problems(b).empty()) << "c was never to hold it";
+  b.config = config_of("b", "");
+  b.open();
+  b.publish(b.declare("t", 10), 3, {7});
+  EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
+  EXPECT_EQ(topic_of(b).allowed_sites_size(), 0);
+  EXPECT_EQ(agreed(b, "c").transfers.size(), 1U);
+  // And narrowed again: the lane to c stands still, and that is told.
+  b.config = config_of("b", kNarrow);
+  b.open();
+  EXPECT_EQ(problems(b).size(), 1U);
+}
+
+TEST(Residency, OfATopicWhoseClientsNameItsSitesIsNotWidened) {
+  OneGateway b{"b"};
+  b.declare("t", 10, {"a", "b"});
+  b.open();
+  EXPECT_EQ(topic_of(b).allowed_sites_size(), 2);
+  b.declare("t", 10);
+  EXPECT_EQ(b.declared.code, Code::kInvalid) << "every site is not the two that were named";
+}
+
 }  // namespace
 }  // namespace godwit::gateway
