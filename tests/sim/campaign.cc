@@ -30,6 +30,8 @@ CampaignResult run_campaign(const CampaignOptions& options) {
     ++sum.seeds;
     sum.crashes += result.crashes;
     sum.client_crashes += result.client_crashes;
+    sum.departures += result.departures;
+    sum.narrowings += result.narrowings;
     sum.cuts += result.cuts;
     sum.losses += result.losses;
     sum.publishes += result.publishes;
@@ -67,9 +69,9 @@ CampaignResult run_campaign(const CampaignOptions& options) {
 
 std::string summary(const CampaignOptions& options, const CampaignResult& result) {
   return fmt::format(
-      "{}level {}: {} seeds, {} violations, {} gateway crashes, {} client crashes, {} cuts, {} "
-      "states "
-      "lost, {} publishes, {} clocks reached, {} turns, {:.0f} s of virtual time, settled within "
+      "{}level {}: {} seeds, {} violations, {} gateway crashes, {} client crashes, {} "
+      "departures, {} policies narrowed, {} cuts, {} states lost, {} publishes, {} clocks reached, "
+      "{} turns, {:.0f} s of virtual time, settled within "
       "{:.1f} s, hash {:016x}",
       result.report,
       static_cast<int>(options.level),
@@ -77,6 +79,8 @@ std::string summary(const CampaignOptions& options, const CampaignResult& result
       result.violated,
       result.crashes,
       result.client_crashes,
+      result.departures,
+      result.narrowings,
       result.cuts,
       result.losses,
       result.publishes,

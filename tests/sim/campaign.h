@@ -29,6 +29,8 @@ struct CampaignResult {
   std::string report;  // of violated seeds, with the commands that repeat them
   std::uint64_t crashes = 0;
   std::uint64_t client_crashes = 0;
+  std::uint64_t departures = 0;
+  std::uint64_t narrowings = 0;
   std::uint64_t cuts = 0;
   std::uint64_t losses = 0;
   std::uint64_t publishes = 0;

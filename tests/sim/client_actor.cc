@@ -78,10 +78,20 @@ void ClientActor::start(Instant now) {
   request_.reset();
 }
 
-void ClientActor::crash(Instant now) {
-  static_cast<void>(now);
-  core_.reset();
+void ClientActor::crash() {
   connection_.reset();
+  end();
+}
+
+void ClientActor::leave(Instant now) {
+  core_->leave(now);
+  left_ = true;
+  end();
+}
+
+void ClientActor::end() {
+  core_.reset();
+  leaving_ = false;
   for (const std::size_t index : unsafe_) {
     log_[index].fate = Fate::kUnknown;
   }
@@ -124,10 +134,12 @@ void ClientActor::disconnect(Instant now, std::string_view reason) {
 }
 
 bool ClientActor::can_publish(Instant now) const {
-  if (!draw_.publishes || request_ || now < next_publish_ || unsafe_.size() >= draw_.unsafe_max) {
-    return false;
-  }
-  return !to_repeat_.empty() || (!finishing_ && made_ < draw_.publishes_max);
+  return has_to_publish() && now >= next_publish_;
+}
+
+bool ClientActor::has_to_publish() const {
+  return draw_.publishes && !request_ && unsafe_.size() < draw_.unsafe_max &&
+         (!to_repeat_.empty() || (!finishing_ && !leaving_ && made_ < draw_.publishes_max));
 }
 
 Instant ClientActor::next_event() const {
@@ -135,8 +147,7 @@ Instant ClientActor::next_event() const {
     return Instant::never();
   }
   Instant next = connection_ ? core_->next_wakeup() : core_->next_dial();
-  if (draw_.publishes && !request_ && unsafe_.size() < draw_.unsafe_max &&
-      (!to_repeat_.empty() || (!finishing_ && made_ < draw_.publishes_max))) {
+  if (has_to_publish()) {
     next = std::min(next, next_publish_);
   }
   if (request_) {
@@ -159,6 +170,9 @@ void ClientActor::turn(Instant now) {
   finish_wait(now);
   act(now);
   core_->pump(now);
+  if (leaving_ && connection_ && settled()) {
+    leave(now);
+  }
 }
 
 void ClientActor::learn_fates(Instant now) {

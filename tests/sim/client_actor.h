@@ -66,9 +66,13 @@ class ClientActor {
   // The sum of what was delivered to this life; null when it does not subscribe.
   const client::BlockSums* sum() const;
 
-  // The process: begins, dies, reads nothing for a while.
+  // The process: begins, dies, ends in good order once nothing is unsafe, reads nothing for a
+  // while.
   void start(Instant now);
-  void crash(Instant now);
+  void crash();
+  void leave_when_safe() { leaving_ = core_ != nullptr; }
+  // Whether it has said goodbye and ended since this was last asked.
+  bool take_left() { return std::exchange(left_, false); }
   void stall(Instant until) { stalled_until_ = until; }
 
   // The connection. The link must stay until disconnect() or crash().
@@ -91,6 +95,8 @@ class ClientActor {
 
  private:
   bool must_fail() const;
+  void end();
+  void leave(Instant now);
   void act(Instant now);
   void publish_next(Instant now);
   void send(Instant now, std::size_t index);
@@ -99,6 +105,7 @@ class ClientActor {
   void finish_wait(Instant now);
   void learn_fates(Instant now);
   bool can_publish(Instant now) const;
+  bool has_to_publish() const;
 
   const Scenario& scenario_;
   ClientDraw draw_;
@@ -113,6 +120,8 @@ class ClientActor {
   std::uint32_t topic_index_ = 0;
   std::uint32_t life_ = 0;
   bool finishing_ = false;
+  bool leaving_ = false;
+  bool left_ = false;
   Instant stalled_until_;
   bool poked_ = false;  // its bell rang while it read nothing
   Instant next_publish_;

@@ -7,6 +7,11 @@
 #include "tests/sim/simulator.h"
 
 namespace godwit::sim {
+namespace {
+
+constexpr Duration kRestartTime = Duration::ms(5);  // of a gateway that an operator starts anew
+
+}  // namespace
 
 void Simulator::begin_fault(const Fault& fault) {
   if (healed_) {
@@ -49,6 +54,9 @@ void Simulator::begin_fault(const Fault& fault) {
     case FaultKind::kClientCrash:
       crash_client(fault.a, fault.lasts);
       return;
+    case FaultKind::kClientLeave:
+      clients_[fault.a]->leave_when_safe();
+      return;
     case FaultKind::kStall:
       clients_[fault.a]->stall(end);
       return;
@@ -60,12 +68,30 @@ void Simulator::begin_fault(const Fault& fault) {
         sites_[fault.a]->awake = true;
       });
       return;
+    case FaultKind::kNarrow:
+      ++result_.narrowings;
+      restart_with_policy(fault, &SiteActor::keep_out);
+      schedule(end, [this, fault] { restart_with_policy(fault, &SiteActor::let_in); });
+      return;
     case FaultKind::kSlow:
       wide_area_->set_rate(now_, fault.a, fault.b, kSlowRate);
       schedule(end, [this, fault] {
         wide_area_->set_rate(now_, fault.a, fault.b, scenario_.link(fault.a, fault.b).rate);
       });
       return;
+  }
+}
+
+void Simulator::restart_with_policy(const Fault& fault,
+                                    void (SiteActor::*change)(Instant, std::size_t)) {
+  SiteActor& site = *sites_[fault.a];
+  const bool was_alive = site.alive();
+  if (was_alive) {
+    site.kill(now_);
+  }
+  (site.*change)(now_, fault.b);
+  if (was_alive) {
+    site_died(fault.a, false, kRestartTime);
   }
 }
 
@@ -161,9 +187,23 @@ void Simulator::crash_client(std::size_t index, Duration restart_after) {
   ++result_.client_crashes;
   trace_.note(now_, Happening::kCrash, 1000 + index);
   const auto connection = client.connection();
-  client.crash(now_);
+  client.crash();
+  client_ended(index, connection, restart_after);
+}
+
+void Simulator::client_left(std::size_t index) {
+  trace_.note(now_, Happening::kLeft, index);
+  ++result_.departures;
+  ClientActor& client = *clients_[index];
+  client_ended(index, client.connection(), kRestartTime);
+  client.disconnect(now_, "left");
+}
+
+void Simulator::client_ended(std::size_t index,
+                             std::optional<std::uint64_t> connection,
+                             Duration restart_after) {
   if (connection) {
-    sites_[client.draw().site]->hang_up(*connection);
+    sites_[clients_[index]->draw().site]->hang_up(*connection);
   }
   schedule(now_ + restart_after, [this, index] {
     if (!clients_[index]->alive()) {

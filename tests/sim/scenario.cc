@@ -149,15 +149,17 @@ struct Swarm {
   std::uint64_t at_most;  // how often then
 };
 
-constexpr std::array<Swarm, 9> kSwarm = {{{FaultKind::kCut, 0.45, 4},
-                                          {FaultKind::kBreak, 0.35, 6},
-                                          {FaultKind::kCrash, 0.6, 5},
-                                          {FaultKind::kKill, 0.3, 3},
-                                          {FaultKind::kLose, 0.12, 1},
-                                          {FaultKind::kClientCrash, 0.35, 4},
-                                          {FaultKind::kStall, 0.3, 3},
-                                          {FaultKind::kFull, 0.2, 2},
-                                          {FaultKind::kSlow, 0.3, 3}}};
+constexpr std::array<Swarm, 11> kSwarm = {{{FaultKind::kCut, 0.45, 4},
+                                           {FaultKind::kBreak, 0.35, 6},
+                                           {FaultKind::kCrash, 0.6, 5},
+                                           {FaultKind::kKill, 0.3, 3},
+                                           {FaultKind::kLose, 0.12, 1},
+                                           {FaultKind::kClientCrash, 0.35, 4},
+                                           {FaultKind::kClientLeave, 0.25, 3},
+                                           {FaultKind::kStall, 0.3, 3},
+                                           {FaultKind::kFull, 0.2, 2},
+                                           {FaultKind::kNarrow, 0.15, 2},
+                                           {FaultKind::kSlow, 0.3, 3}}};
 
 Fault draw_fault(Random& random, const Scenario& scenario, FaultKind kind) {
   Fault fault;
@@ -182,6 +184,7 @@ Fault draw_fault(Random& random, const Scenario& scenario, FaultKind kind) {
       fault.files_alone = !fault.symmetric;  // a draw that says nothing else of this kind
       break;
     case FaultKind::kClientCrash:
+    case FaultKind::kClientLeave:
     case FaultKind::kStall:
       fault.a = random.below(scenario.clients.size());
       break;
@@ -205,10 +208,14 @@ std::string_view name(FaultKind kind) {
       return "lose";
     case FaultKind::kClientCrash:
       return "client-crash";
+    case FaultKind::kClientLeave:
+      return "client-leave";
     case FaultKind::kStall:
       return "stall";
     case FaultKind::kFull:
       return "full";
+    case FaultKind::kNarrow:
+      return "narrow";
     case FaultKind::kSlow:
       return "slow";
   }
@@ -222,9 +229,9 @@ bool Scenario::may_hold(const TopicDraw& topic, std::size_t site) const {
          std::find(topic.allowed.begin(), topic.allowed.end(), site) != topic.allowed.end();
 }
 
-bool Scenario::loses_state() const {
+bool Scenario::has(FaultKind kind) const {
   return std::any_of(
-      faults.begin(), faults.end(), [](const Fault& f) { return f.kind == FaultKind::kLose; });
+      faults.begin(), faults.end(), [kind](const Fault& fault) { return fault.kind == kind; });
 }
 
 Scenario draw_scenario(const RunOptions& options) {
@@ -350,7 +357,9 @@ std::string describe(const Scenario& scenario) {
   return text;
 }
 
-gateway::Config make_config(const Scenario& scenario, std::size_t site) {
+gateway::Config make_config(const Scenario& scenario,
+                            std::size_t site,
+                            const std::multiset<std::size_t>& kept_out) {
   gateway::Config config;
   config.file = "simulated.toml";
   config.site = scenario.sites[site];
@@ -373,8 +382,12 @@ gateway::Config make_config(const Scenario& scenario, std::size_t site) {
   for (const TopicDraw& topic : scenario.topics) {
     gateway::PolicyConfig policy;
     policy.match = topic.name;
-    for (const std::size_t allowed : topic.allowed) {
-      policy.allowed.push_back(scenario.sites[allowed]);
+    const bool narrowed = &topic == scenario.topics.data() && !kept_out.empty();
+    for (std::size_t i = 0; i < scenario.site_count(); ++i) {
+      if ((narrowed || !topic.allowed.empty()) && scenario.may_hold(topic, i) &&
+          !(narrowed && kept_out.contains(i))) {
+        policy.allowed.push_back(scenario.sites[i]);
+      }
     }
     config.policies.push_back(policy);
   }

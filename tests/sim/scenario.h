@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,8 +90,10 @@ enum class FaultKind : std::uint8_t {
   kKill,         // site `a` dies between two turns
   kLose,         // as kKill, and its state is lost
   kClientCrash,  // client `a` dies
+  kClientLeave,  // client `a` ends in good order when nothing is unsafe, and comes again
   kStall,        // client `a` reads nothing for `lasts`
   kFull,         // storage of site `a` holds `points` granules more than now, for `lasts`
+  kNarrow,       // site `a` starts anew with a policy that keeps the first topic from `b`
   kSlow,         // the link from `a` to `b` gets the rate of kSlowRate for `lasts`
 };
 
@@ -127,15 +130,18 @@ struct Scenario {
     return links[from * sites.size() + to];
   }
   bool may_hold(const TopicDraw& topic, std::size_t site) const;
-  bool loses_state() const;
+  bool has(FaultKind kind) const;
 };
 
 inline constexpr BitRate kSlowRate = BitRate::bps(64'000);
 
 Scenario draw_scenario(const RunOptions& options);
 std::string describe(const Scenario& scenario);
-// The configuration of one site, as a daemon would have read it.
-gateway::Config make_config(const Scenario& scenario, std::size_t site);
+// The configuration of one site, as a daemon would have read it; `kept_out` are sites that may not
+// hold the first topic by its policy of the moment.
+gateway::Config make_config(const Scenario& scenario,
+                            std::size_t site,
+                            const std::multiset<std::size_t>& kept_out);
 
 std::string_view name(Mutant mutant);
 // The command that repeats a run.

@@ -44,6 +44,7 @@ TEST(Simulation, ComesToEqualAndExactSumsWhateverFails) {
   EXPECT_EQ(result.violated, 0U);
   EXPECT_GT(result.publishes, options.seeds);
   EXPECT_GT(result.crashes, options.seeds / 8) << "the faults are not what they claim to be";
+  EXPECT_GT(result.departures + result.narrowings, options.seeds / 16);
 }
 
 TEST(Simulation, RepeatsASeedToTheLastEvent) {

@@ -41,8 +41,8 @@ Simulator::Simulator(const RunOptions& options)
       woken_(scenario_.site_count(), false),
       now_(scenario_.begin) {
   crash_plan() = {.points_left = -1, .mutant = options.mutant, .window = scenario_.window};
-  auto watch = [this](std::size_t from, std::size_t to, std::span<std::byte> bytes) {
-    watch_transfer(from, to, bytes);
+  auto watch = [this](Instant sent, std::size_t from, std::size_t to, std::span<std::byte> bytes) {
+    watch_transfer(sent, from, to, bytes);
   };
   if (options.level == Level::kStub) {
     wide_area_ = std::make_unique<StubNetwork>(scenario_, random_.next(), trace_, std::move(watch));
@@ -187,6 +187,9 @@ void Simulator::turn_clients() {
       if (const auto clock = client.take_reached_clock()) {
         check_clock(*this, i, *clock);
       }
+      if (client.take_left()) {
+        client_left(i);
+      }
     }
     const auto connection = client.connection();
     if (connection && (site.has_dropped(*connection) || !client.failure(now_).empty())) {
@@ -272,7 +275,10 @@ bool Simulator::forgery_is_over() {
   return false;
 }
 
-void Simulator::watch_transfer(std::size_t from, std::size_t to, std::span<std::byte> bytes) {
+void Simulator::watch_transfer(Instant sent,
+                               std::size_t from,
+                               std::size_t to,
+                               std::span<std::byte> bytes) {
   const auto header = wire::parse_header(bytes);
   if (!header) {
     violation("a transfer on the wire has no header");
@@ -282,7 +288,8 @@ void Simulator::watch_transfer(std::size_t from, std::size_t to, std::span<std::
     if (TopicId::of(topic.name) != header->topic) {
       continue;
     }
-    if (!scenario_.may_hold(topic, from) || !scenario_.may_hold(topic, to)) {
+    const bool kept_out = &topic == scenario_.topics.data() && sites_[from]->kept_out(to, sent);
+    if (!scenario_.may_hold(topic, from) || !scenario_.may_hold(topic, to) || kept_out) {
       violation(fmt::format("residency: a transfer of {} went from {} to {}",
                             topic.name,
                             scenario_.sites[from],

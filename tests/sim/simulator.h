@@ -30,6 +30,8 @@ struct RunResult {
   std::uint64_t events = 0;
   std::uint64_t crashes = 0;  // of gateways, at crash points and between turns
   std::uint64_t client_crashes = 0;
+  std::uint64_t departures = 0;  // of clients, in good order
+  std::uint64_t narrowings = 0;  // of a site's policy
   std::uint64_t cuts = 0;
   std::uint64_t losses = 0;  // of a site's state
   std::uint64_t publishes = 0;
@@ -59,14 +61,16 @@ class Simulator {
 
  private:
   void schedule(Instant at, std::function<void()> action);
-  void schedule_fault(const Fault& fault);
   void begin_fault(const Fault& fault);
+  void restart_with_policy(const Fault& fault, void (SiteActor::*change)(Instant, std::size_t));
   void begin_cut(const Fault& fault);
   void end_cut(const Fault& fault);
   void heal_all();
   void start_site(std::size_t site);
   void site_died(std::size_t site, bool with_clients, Duration restart_after);
   void crash_client(std::size_t client, Duration restart_after);
+  void client_left(std::size_t client);
+  void client_ended(std::size_t client, std::optional<std::uint64_t> connection, Duration until);
   void drop_connections(std::size_t site);
 
   Instant next_instant() const;
@@ -74,7 +78,7 @@ class Simulator {
   void turn_clients();
   bool turn_sites();
   void turn_site(std::size_t site);
-  void watch_transfer(std::size_t from, std::size_t to, std::span<std::byte> bytes);
+  void watch_transfer(Instant sent, std::size_t from, std::size_t to, std::span<std::byte> bytes);
   void forge(std::size_t from, std::size_t to, std::span<std::byte> bytes);
   bool forgery_is_over();
 

@@ -12,7 +12,7 @@ SiteActor::SiteActor(const Scenario& scenario,
                      WideArea& wide_area)
     : scenario_(scenario),
       index_(index),
-      config_(make_config(scenario, index)),
+      config_(make_config(scenario, index, {})),
       random_(seed),
       wide_area_(wide_area) {}
 
@@ -93,6 +93,18 @@ void SiteActor::lose(Instant now, bool files_alone) {
   }
   store_.lose();
   fresh_ = fresh_ || (!files_alone && !GODWIT_MUTANT(kKeepIncarnation));
+}
+
+void SiteActor::keep_out(Instant now, std::size_t site) {
+  policy_since_ = now;
+  kept_out_.insert(site);
+  config_ = make_config(scenario_, index_, kept_out_);
+}
+
+void SiteActor::let_in(Instant now, std::size_t site) {
+  policy_since_ = now;
+  kept_out_.extract(site);
+  config_ = make_config(scenario_, index_, kept_out_);
 }
 
 local::Channel& SiteActor::accept(Instant now, std::uint64_t connection, const ClientDraw& client) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "api/gateway/gateway.h"
@@ -36,6 +37,14 @@ class SiteActor {
   // The machine is replaced: only the durable counter is left. Or the files of its topics are
   // removed, and nothing else.
   void lose(Instant now, bool files_alone);
+  // Dead only: from the next start on its policy keeps the first topic from `site`, or no more. As
+  // often as it was kept out it must be let in.
+  void keep_out(Instant now, std::size_t site);
+  void let_in(Instant now, std::size_t site);
+  // Whether its policy has kept the site out from `then` until now.
+  bool kept_out(std::size_t site, Instant then) const {
+    return kept_out_.contains(site) && policy_since_ <= then;
+  }
 
   bool alive() const { return gateway_ != nullptr; }
   Instant deadline() const { return gateway_->deadline(); }
@@ -71,6 +80,8 @@ class SiteActor {
 
   const Scenario& scenario_;
   std::size_t index_;
+  std::multiset<std::size_t> kept_out_;
+  Instant policy_since_;
   gateway::Config config_;
   MemoryStore store_;
   Random random_;

@@ -191,6 +191,7 @@ void StubNetwork::send(Instant now,
   message.to = to;
   message.kind = kind;
   message.code = code;
+  message.sent = now;
   message.bytes.assign(bytes.begin(), bytes.end());
   if (kind == MessageKind::kTransfer) {
     const Instant start = std::max(now, where.busy_until);
@@ -308,7 +309,7 @@ void StubNetwork::deliver(Instant now, Message message, std::vector<bool>& woken
       session->on_message(transport::Event::Kind::kControl, message.bytes);
       return;
     default:
-      watcher_(message.from, message.to, message.bytes);
+      watcher_(message.sent, message.from, message.to, message.bytes);
       session->on_message(transport::Event::Kind::kTransfer, message.bytes);
       return;
   }

@@ -46,12 +46,13 @@ struct Message {
   bool always = false;  // kSilence: also when the link is not cut
   std::vector<std::byte> bytes;
   std::uint64_t code = 0;  // kClose
+  Instant sent;            // by its sender; zero: come again by the network's doing
 };
 
 class StubNetwork final : public WideArea {
  public:
-  // Sees every transfer that is delivered, and may change it: from, to, bytes.
-  using Watcher = std::function<void(std::size_t, std::size_t, std::span<std::byte>)>;
+  // Sees every transfer that is delivered, and may change it: sent, from, to, bytes.
+  using Watcher = std::function<void(Instant, std::size_t, std::size_t, std::span<std::byte>)>;
 
   StubNetwork(const Scenario& scenario, std::uint64_t seed, Trace& trace, Watcher watcher);
   ~StubNetwork() override;

@@ -23,6 +23,7 @@ enum class Happening : std::uint8_t {
   kPublish = 6,  // a client published, or learned what became of it
   kClock = 7,    // a wait for a clock was answered
   kSum = 8,      // a checksum of sums at the end
+  kLeft = 9,     // a client has said goodbye
 };
 
 class Trace {
