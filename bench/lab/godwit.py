@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 
+from bench.lab import metrics
 from bench.lab.failure import Failure
 from bench.lab.rows import Row
 
@@ -155,8 +156,8 @@ class Gateways:
         return answer["links"][0] if answer else None
 
     def audit(self):
-        """{"identical", "conservation_defect", "ledger_defects", …}: what a process of its own finds
-        from outside, and what the gateways' ledgers say of themselves."""
+        """{"identical", "conservation_defect", "metrics": {…}, …}: what a process of its own finds from
+        outside, and what the gateways say of themselves."""
         command = [self.lab.program("godwit-auditor"), "--deadline", str(AUDIT_SECONDS)]
         for index in range(len(self.names)):
             command += ["--socket", self.socket(index), "--log", self.log_file(index)]
@@ -169,8 +170,7 @@ class Gateways:
         if process.returncode not in (0, UNHEALTHY):
             raise Failure(f"the audit failed: {complaint.strip()}")
         found = json.loads(words)
-        ledgers = [self.ask(index, "ledger") for index in range(len(self.names))]
-        found["ledger_defects"] = sum(ledger["defect"] if ledger else 1 for ledger in ledgers)
+        found["metrics"] = metrics.figures(metrics.read(self.lab.wan.sites))
         return found
 
     def commands(self):

@@ -45,7 +45,7 @@ def judge(results, target, audit=None):
         problems.append("godwit: the sites do not hold the same sums")
     if audit and audit["conservation_defect"] != 0:
         problems.append("godwit: the sums are not what was published")
-    if audit and audit["ledger_defects"] != 0:
+    if audit and audit["metrics"]["ledger_defects"] != 0:
         problems.append("godwit: a gateway's own ledger does not balance; its log says what is wrong")
     return problems
 
@@ -63,6 +63,7 @@ def to_json(wan, target, shown, audit):
         "ratio_to_lan": ratio(godwit, shown.get("lan")),
         "speedup_over_bsp": ratio(shown.get("tcp-bsp"), godwit),
         "speedup_over_async": ratio(shown.get("tcp-async"), godwit),
+        "metrics": audit["metrics"] if audit else None,
     }
 
 
@@ -80,6 +81,13 @@ MEANING = {
 def audit_text(audit):
     return (f"bit-identical at all sites: {'yes' if audit['identical'] else 'NO'}; "
             f"conservation defect: {audit['conservation_defect']}")
+
+
+def metrics_text(metrics):
+    return (f"the gateways count {metrics['sent_bytes'] / 1e6:.1f} MB (layer 3, to the run's end), "
+            f"{metrics['transfers']} transfers at {metrics['bits_per_element']:.2f} bits an\n"
+            f"         element, {metrics['busy_share']:.0%} of a core each, ledger defects: "
+            f"{metrics['ledger_defects']}")
 
 
 def table(shown, audit):
@@ -105,6 +113,7 @@ def table(shown, audit):
                  "late: the emulator itself.")
     if audit:
         lines.append(f"sums:    {audit_text(audit)}")
+        lines.append(f"metrics: {metrics_text(audit['metrics'])}")
     return "\n".join(lines)
 
 

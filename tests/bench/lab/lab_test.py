@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
-from bench.lab import (chart, evaluation, learning_rates, picture, report_html,  # noqa: E402
+from bench.lab.failure import Failure  # noqa: E402
+from bench.lab import (chart, evaluation, learning_rates, metrics, picture, report_html,  # noqa: E402
                        results, rows, training)
 
 
@@ -141,14 +142,45 @@ class Sentence(unittest.TestCase):
                       self.told(result("godwit", None, final=0.79), result("oracle", 10.0)))
 
 
+EXPORTED = """# HELP godwit_up one
+godwit_uptime_seconds 40
+godwit_worker_busy_seconds_total{worker="0"} 10
+godwit_link_sent_bytes_total{peer="b"} 3e+06
+godwit_link_sent_bytes_total{peer="c"} 1000000
+godwit_link_transfers_received_total{peer="b",result="applied"} 7
+godwit_link_transfers_received_total{peer="b",result="duplicate"} 100
+godwit_codec_elements_total{operation="encode",codec="bpc"} 16
+godwit_codec_elements_total{operation="decode",codec="bpc"} 1600
+godwit_codec_bytes_total{operation="encode",codec="bpc"} 4
+godwit_codec_bytes_total{operation="decode",codec="bpc"} 99
+godwit_conservation_defect{topic="a, \\"b\\"} 1"} 2
+"""
+METRICS = {"sent_bytes": 4000000, "transfers": 7, "bits_per_element": 2.0, "busy_share": 0.25,
+           "ledger_defects": 0}
+
+
+class Metrics(unittest.TestCase):
+    def test_figures_are_sums_over_series_and_gateways(self):
+        one = metrics.Samples(EXPORTED)
+        self.assertEqual(metrics.figures(one), METRICS | {"ledger_defects": 2})
+        one.samples += metrics.Samples(EXPORTED).samples
+        self.assertEqual(metrics.figures(one), {
+            "sent_bytes": 8000000, "transfers": 14, "bits_per_element": 2.0, "busy_share": 0.25,
+            "ledger_defects": 4})
+
+    def test_what_nobody_exports_is_not_zero(self):
+        with self.assertRaisesRegex(Failure, "godwit_conservation_defect"):
+            metrics.figures(metrics.Samples(EXPORTED.replace("godwit_conservation", "other")))
+
+
 class Figures(unittest.TestCase):
     def test_the_json_has_the_documented_members_and_types(self):
         shown = {"godwit": result("godwit", 20.0), "tcp-bsp": result("tcp-bsp", None)}
-        audit = {"identical": True, "conservation_defect": 0, "ledger_defects": 0}
+        audit = {"identical": True, "conservation_defect": 0, "metrics": METRICS}
         numbers = results.to_json(Sentence.Wan, 0.8, shown, audit)
         self.assertEqual(list(numbers), ["wan", "sites", "target", "runs", "identical",
                                          "conservation_defect", "ratio_to_oracle", "ratio_to_lan",
-                                         "speedup_over_bsp", "speedup_over_async"])
+                                         "speedup_over_bsp", "speedup_over_async", "metrics"])
         self.assertEqual([list(run) for run in numbers["runs"]],
                          2 * [["name", "seconds_to_target", "final_accuracy", "wan_bytes", "valid"]])
         self.assertEqual([run["seconds_to_target"] for run in numbers["runs"]], [20.0, ">40"])
@@ -157,9 +189,9 @@ class Figures(unittest.TestCase):
 
     def test_an_audit_that_finds_something_makes_the_run_invalid(self):
         shown = {"godwit": result("godwit", 20.0)}
-        good = {"identical": True, "conservation_defect": 0, "ledger_defects": 0}
+        good = {"identical": True, "conservation_defect": 0, "metrics": METRICS}
         self.assertEqual(results.judge(shown, 0.8, good), [])
-        for wrong in ({"identical": False}, {"conservation_defect": 1}, {"ledger_defects": 1}):
+        for wrong in ({"identical": False}, {"conservation_defect": 1}, {"metrics": METRICS | {"ledger_defects": 1}}):
             self.assertEqual(len(results.judge(shown, 0.8, good | wrong)), 1, wrong)
 
 
