@@ -184,9 +184,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
   if (topic) {
     declared_[record.handle].topic = *topic;
     declared_[record.handle].replaces = record.replaces;
-    if (const auto inbox = (*topic)->ledger().find_inbox(hello_.publisher)) {
-      answer.publisher_before = (*topic)->ledger().inbox(*inbox).incarnation;
-    }
+    answer.publisher_before = (*topic)->ledger().last_process(hello_.publisher);
     answer.seed_wanted = !(*topic)->seed_complete();
     answer.memory_bound = (*topic)->memory_bound();
     answer.incarnation = (*topic)->ledger().incarnation();
@@ -440,10 +438,13 @@ bool ClientSession::drain(Instant now) {
       continue;
     }
     on_tickers(*declared.topic, declared.topic->site_clock.on_leave(this));
-    if (owns_inbox(declared)) {
-      declared.topic->ledger().abandon_publish(*declared.inbox);
+    // Also one that it took over an earlier connection, and has not published to over this one.
+    ledger::Ledger& ledger = declared.topic->ledger();
+    const auto inbox = ledger.find_inbox(hello_.publisher);
+    if (inbox && ledger.inbox(*inbox).incarnation == hello_.incarnation) {
+      ledger.abandon_publish(*inbox);
       if (hello_.client_name.empty() || said_goodbye_) {
-        declared.topic->ledger().close_inbox(*declared.inbox);
+        ledger.close_inbox(*inbox);
       }
     }
   }

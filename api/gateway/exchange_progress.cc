@@ -28,12 +28,15 @@ Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receip
   receipt.frontier = message.frontier();
   receipt.checksum = message.checksum();
   std::memcpy(receipt.window.data(), message.bitmap().data(), message.bitmap().size());
+  const bool known = topic->ledger().lane(*lanes->outgoing).quarantined;
   const auto receipted = topic->ledger().on_receipt(*lanes->outgoing, receipt);
   if (!receipted) {
-    log::error("topic {}: lane to {}: {}",
-               topic->spec().name,
-               peer.site().name,
-               receipted.error().message);
+    if (!known) {  // else it was said when the first one came
+      log::error("topic {}: lane to {}: {}",
+                 topic->spec().name,
+                 peer.site().name,
+                 receipted.error().message);
+    }
     peer.queue.set_blocked(now, lanes->handle, true);
     return receipted.error().code == Code::kCorrupt &&
                    !topic->ledger().lane(*lanes->outgoing).quarantined

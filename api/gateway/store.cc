@@ -54,12 +54,18 @@ std::string FileStore::path(TopicId topic, std::string_view ending) const {
 }
 
 Result<memory::Mapping*> FileStore::mapping(TopicId topic, std::uint64_t bytes) {
+  // One that is open is what a declaration left that was refused: its lock is ours already.
+  auto& held = open_[topic];
+  if (held != nullptr && held->size() == bytes) {
+    return held.get();
+  }
+  held.reset();
   auto opened = memory::Mapping::open(path(topic, "sums"), bytes);
   if (!opened) {
     return Failure(opened.error());
   }
-  open_.push_back(std::make_unique<memory::Mapping>(std::move(*opened)));
-  return open_.back().get();
+  held = std::make_unique<memory::Mapping>(std::move(*opened));
+  return held.get();
 }
 
 Result<void> FileStore::describe(TopicId topic, const std::string& description) {

@@ -3,6 +3,7 @@
 // The file store is the product's; the simulator brings one in memory that outlives its gateways.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ class Store {
   virtual ~Store() = default;
 
   // The mapping of a topic's sums, of exactly `bytes`; made when there is none. It stays the
-  // store's and lives as long as the store.
+  // store's and lives as long as the store, or until the topic's is asked for in another size:
+  // nobody may hold it then.
   virtual Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) = 0;
   // Replaces a topic's description as a whole.
   virtual Result<void> describe(TopicId topic, const std::string& description) = 0;
@@ -44,7 +46,7 @@ class FileStore : public Store {
   std::string path(TopicId topic, std::string_view ending) const;
 
   std::string directory_;
-  std::vector<std::unique_ptr<memory::Mapping>> open_;
+  std::map<TopicId, std::unique_ptr<memory::Mapping>> open_;
 };
 
 }  // namespace godwit::gateway

@@ -119,11 +119,12 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                 memory_left.count() >> 20U);
   }
   std::unique_ptr<Topic> topic(new Topic(now, spec, shape));
-  if (auto described = store.describe(spec.id, topic->describe()); !described) {
-    return Failure(described.error());
-  }
   if (auto attached = topic->attach(store, life, decoder); !attached) {
     return Failure(attached.error());
+  }
+  // Last: what is written is opened at every start, so it must be what the sums agree to.
+  if (auto described = store.describe(spec.id, topic->describe()); !described) {
+    return Failure(described.error());
   }
   return topic;
 }

@@ -129,6 +129,7 @@ class Training:
                 self._folders.append(os.path.join(folder, str(index)))
                 os.mkdir(self._folders[-1])
             self._asked = None      # what the evaluator is busy with
+            self._full_is_next = False
             self._finished = False  # the sites have ended
             self._lines.follow("evaluator", self._evaluator)
             for index, site in enumerate(lab.wan.sites):
@@ -249,10 +250,13 @@ class Training:
         self._scan()
 
     def _scan(self):
-        """Gives the evaluator its next question when it is idle: new snapshots first."""
+        """Gives the evaluator its next question when it is idle: new snapshots, and whether the target
+        is reached, by turns. It may be too slow for both."""
         if self._asked is not None:
             return
-        question = self._next_new() or self._next_full()
+        self._full_is_next = not self._full_is_next
+        question = ((self._next_full() or self._next_new()) if self._full_is_next else
+                    (self._next_new() or self._next_full()))
         if question:
             self._asked = question
             self._evaluator.stdin.write(f"{question[1]} {question[2]}\n")

@@ -136,6 +136,8 @@ class Ledger {
   void close_inbox(InboxIndex inbox);
   // The slot that the publisher has now; none while it is closed.
   std::optional<InboxIndex> find_inbox(PublisherId publisher) const;
+  // The process that published last as `publisher`, also one that has left; zero: none is known.
+  Incarnation last_process(PublisherId publisher) const;
   InboxInfo inbox(InboxIndex inbox) const;
 
   // Begins (or begins anew, dropping what was staged) a publish. Must be answered by stage calls

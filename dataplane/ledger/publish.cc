@@ -186,6 +186,16 @@ std::optional<InboxIndex> Ledger::find_inbox(PublisherId publisher) const {
   return std::nullopt;
 }
 
+Incarnation Ledger::last_process(PublisherId publisher) const {
+  for (std::uint32_t i = 0; i < state_->shape.inboxes; ++i) {
+    const InboxRecord& record = state_->inbox(i);
+    if (record.used != 0 && record.publisher == publisher.value()) {
+      return Incarnation::from_packed(record.incarnation);
+    }
+  }
+  return {};
+}
+
 InboxInfo Ledger::inbox(InboxIndex inbox) const {
   GODWIT_ASSERT(inbox.value() < state_->shape.inboxes);
   const InboxRecord& record = state_->inbox(inbox.value());

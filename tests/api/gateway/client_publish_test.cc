@@ -1,4 +1,5 @@
 // What the gateway answers a publisher, over deaths of either side.
+#include <list>
 #include <string>
 #include <vector>
 
@@ -246,6 +247,48 @@ TEST(ClientPublish, TakesAProcessBackThatReplacesWhomItFoundAtFirst) {
   back.publish(1, 8);
   b.turn();
   EXPECT_EQ(back.answers(), Answers{"safe 1"});
+}
+
+// So does one that found a process which had left in good order.
+TEST(ClientPublish, TakesAProcessBackThatReplacesOneThatSaidGoodbye) {
+  OneGateway b("b");
+  {
+    Client before(b, 2, "trainer", {5, 5});
+    before.publish(1);
+    before.leave();
+  }
+  Client first_time(b, 3, "trainer", {2, 2});
+  b.turn();
+  const Incarnation found = first_time.declared().publisher_before;
+  EXPECT_EQ(found, (Incarnation{5, 5}));
+  b.gateway->detach_client(first_time.id);  // its publish was never met
+  Client back(b, 4, "trainer", {2, 2}, std::size_t{1} << 20U, found);
+  back.publish(1);
+  b.turn();
+  EXPECT_EQ(back.answers(), Answers{"safe 1"});
+}
+
+TEST(ClientPublish, GivesThePlacesBackOfThoseWhoPublishNothingAfterTheyCameBack) {
+  constexpr std::uint64_t kPlaces = 32;
+  OneGateway b("b");
+  std::list<Client> clients;
+  for (std::uint64_t id = 2; id < 2 + kPlaces; ++id) {
+    Client& client = clients.emplace_back(b, id, "", Incarnation{1, 1});
+    client.publish(1);
+    b.turn();
+    EXPECT_EQ(client.answers(), Answers{"safe 1"}) << id;
+  }
+  b.open();  // the gateway died, its clients did not
+  for (std::uint64_t id = 2; id < 2 + kPlaces; ++id) {
+    Client back(b, id, "", {1, 1}, std::size_t{1} << 20U, Incarnation{});
+    back.leave();
+  }
+  for (std::uint64_t id = 100; id < 100 + kPlaces; ++id) {
+    Client newcomer(b, id, "", {1, 1});
+    newcomer.publish(1);
+    newcomer.leave();
+    EXPECT_EQ(newcomer.answers(), Answers{"safe 1"}) << id;
+  }
 }
 
 TEST(ClientPublish, TellsWhoPublishedLastOnlyWhenTheirRingIsEmpty) {

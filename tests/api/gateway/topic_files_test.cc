@@ -27,16 +27,19 @@ class TopicFiles : public testing::Test {
           random(seed),
           core(files.config, store, {7, 70}, random, [] { return Instant(); }) {}
 
-    std::unique_ptr<Topic> open(bool seed) {
+    Result<std::unique_ptr<Topic>> try_open(bool seed, std::uint64_t elements) {
       local::Declare declare;
       declare.topic = "t";
-      declare.element_count = 4;
+      declare.element_count = elements;
       declare.fraction_bits = 40;
       declare.has_seed = seed;
       declare.seed_hash = 9;
       const auto spec = make_spec(declare, core.config);
-      auto topic = Topic::open(
+      return Topic::open(
           Instant(), *spec, core.config, store, core.new_life(), core.config.memory, core.coder);
+    }
+    std::unique_ptr<Topic> open(bool seed) {
+      auto topic = try_open(seed, 4);
       EXPECT_TRUE(topic) << topic.error().message;
       return std::move(*topic);
     }
@@ -126,6 +129,22 @@ TEST_F(TopicFiles, WithoutTheDescriptionKeepTheSums) {
   const auto topic = process.open(false);
   EXPECT_EQ(topic->ledger().incarnation(), life);
   EXPECT_EQ(topic->ledger().last_publish().value(), 1U);
+}
+
+TEST_F(TopicFiles, OfARefusedDeclarationHoldNothingBack) {
+  const Incarnation life = first_life();
+  remove(".topic");
+  {
+    Process process(*this, 2);
+    EXPECT_EQ(process.try_open(false, 5).error().code, Code::kInvalid)
+        << "the sums have 4 elements";
+    EXPECT_TRUE(process.store.descriptions()->empty()) << "the next start would trust it";
+    const auto topic = process.try_open(false, 4);
+    ASSERT_TRUE(topic) << topic.error().message;
+    EXPECT_EQ((*topic)->ledger().incarnation(), life);
+  }
+  Process next(*this, 3);
+  EXPECT_EQ(next.recover()->ledger().last_publish().value(), 1U);
 }
 
 }  // namespace

@@ -299,7 +299,9 @@ TEST_F(Lanes, QuarantineWhenAReceiptContradictsTheChecksum) {
             Code::kCorrupt);
   EXPECT_TRUE(a->lane(ab.lane).quarantined);
   EXPECT_EQ(a->begin_transfer(ab.lane, {}).error().code, Code::kRefused);
-  EXPECT_EQ(a.defects(), 1U);
+  EXPECT_EQ(a->on_receipt(ab.lane, {.frontier = 1, .checksum = 1, .window = {}}).error().code,
+            Code::kCorrupt);
+  EXPECT_EQ(a.defects(), 1U) << "the same one again";
 }
 
 TEST_F(Lanes, RefuseReceiptsForTransfersNeverSentAndIgnoreOldOnes) {
