@@ -124,9 +124,16 @@ bool Core::pump_subscription(std::uint32_t index) {
 }
 
 bool Core::pump_waits(Instant now) {
+  auto waiting =
+      static_cast<std::size_t>(std::count_if(waits_.begin(), waits_.end(), [](const auto& one) {
+        return one.second.sent && !one.second.outcome;
+      }));
   for (auto& [request, wait] : waits_) {
     if (wait.sent || wait.outcome || wait.deadline <= now) {
       continue;
+    }
+    if (waiting++ >= local::kWaitsMax) {
+      break;  // the gateway takes no more; the next answer makes room
     }
     wait.sent = local::send(*channel_,
                             local::WaitClock{.topic = local::TopicHandle{wait.topic},

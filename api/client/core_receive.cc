@@ -183,7 +183,8 @@ void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& 
   if (topic->sum) {
     topic->sum->clear();
   }
-  if (had_state && had_transfers) {
+  // What it published itself comes as well, since it cannot be told from the others' changes now.
+  if (had_state && (had_transfers || topic->outbox.has_published())) {
     topic->restarted = topic->subscription == Subscription::kPolled;
     event = Restart{static_cast<std::uint32_t>(record.topic)};
   }

@@ -15,9 +15,6 @@ constexpr int kRecordsPerTurn = 4;
 // Answers that wait for a client who does not read; beyond it the client is ended. Chosen.
 constexpr std::size_t kOutboxMax = 65536;
 
-// Waits for clocks of one client, so that no client takes them all (StalenessWaits::kWaitsMax).
-constexpr std::size_t kWaitsPerClientMax = 64;  // chosen: a reader waits for one clock at a time
-
 ClientRefusal refusal_of(Code code) {
   switch (code) {
     case Code::kInvalid:
@@ -247,6 +244,12 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
     }
   }
   if (!known) {
+    if (ledger.occupancy().subscriber_lanes >= Topic::kSubscribersMax) {
+      return break_with(Code::kFull,
+                        fmt::format("topic {}: its {} subscribers at this site are there already",
+                                    topic.spec().name,
+                                    Topic::kSubscribersMax));
+    }
     const auto room = core_.check_budget(topic, topic.memory_bound_with_subscriber(), "subscriber");
     if (!room) {
       return break_with(room.error().code, room.error().message);
@@ -320,11 +323,11 @@ ClientSession::Taken ClientSession::on(Instant now, const local::WaitClock& reco
     return break_with(Code::kInvalid, "WaitClock of a topic that is not declared");
   }
   const TopicId topic = declared->topic->spec().id;
-  const auto id = waits_.size() < kWaitsPerClientMax
+  const auto id = waits_.size() < local::kWaitsMax
                       ? core_.waits.add_wait(now, topic, record.min_clock, now + record.deadline)
                       : std::nullopt;
   if (!id) {
-    return break_with(Code::kFull, "too many waits for clocks");
+    return leaving_ ? Taken::kDone : Taken::kStalled;  // until one of its waits is answered
   }
   waits_[*id] = {record.request, topic};
   return Taken::kDone;

@@ -44,7 +44,7 @@ Instant Deadlines::on_merged(Instant now, const ledger::TileActivity& activity) 
     if (publish.number <= activity.last && publish.first_tile <= activity.tile &&
         activity.tile <= publish.last_tile) {
       earliest = std::min(earliest, publish.due);
-      publish.first_tile = activity.tile;  // those before it are merged, and told
+      publish.told_tile = std::max(publish.told_tile, activity.tile);
     }
   }
   Instant& tile = tiles_.at(activity.tile);
@@ -52,8 +52,11 @@ Instant Deadlines::on_merged(Instant now, const ledger::TileActivity& activity) 
   return earliest;
 }
 
-void Deadlines::forget_through(ledger::PublishNumber merged) {
+void Deadlines::end_round(ledger::PublishNumber merged) {
   std::erase_if(merging_, [&](const Publish& publish) { return publish.number <= merged; });
+  for (Publish& publish : merging_) {
+    publish.first_tile = std::max(publish.first_tile, publish.told_tile);
+  }
 }
 
 }  // namespace godwit::gateway

@@ -29,6 +29,7 @@ class Deadlines {
     std::uint32_t first_tile = 0;
     std::uint32_t last_tile = 0;
     Instant due = Instant::never();
+    std::uint32_t told_tile = 0;  // the last one that a round has told of
   };
 
   // `deadline` is the topic's, zero = none; `start` is when this process opened it.
@@ -47,10 +48,11 @@ class Deadlines {
   void on_recovered(ledger::PublishNumber merging);
 
   void on_commit(const Publish& publish);
-  // Publishes up to activity.last changed the tile: when the earliest of them is due.
+  // Publishes up to activity.last changed the tile: when the earliest of them is due. The tiles of
+  // one round of merging come in any order.
   Instant on_merged(Instant now, const ledger::TileActivity& activity);
-  // The publishes up to this are in P, and on_merged was told.
-  void forget_through(ledger::PublishNumber merged);
+  // A round is over: the publishes up to `merged` are in P, others up to the last tile told.
+  void end_round(ledger::PublishNumber merged);
 
   // When the tile's changes are due of which a lane has none yet: the earliest that had not passed
   // when the last change came.

@@ -263,6 +263,26 @@ Result<void> Exchange::on_announce(Instant now,
   return {};
 }
 
+// The link and its other topics go on.
+void Exchange::refuse_lane(Instant now, Topic& topic, Peer& peer, const Error& why) {
+  const TopicSpec& spec = topic.spec();
+  if (why.code != Code::kUnsupported) {
+    return refuse(
+        now, peer, spec.id, spec.name, control::Refuse::CODE_INCARNATION_MISMATCH, why.message);
+  }
+  refuse(now,
+         peer,
+         spec.id,
+         spec.name,
+         control::Refuse::CODE_SHAPE_MISMATCH,
+         fmt::format("topic {}: its sums at {} were made for other sites and have no place for {} "
+                     "({}); make it anew, under another name or after its files are removed",
+                     spec.name,
+                     core_.config.site,
+                     peer.site().name,
+                     why.message));
+}
+
 void Exchange::accept(Instant now,
                       Topic& topic,
                       Peer& peer,
@@ -333,12 +353,7 @@ void Exchange::accept(Instant now,
     return;
   }
   if (!lane) {
-    return refuse(now,
-                  peer,
-                  spec.id,
-                  spec.name,
-                  control::Refuse::CODE_INCARNATION_MISMATCH,
-                  lane.error().message);
+    return refuse_lane(now, topic, peer, lane.error());
   }
   peer.refused_topics.erase(spec.id);
   const bool known = lanes.outgoing == *lane && lanes.peer_incarnation == theirs;
@@ -415,12 +430,7 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
     return {};
   }
   if (!incoming) {
-    refuse(now,
-           peer,
-           topic->spec().id,
-           topic->spec().name,
-           control::Refuse::CODE_INCARNATION_MISMATCH,
-           incoming.error().message);
+    refuse_lane(now, *topic, peer, incoming.error());
     return {};
   }
   lanes->incoming = *incoming;

@@ -60,6 +60,7 @@ class Exchange {
   // and has kept the deadlines; else they are those of the tiles.
   static void offer_all(Instant now, Topic& topic, Peer& peer, const PeerLanes& lanes, bool known);
   void accept(Instant now, Topic& topic, Peer& peer, const control::TopicAnnounce& announce);
+  void refuse_lane(Instant now, Topic& topic, Peer& peer, const Error& why);
   // `name` is empty where only the id is known.
   static void refuse(Instant now,
                      Peer& peer,

@@ -163,7 +163,7 @@ bool Gateway::merge_and_spread(Instant now) {
         }
       }
     }
-    topic->deadlines().forget_through(topic->ledger().merged_through());
+    topic->deadlines().end_round(topic->ledger().merged_through());
   }
   return more;
 }

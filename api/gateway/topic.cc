@@ -13,8 +13,6 @@
 namespace godwit::gateway {
 namespace {
 
-// Local subscribers of one topic at one site. Chosen: a parameter server and its watchers.
-constexpr std::uint32_t kSubscribersMax = 24;
 constexpr std::uint32_t kPublishersMax = 32;  // chosen: parameter servers or trainers of one site
 // A lane's ring holds two bandwidth-delay products of its link (DESIGN: window), in these bounds.
 constexpr std::uint64_t kRingBytesMin = 4U << 20U;
@@ -36,7 +34,7 @@ ledger::Shape make_shape(const TopicSpec& spec, const Config& config) {
   shape.topic = spec.id;
   shape.site = SiteId::of(config.site);
   shape.element_count = spec.element_count;
-  shape.lanes_out = others + kSubscribersMax;
+  shape.lanes_out = others + Topic::kSubscribersMax;
   shape.lanes_in = others;
   shape.inboxes = kPublishersMax;
   shape.ring_bytes = ring_bytes(config);
@@ -428,12 +426,16 @@ Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<cons
   if (seed_complete()) {
     return {};
   }
-  if (first == 0) {
-    seed_next_ = 0;
-  }
-  if (first != seed_next_ || values.size() > spec_.element_count - first) {
+  if (first > seed_next_ || values.size() > spec_.element_count - first) {
     return fail(Code::kInvalid, "topic {}: seed chunks must come in order and fit", spec_.name);
   }
+  // Several clients may bring the same seed at once: what one has written the others skip.
+  const std::uint64_t skipped = seed_next_ - first;
+  if (skipped >= values.size()) {
+    return {};
+  }
+  first = seed_next_;
+  values = values.subspan(skipped);
   if (auto good = local::check_seed(first, values, spec_.fraction_bits); !good) {
     return fail(Code::kInvalid, "topic {}: {}", spec_.name, good.error().message);
   }

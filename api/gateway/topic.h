@@ -100,6 +100,10 @@ struct PeerLanes {
 
 class Topic {
  public:
+  // Local ones at once; beside them there is a lane for every other site. Chosen: a parameter
+  // server and its spectators, many times over.
+  static constexpr std::uint32_t kSubscribersMax = 24;
+
   // Makes the topic's state, or opens what is there under the same name. kInvalid names what
   // differs; kFull when `memory_left` does not hold its bound. `life` becomes the incarnation of a
   // state that is made, and must be new; one that is there keeps its own.
@@ -156,7 +160,8 @@ class Topic {
   // has named one since the topic was opened. True: what is to be remembered has changed.
   bool adopt(const TopicSpec& other);
 
-  // The seed is written in rising order; complete when `first + values.size()` reaches the end.
+  // The seed is written in rising order, by several clients at once if they like; complete when
+  // `first + values.size()` reaches the end.
   Result<void> write_seed(Store& store, std::uint64_t first, std::span<const float> values);
   // Writes the description again: who ticks has changed.
   Result<void> remember(Store& store) const { return store.describe(spec_.id, describe()); }

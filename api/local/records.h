@@ -33,6 +33,8 @@ inline constexpr std::size_t kNameBytesMax = 255;   // a client, topic, tenant, 
 inline constexpr std::size_t kSitesMax = 64;        // sites in one list
 inline constexpr std::size_t kTextBytesMax = 1024;  // a reason for a person
 inline constexpr std::uint32_t kTopicsPerClientMax = 4096;
+// Waits for clocks of one client at once. Chosen: a reader waits for one at a time.
+inline constexpr std::size_t kWaitsMax = 64;
 inline constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 40;
 inline constexpr std::size_t kLanesMax = 64;           // shards of a topic: lanes per subscriber
 inline constexpr std::uint32_t kFractionBitsMax = 62;  // a quantum is 2^-62 at the finest

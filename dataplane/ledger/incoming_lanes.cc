@@ -59,7 +59,7 @@ Result<IncomingIndex> Ledger::open_incoming(SiteId from,
     slot = free_slot;
   }
   if (slot < 0) {
-    return fail(Code::kFull,
+    return fail(Code::kUnsupported,
                 "lane from {:08x}: all {} incoming lanes are taken",
                 from.value(),
                 state.shape.lanes_in);

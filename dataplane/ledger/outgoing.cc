@@ -144,7 +144,8 @@ Result<LaneIndex> Ledger::open_lane(const LaneKey& key, const LaneOptions& optio
     slot = free_slot;
   }
   if (slot < 0) {
-    return fail(Code::kFull, "lane to {:x}: all {} lanes are taken", key.to, state.shape.lanes_out);
+    return fail(
+        Code::kUnsupported, "lane to {:x}: all {} lanes are taken", key.to, state.shape.lanes_out);
   }
   const auto index = static_cast<std::uint32_t>(slot);
   if (options.own_publisher.value() != 0) {

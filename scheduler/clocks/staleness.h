@@ -29,7 +29,7 @@ enum class WaitOutcome : std::uint8_t {
 class StalenessWaits {
  public:
   using WaitId = std::uint64_t;
-  static constexpr std::size_t kWaitsMax = 4096;  // Chosen: 4 readers for each of 1,024 clients.
+  static constexpr std::size_t kWaitsMax = 16384;  // Chosen: 64 for each of 256 clients.
 
   struct Done {
     WaitId id = 0;

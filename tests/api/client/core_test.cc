@@ -210,6 +210,42 @@ TEST_F(CoreTest, StartsAgainFromZeroWhenTheGatewayLostItsState) {
   EXPECT_EQ(sum, std::vector<std::int64_t>(100, 2048));
 }
 
+// The gateway closed its lane while it was away: the new one brings its own changes as well.
+TEST_F(CoreTest, StartsAgainFromZeroWhenItHadOnlyPublishedAndItsLaneIsGone) {
+  connect();
+  const auto topic = declare(100);
+  ASSERT_TRUE(core_.subscribe(topic, Core::Subscription::kPolled, true));
+  settle();
+  publish(topic, std::vector<float>(100, 1.0F));
+  settle();
+  EXPECT_FALSE(core_.has_pending(topic));
+  disconnect();
+  state_.topics["model"].lanes.clear();
+  connect();
+  settle();
+  bool restarted = false;
+  EXPECT_TRUE(core_.take_pending(topic, restarted).empty());
+  EXPECT_TRUE(restarted);
+}
+
+TEST_F(CoreTest, WaitsForNoMoreClocksAtOnceThanTheGatewayTakes) {
+  connect();
+  const auto topic = declare(10);
+  settle();
+  gateway_->answer_waits = false;
+  std::vector<std::uint64_t> requests;
+  for (std::size_t i = 0; i < local::kWaitsMax + 5; ++i) {
+    requests.push_back(core_.start_wait(topic, 3, now_ + Duration::seconds(8)));
+  }
+  settle();
+  EXPECT_EQ(gateway_->waits.size(), local::kWaitsMax);
+  for (std::size_t i = 0; i < 2; ++i) {
+    gateway_->say(local::ClockReached{.request = gateway_->waits[i].request});
+  }
+  settle();
+  EXPECT_EQ(gateway_->waits.size(), local::kWaitsMax + 2);
+}
+
 TEST_F(CoreTest, ATickWaitsBehindPublishesThatFillTheRing) {
   connect({.to_gateway_bytes = 2048});
   const auto topic = declare(5000);

@@ -291,6 +291,48 @@ TEST(ClientPublish, GivesThePlacesBackOfThoseWhoPublishNothingAfterTheyCameBack)
   }
 }
 
+TEST(ClientSessions, AnswerNobodyWhoWaitsForTooManyClocksAndTakeWhatItSendsLater) {
+  OneGateway b("b");
+  Client client(b, 2, "trainer", {1, 1});
+  for (int i = 0; i < 70; ++i) {
+    client.say(local::WaitClock{.topic = kTopic,
+                                .request = static_cast<std::uint64_t>(i),
+                                .min_clock = 5,
+                                .deadline = Duration::ms(200 + i)});
+  }
+  client.publish(1);
+  b.turn(40);
+  EXPECT_TRUE(client.answers().empty()) << "it waits for its own waits";
+  b.turn(100);
+  EXPECT_EQ(client.answers(), Answers{"safe 1"});
+}
+
+TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
+  OneGateway b("b");
+  std::list<Client> clients;
+  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
+    clients.emplace_back(b, id, "", Incarnation{1, 1})
+        .say(local::Subscribe{
+            .topic = kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+    b.turn();
+    EXPECT_FALSE(clients.back().link.gateway_end().broken()) << id;
+  }
+  Client one_more(b, 1000, "", {1, 1});
+  one_more.say(
+      local::Subscribe{.topic = kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+  b.turn();
+  EXPECT_TRUE(one_more.link.gateway_end().broken());
+  for (const std::string site : {"a", "c"}) {
+    ScriptedSession& session = b.greeted(site);
+    session.control(OneGateway::announcement("t", kElements));
+    b.turn();
+    EXPECT_EQ(session.take(control::ControlMessage::kLaneOpen).kind_case(),
+              control::ControlMessage::kLaneOpen)
+        << site;
+  }
+  b.gateway.reset();  // before the rings of its clients
+}
+
 TEST(ClientPublish, TellsWhoPublishedLastOnlyWhenTheirRingIsEmpty) {
   OneGateway b("b");
   Client dead(b, 2, "trainer", {5, 5});

@@ -39,7 +39,7 @@ TEST(Deadlines, GiveATileTheEarliestOfThePublishesThatAreMergedInIt) {
   EXPECT_EQ(deadlines.on_merged(at_ms(2), merged(3, 2)), at_ms(40));
   EXPECT_EQ(deadlines.on_merged(at_ms(2), merged(9, 2)), Instant::never());
   EXPECT_EQ(deadlines.of_tile(3), at_ms(40));
-  deadlines.forget_through(ledger::PublishNumber(2));
+  deadlines.end_round(ledger::PublishNumber(2));
   EXPECT_EQ(deadlines.on_merged(at_ms(3), merged(3, 3)), Instant::never());
 }
 
@@ -48,10 +48,21 @@ TEST(Deadlines, ForgetAPublishWhereItHasPassedAlready) {
   deadlines.on_commit(
       {.number = ledger::PublishNumber(1), .first_tile = 0, .last_tile = 9, .due = at_ms(10)});
   EXPECT_EQ(deadlines.on_merged(at_ms(1), merged(5, 1)), at_ms(10));
+  deadlines.end_round(ledger::PublishNumber(0));
   deadlines.on_commit(
       {.number = ledger::PublishNumber(2), .first_tile = 2, .last_tile = 2, .due = at_ms(70)});
   EXPECT_EQ(deadlines.on_merged(at_ms(20), merged(2, 2)), at_ms(70)) << "1 was told there before";
   EXPECT_EQ(deadlines.on_merged(at_ms(20), merged(5, 2)), at_ms(10)) << "1 may go on there";
+}
+
+TEST(Deadlines, HoldInEveryTileOfARoundInWhateverOrderTheyCome) {
+  Deadlines deadlines(at_ms(0), Duration::zero(), 3);
+  deadlines.on_commit(
+      {.number = ledger::PublishNumber(2), .first_tile = 0, .last_tile = 2, .due = at_ms(50)});
+  EXPECT_EQ(deadlines.on_merged(at_ms(1), merged(1, 2)), at_ms(50))
+      << "another one touched it first";
+  EXPECT_EQ(deadlines.on_merged(at_ms(1), merged(0, 2)), at_ms(50));
+  EXPECT_EQ(deadlines.on_merged(at_ms(1), merged(2, 2)), at_ms(50));
 }
 
 TEST(Deadlines, CountWhatAnEarlierProcessTookFromTheStart) {

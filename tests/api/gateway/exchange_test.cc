@@ -153,6 +153,32 @@ TEST(Exchange, NeverAnnouncesATopicWhereItMayNotBe) {
   EXPECT_EQ(c.take(ControlMessage::kTopicAnnounce).kind_case(), ControlMessage::KIND_NOT_SET);
 }
 
+TEST(Exchange, RefusesATopicThatHasNoPlaceForASiteAndKeepsTheLink) {
+  OneGateway b("b");
+  const Config all = b.config;
+  std::erase_if(b.config.sites, [](const SiteConfig& site) { return site.name == "c"; });
+  std::erase_if(b.config.links,
+                [](const LinkConfig& link) { return link.ends[0] == "c" || link.ends[1] == "c"; });
+  b.open();
+  b.declare("t", 10);
+  b.config = all;
+  b.open();
+  b.declare("t", 10);
+  const auto meet = [&](const std::string& site) -> ScriptedSession& {
+    ScriptedSession& session = b.greeted(site);
+    session.control(OneGateway::announcement("t", 10));
+    session.control(b.lane_open("t"));
+    b.turn();
+    return session;
+  };
+  EXPECT_EQ(meet("a").take(ControlMessage::kRefuse).kind_case(), ControlMessage::KIND_NOT_SET);
+  ScriptedSession& c = meet("c");
+  const Refuse refusal = c.take(ControlMessage::kRefuse).refuse();
+  EXPECT_EQ(refusal.code(), Refuse::CODE_SHAPE_MISMATCH);
+  EXPECT_NE(refusal.text().find("no place for c"), std::string::npos) << refusal.text();
+  EXPECT_FALSE(c.retired);
+}
+
 TEST(Exchange, RefusesAPeerOutsideTheDeclaredSites) {
   OneGateway b("b");
   b.declare("t", 10, {"b", "c"});

@@ -137,6 +137,30 @@ TEST(Topic, RefusesASeedThatNoTopicCanStartFrom) {
       << "its connection is closed";
 }
 
+TEST(Topic, TakesOneSeedFromSeveralClientsAtOnce) {
+  OneGateway b("b");
+  b.declare(local::Declare{.topic = "seeded",
+                           .element_count = 4,
+                           .fraction_bits = 40,
+                           .has_seed = true,
+                           .seed_hash = 7});
+  Topic& topic = b.topic("seeded");
+  const std::vector<float> seed = {1, 2, 3, 4};
+  const auto write = [&](std::uint64_t first, std::size_t count) {
+    return topic.write_seed(b.store, first, std::span(seed).subspan(first, count)).has_value();
+  };
+  EXPECT_TRUE(write(0, 2));
+  EXPECT_TRUE(write(0, 1)) << "of another client";
+  EXPECT_FALSE(write(3, 1)) << "a gap";
+  EXPECT_TRUE(write(1, 2));
+  EXPECT_TRUE(write(2, 2));
+  EXPECT_TRUE(topic.seed_complete());
+  EXPECT_TRUE(write(0, 4)) << "late";
+  std::vector<float> kept(ledger::kTileElements);
+  ASSERT_TRUE(topic.ledger().read_seed(0, kept));
+  EXPECT_EQ(std::vector<float>(kept.begin(), kept.begin() + 4), seed);
+}
+
 TEST(Topic, RefusesAClassThatThereIsNot) {
   const auto spec = make_spec(with_class("fast"), config_of("a"));
   ASSERT_FALSE(spec);
