@@ -17,6 +17,7 @@ START_AHEAD = 0.3      # from "all connected" to the first step: lets the word r
 EVALUATOR_NICENESS = 5  # chosen: with less, a machine that others keep busy never got to an answer
 OVERRUN_SHARE_MAX = 0.02
 LATENESS_MS_MAX = 5.0
+TURNS_AFTER = 40.0     # seconds of a run
 STATS_EVERY = 0.5      # seconds between two readings of the byte counters
 
 
@@ -130,6 +131,7 @@ class Training:
                 os.mkdir(self._folders[-1])
             self._asked = None      # what the evaluator is busy with
             self._full_is_next = False
+            self._seconds = 0.0     # since the first step
             self._finished = False  # the sites have ended
             self._lines.follow("evaluator", self._evaluator)
             for index, site in enumerate(lab.wan.sites):
@@ -186,6 +188,7 @@ class Training:
         self._progress = [None] * len(processes)
         while True:
             now = time.monotonic()
+            self._seconds = now - start
             if now >= stats_due:
                 self._note_bytes(now - start, before)
                 self._scan()
@@ -250,11 +253,12 @@ class Training:
         self._scan()
 
     def _scan(self):
-        """Gives the evaluator its next question when it is idle: new snapshots, and whether the target
-        is reached, by turns. It may be too slow for both."""
+        """Gives the evaluator its next question when it is idle: new snapshots first, for the curves
+        and so that training is disturbed alike all the time. A busy machine may never get further, so
+        in a long run they take turns with the question whether the target is reached."""
         if self._asked is not None:
             return
-        self._full_is_next = not self._full_is_next
+        self._full_is_next = self._seconds > TURNS_AFTER and not self._full_is_next
         question = ((self._next_full() or self._next_new()) if self._full_is_next else
                     (self._next_new() or self._next_full()))
         if question:
