@@ -151,6 +151,7 @@ Result<std::uint32_t> Core::declare(const TopicOptions& options) {
     topics_.push_back(std::move(topic));
   } else {
     topic->outbox = std::move(topics_[index]->outbox);  // its tickets stay answerable
+    topic->replaces = topics_[index]->replaces;
     topics_[index] = std::move(topic);
   }
   return static_cast<std::uint32_t>(index);

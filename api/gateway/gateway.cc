@@ -40,8 +40,7 @@ Gateway::Gateway(Instant now,
       ingress_(core_, exchange_),
       egress_(core_),
       links_(core_, endpoint, exchange_, ingress_),
-      activity_(kActivityPerPoll),
-      clients_expire_(now + kClientGrace) {
+      activity_(kActivityPerPoll) {
   std::vector<transport::PeerConfig> known;
   for (const auto& site : config.sites) {
     if (site.name == config.site) {
@@ -109,9 +108,6 @@ Result<void> Gateway::recover(Instant now) {
           opened.spec().name);
     }
     exchange_.announce(now, opened);
-    if (opened.site_clock.expects()) {
-      tickers_expire_ = now + kTickerGrace;
-    }
   }
   return {};
 }
@@ -228,7 +224,10 @@ void Gateway::give_up_tickers(Instant now) {
 }
 
 bool Gateway::on_turn(Instant now) {
-  ++core_.counters.turns;
+  if (++core_.counters.turns == 1) {  // nobody could come back while the state was recovered
+    clients_expire_ = now + kClientGrace;
+    tickers_expire_ = now + kTickerGrace;
+  }
   core_.short_of_storage = false;
   endpoint_.receive(now);
   links_.on_turn(now);

@@ -95,7 +95,7 @@ class Gateway {
   std::map<std::uint64_t, Client> clients_;
   std::vector<std::uint64_t> finished_;
   std::vector<ledger::TileActivity> activity_;
-  Instant clients_expire_;  // when those who did not come back lose their lanes and inboxes
+  Instant clients_expire_ = Instant::never();  // who did not come back loses its lanes and inboxes
   Instant tickers_expire_ = Instant::never();  // when tickers that did not come back are given up
   Instant retry_at_ = Instant::never();        // storage was short; try again
   Instant audit_at_ = Instant::from_ns(0);     // the scrubber's next step

@@ -19,6 +19,19 @@ std::uint64_t open_estimate(const Topic& topic, ledger::LaneIndex lane) {
   return tiles * ledger::kTileElements / 8;
 }
 
+// Processes that have published to the topic and are connected.
+std::uint32_t publishers_of(const Core& core, const Topic& topic) {
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < topic.ledger().shape().inboxes; ++i) {
+    const ledger::InboxInfo inbox = topic.ledger().inbox(ledger::InboxIndex(i));
+    const auto first = core.present.lower_bound({inbox.publisher, 0});
+    for (auto at = first; at != core.present.end() && at->first.first == inbox.publisher; ++at) {
+      count += inbox.open && at->second.incarnation == inbox.incarnation ? 1U : 0U;
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 std::uint64_t Reporter::since(Instant now, Instant then) {
@@ -232,7 +245,7 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
   }
   out.set_touched_blocks(touched);
   out.set_shards(1);
-  out.set_publishers(static_cast<std::uint32_t>(topic.site_clock.connected()));
+  out.set_publishers(publishers_of(gateway_.core(), topic));
   out.set_subscribers(static_cast<std::uint32_t>(gateway_.subscriber_count(topic)));
   const std::uint64_t bound = topic.memory_bound();
   out.set_memory_next_subscriber_bytes(topic.memory_bound_with_subscriber() - bound);

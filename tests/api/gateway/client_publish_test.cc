@@ -307,6 +307,24 @@ TEST(ClientSessions, AnswerNobodyWhoWaitsForTooManyClocksAndTakeWhatItSendsLater
   EXPECT_EQ(client.answers(), Answers{"safe 1"});
 }
 
+TEST(ClientSessions, HaveTheirWholeGraceHoweverLongTheStateTookToRecover) {
+  OneGateway b("b");
+  Client client(b, 2, "", {1, 1});
+  client.publish(1);
+  b.turn();
+  Random random(3);
+  b.gateway.reset();
+  b.endpoint.lose_all();
+  b.gateway = std::move(*Gateway::open(
+      b.now, b.config, b.store, b.incarnation, b.endpoint, random, [] { return Instant(); }));
+  b.now = b.now + Duration::seconds(60);
+  b.gateway->on_turn(b.now);
+  EXPECT_TRUE(b.topic("t").ledger().find_inbox(PublisherId(2)));
+  b.now = b.now + Duration::seconds(31);
+  b.gateway->on_turn(b.now);
+  EXPECT_FALSE(b.topic("t").ledger().find_inbox(PublisherId(2)));
+}
+
 TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
   OneGateway b("b");
   std::list<Client> clients;

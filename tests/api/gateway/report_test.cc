@@ -252,8 +252,10 @@ TEST(Report, TellsByHowMuchTheNextSubscriberAndPublisherRaiseTheBound) {
   const auto empty = ask(b, request).topics().topics(0);
   EXPECT_EQ(empty.memory_next_publisher_bytes(), 0U) << "room for one is kept";
   EXPECT_EQ(empty.memory_next_subscriber_bytes(), 0U);
+  EXPECT_EQ(empty.publishers(), 0U);
   b.publish(handle, 0, {1});
   const auto one = ask(b, request).topics().topics(0);
+  EXPECT_EQ(one.publishers(), 1U) << "though it never ticks";
   EXPECT_EQ(one.memory_next_publisher_bytes(), 8U << 20U);
   EXPECT_EQ(one.summary().memory_bound_bytes(), empty.summary().memory_bound_bytes());
   EXPECT_LE(one.summary().memory_used_bytes(), one.summary().memory_bound_bytes());
