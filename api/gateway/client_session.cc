@@ -141,7 +141,7 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
     return Failure(spec.error());
   }
   if (Topic* known = core_.find_topic(spec->id)) {
-    if (auto same = known->check_same(*spec); !same) {
+    if (auto same = known->check_same(*spec, record.replaces.has_value()); !same) {
       return Failure(same.error());
     }
     if (known->adopt(*spec)) {

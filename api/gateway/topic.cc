@@ -350,7 +350,7 @@ std::string Topic::describe() const {
   return stored.SerializeAsString();
 }
 
-Result<void> Topic::check_same(const TopicSpec& other) const {
+Result<void> Topic::check_same(const TopicSpec& other, bool comes_back) const {
   const auto differs = [&](std::string_view what) {
     return fail(Code::kInvalid,
                 "topic {}: {} differs from what was declared before; use the same value or another "
@@ -379,6 +379,12 @@ Result<void> Topic::check_same(const TopicSpec& other) const {
   if (!other.tenant.empty() && other.tenant != spec_.tenant) {
     return differs("the tenant");
   }
+  if (other.has_seed && (other.seed_hash != spec_.seed_hash || !spec_.has_seed)) {
+    return differs("the seed");
+  }
+  if (comes_back) {
+    return {};
+  }
   if (spec_.class_is_named && other.class_is_named && other.traffic_class != spec_.traffic_class) {
     return differs("the class");
   }
@@ -389,9 +395,6 @@ Result<void> Topic::check_same(const TopicSpec& other) const {
       (other.significance != spec_.significance ||
        other.significance_decays != spec_.significance_decays)) {
     return differs("the significance filter");
-  }
-  if (other.has_seed && (other.seed_hash != spec_.seed_hash || !spec_.has_seed)) {
-    return differs("the seed");
   }
   return {};
 }

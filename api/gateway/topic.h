@@ -154,8 +154,10 @@ class Topic {
   bool is_barred(ledger::LaneIndex lane) const;
 
   // Whether a second declaration means the same topic; the message names the difference. Who names
-  // no tenant, class, deadline or significance takes what there is.
-  Result<void> check_same(const TopicSpec& other) const;
+  // no tenant, class, deadline or significance takes what there is, and so does who `comes_back`: a
+  // process that published before the gateway started is not sent away because another one has
+  // named them first since.
+  Result<void> check_same(const TopicSpec& other, bool comes_back) const;
   // Takes the class, deadline and significance of a declaration that means the same, where nobody
   // has named one since the topic was opened. True: what is to be remembered has changed.
   bool adopt(const TopicSpec& other);

@@ -49,7 +49,7 @@ void recover(const std::string& description) {
   GODWIT_ASSERT(spec.tolerance >= 0 && spec.significance >= 0);
   GODWIT_ASSERT(spec.deadline >= Duration::zero() && spec.deadline <= local::kLongestDeadline);
   GODWIT_ASSERT(spec.fraction_bits <= local::kFractionBitsMax);
-  GODWIT_ASSERT((*topic)->check_same(spec).has_value());
+  GODWIT_ASSERT((*topic)->check_same(spec, false).has_value());
   GODWIT_ASSERT((*topic)->memory_bound() > 0);
   GODWIT_ASSERT((*topic)->ledger().conservation().defects == 0);
   // What it writes, it reads back as the same.

@@ -102,6 +102,12 @@ TEST(Topic, IsSentAsTheFirstWhoNamesItSays) {
   EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
   EXPECT_EQ(b.topic("t").spec().traffic_class, scheduler::Class::kBulk);
   refused(of_ten("urgent"), "the class");
+  // But a process that published before is not sent away because another one was faster.
+  local::Declare back = of_ten("urgent", Duration::seconds(4));
+  back.replaces = Incarnation{};
+  b.declare(back);
+  EXPECT_EQ(b.declared.code, Code::kOk) << b.declared.error;
+  EXPECT_EQ(b.topic("t").spec().traffic_class, scheduler::Class::kBulk);
 }
 
 // What a client that asks nobody may send: the gateway has its own eyes.
