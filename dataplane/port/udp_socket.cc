@@ -61,6 +61,24 @@ void add_control(OutgoingMessage& message, int level, int type, const Value& val
   message.header.msg_controllen = at + CMSG_SPACE(sizeof(value));
 }
 
+// The kernel takes a killed process's io_uring apart in the background, and its sockets with it:
+// for a moment after the process is gone its address may still be in use.
+bool bind_patiently(int descriptor, const sockaddr* address, socklen_t bytes) {
+  constexpr int kAttempts = 100;
+  constexpr ::useconds_t kPause = 20'000;
+  for (int i = 0; i < kAttempts; ++i) {
+    if (::bind(descriptor, address, bytes) == 0) {
+      return true;
+    }
+    if (errno != EADDRINUSE) {
+      return false;
+    }
+    ::usleep(kPause);
+  }
+  errno = EADDRINUSE;
+  return false;
+}
+
 }  // namespace
 
 Descriptor::Descriptor(Descriptor&& other) noexcept
@@ -99,7 +117,7 @@ Result<UdpSocket> UdpSocket::open(const UdpOptions& options) {
   }
   sockaddr_storage address{};
   socklen_t bytes = options.local.to_sockaddr(address);
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), bytes) != 0) {
+  if (!bind_patiently(descriptor, reinterpret_cast<const sockaddr*>(&address), bytes)) {
     return fail(Code::kIo, "cannot bind UDP {}: {}", options.local.format(), std::strerror(errno));
   }
   bytes = sizeof(address);
