@@ -163,7 +163,7 @@ class Core {
     std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them
     // Subscription.
     Subscription subscription = Subscription::kNone;
-    Incarnation from = {};    // the gateway life to which the frontiers belong
+    Incarnation from = {};    // the topic's life to which the frontiers belong
     bool lanes_open = false;  // Subscribed was received on this connection
     std::array<std::uint64_t, local::kLanesMax> frontier = {};
     std::uint64_t receipts_owed = 0;  // bit by lane

@@ -64,16 +64,13 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
   if (predecessor_leaves()) {
     return Taken::kStalled;
   }
-  if (!declared->inbox) {
+  if (!declared->inbox && !successor_publishes(ledger)) {
     const bool known = ledger.find_inbox(hello_.publisher).has_value();
     const auto room =
         known ? Result<void>{}
               : core_.check_budget(topic, topic.memory_bound_with_publisher(), "publisher");
     if (!room) {
       return refuse_publish(*declared, record.topic, PublishRefusal::kNoMemory, room.error());
-    }
-    if (successor_publishes(ledger)) {
-      return break_with(Code::kRefused, "another process publishes under this client's name");
     }
     const auto inbox = ledger.open_inbox(
         hello_.publisher, hello_.incarnation, publisher_kind(), declared->replaces);

@@ -257,21 +257,17 @@ void Topic::apply_policy(const Config& config) {
   if (policy.significance) {
     set_significance(*policy.significance, policy.significance_decays);
   }
-  std::vector<std::string> left;
+  const auto barred = [&](const std::string& site) { return !config.may_hold(spec_.name, site); };
   for (const SiteConfig& site : config.sites) {
-    if (config.may_hold(spec_.name, site.name)) {
-      left.push_back(site.name);
-    } else if (spec_.may_hold(site.name) || barred_lane(site.name)) {
+    if (barred(site.name) && (spec_.may_hold(site.name) || barred_lane(site.name))) {
       barred_sites_.push_back(site.name);
     }
   }
   if (!spec_.sites_are_named) {
     spec_.allowed_sites = policy.allowed;
     std::sort(spec_.allowed_sites.begin(), spec_.allowed_sites.end());
-  } else if (!barred_sites_.empty()) {
-    std::erase_if(spec_.allowed_sites, [&](const std::string& site) {
-      return std::find(left.begin(), left.end(), site) == left.end();
-    });
+  } else {
+    std::erase_if(spec_.allowed_sites, barred);
   }
 }
 

@@ -163,7 +163,8 @@ class Ledger {
 
   // --- outgoing lanes ---------------------------------------------------------------------------
   // Resumes the lane to `key.to`, or starts it: at S = 0 and k = 1 when `to` is new here or has a
-  // new incarnation. An older incarnation counter is kRefused.
+  // new incarnation. An older incarnation counter of a site is kRefused; kUnsupported: the shape
+  // has no lane left; kFull: no storage.
   Result<LaneIndex> open_lane(const LaneKey& key, const LaneOptions& options = {});
   // Drops the lane's state for ever (an operator's act, or a subscriber that left).
   void close_lane(LaneIndex lane);
@@ -220,7 +221,7 @@ class Ledger {
   // --- incoming lanes ---------------------------------------------------------------------------
   // Resumes or starts the lane of a peer. A new incarnation of the peer starts a new lane and books
   // what the old one had applied as detached. `own` must be incarnation(); an older counter of the
-  // peer is kRefused.
+  // peer is kRefused; kUnsupported and kFull as for open_lane.
   Result<IncomingIndex> open_incoming(SiteId from, Incarnation from_incarnation, Incarnation own);
   std::vector<IncomingIndex> incomings() const;
   IncomingInfo incoming(IncomingIndex incoming) const;

@@ -104,17 +104,21 @@ int State::oldest_pending() const {
   return oldest;
 }
 
+int State::inbox_of(PublisherId publisher) const {
+  for (std::uint32_t i = 0; i < shape.inboxes; ++i) {
+    if (inbox(i).used != 0 && inbox(i).publisher == publisher.value()) {
+      return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
 Result<InboxIndex> Ledger::open_inbox(PublisherId publisher,
                                       Incarnation incarnation,
                                       PublisherKind kind,
                                       std::optional<Incarnation> replaces) {
   State& state = *state_;
-  int slot = -1;
-  for (std::uint32_t i = 0; i < state.shape.inboxes; ++i) {
-    if (state.inbox(i).used != 0 && state.inbox(i).publisher == publisher.value()) {
-      slot = static_cast<int>(i);
-    }
-  }
+  int slot = state.inbox_of(publisher);
   const bool known = slot >= 0;
   for (std::uint32_t i = 0; !known && i < state.shape.inboxes; ++i) {
     const InboxRecord& record = state.inbox(i);
@@ -177,23 +181,17 @@ void Ledger::close_inbox(InboxIndex inbox) {
 }
 
 std::optional<InboxIndex> Ledger::find_inbox(PublisherId publisher) const {
-  for (std::uint32_t i = 0; i < state_->shape.inboxes; ++i) {
-    const InboxRecord& record = state_->inbox(i);
-    if (record.used != 0 && record.closed == 0 && record.publisher == publisher.value()) {
-      return InboxIndex(i);
-    }
-  }
-  return std::nullopt;
+  const int slot = state_->inbox_of(publisher);
+  const auto index = static_cast<std::uint32_t>(slot);
+  return slot >= 0 && state_->inbox(index).closed == 0 ? std::optional(InboxIndex(index))
+                                                       : std::nullopt;
 }
 
 Incarnation Ledger::last_process(PublisherId publisher) const {
-  for (std::uint32_t i = 0; i < state_->shape.inboxes; ++i) {
-    const InboxRecord& record = state_->inbox(i);
-    if (record.used != 0 && record.publisher == publisher.value()) {
-      return Incarnation::from_packed(record.incarnation);
-    }
-  }
-  return {};
+  const int slot = state_->inbox_of(publisher);
+  return slot < 0 ? Incarnation()
+                  : Incarnation::from_packed(
+                        state_->inbox(static_cast<std::uint32_t>(slot)).incarnation);
 }
 
 InboxInfo Ledger::inbox(InboxIndex inbox) const {

@@ -203,7 +203,8 @@ struct State {
   std::uint64_t merged_through() const;
   bool merge_block(std::uint32_t inbox_slot);
   void drop_staging(std::uint32_t inbox_slot);
-  int oldest_pending() const;  // inbox slot, or -1
+  int oldest_pending() const;                 // inbox slot, or -1
+  int inbox_of(PublisherId publisher) const;  // slot, also a closed one, or -1
 
   // outgoing.cc
   void mark_dirty(std::uint32_t tile_index,
