@@ -74,6 +74,17 @@ class CoreTest : public ::testing::Test {
     return number;
   }
 
+  // A topic that is connected, subscribed with a sum, and has one publish of ones, which is safe.
+  std::uint32_t subscribed_publisher(std::size_t elements) {
+    connect();
+    const auto topic = declare(elements);
+    EXPECT_TRUE(core_.subscribe(topic, Core::Subscription::kPolled, true));
+    settle();
+    publish(topic, std::vector<float>(elements, 1.0F));
+    settle();
+    return topic;
+  }
+
   std::optional<Outcome> safe(std::uint32_t topic, std::uint64_t number) {
     return core_.outcome(topic, number, Level::kSafe, {});
   }

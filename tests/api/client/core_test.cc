@@ -182,12 +182,7 @@ TEST_F(CoreTest, ResumesItsLaneAndSkipsWhatItHas) {
 }
 
 TEST_F(CoreTest, StartsAgainFromZeroWhenTheGatewayLostItsState) {
-  connect();
-  const auto topic = declare(100);
-  ASSERT_TRUE(core_.subscribe(topic, Core::Subscription::kPolled, true));
-  settle();
-  publish(topic, std::vector<float>(100, 1.0F));
-  settle();
+  const auto topic = subscribed_publisher(100);
   gateway_->deliver();
   settle();
   disconnect();
@@ -212,12 +207,7 @@ TEST_F(CoreTest, StartsAgainFromZeroWhenTheGatewayLostItsState) {
 
 // The gateway closed its lane while it was away: the new one brings its own changes as well.
 TEST_F(CoreTest, StartsAgainFromZeroWhenItHadOnlyPublishedAndItsLaneIsGone) {
-  connect();
-  const auto topic = declare(100);
-  ASSERT_TRUE(core_.subscribe(topic, Core::Subscription::kPolled, true));
-  settle();
-  publish(topic, std::vector<float>(100, 1.0F));
-  settle();
+  const auto topic = subscribed_publisher(100);
   EXPECT_FALSE(core_.has_pending(topic));
   disconnect();
   state_.topics["model"].lanes.clear();

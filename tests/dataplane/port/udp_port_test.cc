@@ -252,6 +252,20 @@ TEST(MakeUdpPort, TakesEpollWhenTheEnvironmentSaysSo) {
   EXPECT_STREQ((*port)->capabilities().name, "epoll");
 }
 
+// As after kill -9: the kernel still holds the address of a process that is gone.
+TEST(MakeUdpPort, WaitsForAnAddressThatIsGivenBackSoon) {
+  auto held = make_udp_port({.local = Peer::parse("127.0.0.1:0").value()});
+  ASSERT_TRUE(held);
+  const Peer address = (*held)->local();
+  std::thread owner([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    held->reset();
+  });
+  const auto port = make_udp_port({.local = address});
+  owner.join();
+  EXPECT_TRUE(port) << port.error().message;
+}
+
 TEST(MakeUdpPort, NamesTheAddressThatIsTaken) {
   auto first = make_udp_port({.local = Peer::parse("127.0.0.1:0").value()});
   ASSERT_TRUE(first.has_value());
