@@ -46,7 +46,7 @@ def read(sites):
 
 def figures(samples):
     """{"sent_bytes": layer 3, "transfers": applied at the other end, "bits_per_element": of what was
-    encoded, "busy_share": of a core and gateway, "ledger_defects"}."""
+    encoded, "busy_share": of the time (waiting for a processor counts), "ledger_defects"}."""
     elements = samples.total("godwit_codec_elements_total", operation="encode")
     return {
         "sent_bytes": int(samples.total("godwit_link_sent_bytes_total")),

@@ -86,7 +86,7 @@ def audit_text(audit):
 def metrics_text(metrics):
     return (f"the gateways count {metrics['sent_bytes'] / 1e6:.1f} MB (layer 3, to the run's end), "
             f"{metrics['transfers']} transfers at {metrics['bits_per_element']:.2f} bits an\n"
-            f"         element, {metrics['busy_share']:.0%} of a core each, ledger defects: "
+            f"         element, busy {metrics['busy_share']:.0%} of the time, ledger defects: "
             f"{metrics['ledger_defects']}")
 
 
