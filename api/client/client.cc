@@ -32,6 +32,8 @@ std::string_view to_string(Outcome outcome) {
       return "duplicate";
     case Outcome::kRefused:
       return "refused";
+    case Outcome::kUnknown:
+      return "unknown";
     case Outcome::kExpired:
       return "expired";
     case Outcome::kClosed:

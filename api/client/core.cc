@@ -185,6 +185,8 @@ std::optional<Outcome> Core::outcome(std::uint32_t index,
       return Outcome::kDuplicate;
     case PublishState::kRefused:
       return Outcome::kRefused;
+    case PublishState::kUnknown:
+      return Outcome::kUnknown;
     case PublishState::kUnsafe:
       topic.watch = topic.watch || level > Level::kSafe;
       return level == Level::kAccepted ? std::optional(Outcome::kReached) : std::nullopt;

@@ -156,8 +156,10 @@ class Core {
     std::vector<std::string> sites = {};  // that hold it
     Outbox outbox = {};
     Incarnation replaces = {};  // the process that published last, before our first publish
+    std::uint64_t publishers_forgotten = 0;  // before the oldest publish that is not answered
     // What this connection has been told.
     bool declare_sent = false;
+    bool unanswered_told = false;
     bool subscribe_sent = false;
     bool watch_sent = false;
     std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them

@@ -72,6 +72,13 @@ bool Core::pump_control(std::uint32_t index) {
     if (topic.outbox.has_published()) {
       declare.replaces = topic.replaces;
     }
+    const std::uint64_t unanswered = topic.outbox.last_unanswered();
+    topic.unanswered_told = unanswered != 0;
+    if (topic.unanswered_told) {
+      declare.unanswered = {.until = unanswered,
+                            .incarnation = topic.life,
+                            .publishers_forgotten = topic.publishers_forgotten};
+    }
     if (options.significance.threshold > 0.0) {
       declare.significance = {.kind = local::SignificanceFilter::Kind::kRelative,
                               .threshold = options.significance.threshold,

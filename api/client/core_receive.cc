@@ -108,9 +108,13 @@ void Core::on_declared(const local::Declared& record) {
   if (!topic->outbox.has_published()) {
     topic->replaces = record.publisher_before;
   }
+  if (topic->life != record.incarnation || !topic->unanswered_told) {
+    topic->publishers_forgotten = record.publishers_forgotten;
+  }
   if (topic->life != record.incarnation) {
     topic->life = record.incarnation;
     topic->covered.clear();
+    topic->outbox.begin_life();
   }
   if (record.seed_wanted && !topic->seed.empty()) {
     topic->seed_at = 0;
@@ -139,7 +143,9 @@ void Core::on_answer(const local::Refused& record) {
     if (record.element != local::kNoElement) {
       detail = fmt::format("element {}: {}", record.element, record.text);
     }
-    const std::size_t freed = topic->outbox.on_refused(record.number, std::move(detail));
+    const std::size_t freed = record.code == Code::kNotFound
+                                  ? topic->outbox.on_unknown(record.number, std::move(detail))
+                                  : topic->outbox.on_refused(record.number, std::move(detail));
     unsafe_bytes_ -= freed;
     stats_.publishes_refused += freed != 0 ? 1 : 0;
   }

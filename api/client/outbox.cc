@@ -91,6 +91,7 @@ bool Outbox::send_stage(local::Channel& channel, local::TopicHandle topic, Insta
       if (!local::send(channel, local::PublishCommit{topic, cursor_})) {
         return false;
       }
+      sent_ = cursor_;
       advance();
       return true;
   }
@@ -137,6 +138,7 @@ std::size_t Outbox::rewind() {
   for (std::uint64_t number = first_number_; number < std::min(touched, end); ++number) {
     sent_before += state(number) == PublishState::kUnsafe ? 1U : 0U;
   }
+  sent_before_ = std::max(sent_before_, std::exchange(sent_, 0));
   cursor_ = first_number_;
   stage_ = Stage::kBegin;
   sent_values_ = 0;
@@ -180,7 +182,15 @@ std::size_t Outbox::on_duplicate(std::uint64_t number) {
 }
 
 std::size_t Outbox::on_refused(std::uint64_t number, std::string detail) {
-  const std::size_t freed = finish(number, PublishState::kRefused);
+  return fail(number, PublishState::kRefused, std::move(detail));
+}
+
+std::size_t Outbox::on_unknown(std::uint64_t number, std::string detail) {
+  return fail(number, PublishState::kUnknown, std::move(detail));
+}
+
+std::size_t Outbox::fail(std::uint64_t number, PublishState state, std::string detail) {
+  const std::size_t freed = finish(number, state);
   if (freed != 0) {
     entries_[number - first_number_].detail = std::move(detail);
   }
@@ -207,6 +217,14 @@ void Outbox::forget_old() {
     entries_.pop_front();
     ++first_number_;
   }
+}
+
+std::uint64_t Outbox::last_unanswered() const {
+  std::uint64_t number = std::max(sent_, sent_before_);
+  while (number >= first_number_ && state(number) != PublishState::kUnsafe) {
+    --number;
+  }
+  return number >= first_number_ ? number : 0;
 }
 
 std::size_t Outbox::held_bytes() const {

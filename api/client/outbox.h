@@ -49,6 +49,7 @@ enum class PublishState : std::uint8_t {
   kSafe,
   kDuplicate,
   kRefused,
+  kUnknown,    // merged or not: the gateway cannot tell
   kForgotten,  // finished so long ago that nothing is known any more
 };
 
@@ -79,11 +80,16 @@ class Outbox {
   // A new connection: what is not safe and the last tick go out again. Returns how many publishes
   // had already been sent, at least in part.
   std::size_t rewind();
+  // What earlier connections have sent is gone: the topic begins anew.
+  void begin_life() { sent_before_ = 0; }
+  // The greatest number that was sent whole and not answered; 0 = none.
+  std::uint64_t last_unanswered() const;
 
   // The gateway's answers. Each returns the cost freed, 0 when the number is not unsafe.
   std::size_t on_safe(std::uint64_t number, std::uint64_t accepted, Incarnation life);
   std::size_t on_duplicate(std::uint64_t number);
   std::size_t on_refused(std::uint64_t number, std::string detail);
+  std::size_t on_unknown(std::uint64_t number, std::string detail);
   // Refuses everything that is not safe.
   std::size_t refuse_all(const std::string& detail);
 
@@ -119,6 +125,7 @@ class Outbox {
 
   const Entry* find(std::uint64_t number) const;
   std::size_t finish(std::uint64_t number, PublishState state);
+  std::size_t fail(std::uint64_t number, PublishState state, std::string detail);
   void advance();
   void forget_old();
   bool send_stage(local::Channel& channel, local::TopicHandle topic, Instant now);
@@ -128,6 +135,8 @@ class Outbox {
   std::uint64_t first_number_ = 1;
   std::size_t unsafe_count_ = 0;
   bool has_published_ = false;
+  std::uint64_t sent_ = 0;         // greatest number sent whole over this connection
+  std::uint64_t sent_before_ = 0;  // and over earlier ones, to this life of the topic
   std::uint64_t cursor_ = 1;       // the publish to send next, or being sent
   Stage stage_ = Stage::kBegin;    // of the publish at the cursor
   std::uint64_t sent_values_ = 0;  // of the publish at the cursor, a count

@@ -47,6 +47,17 @@ bool ClientSession::successor_publishes(const ledger::Ledger& ledger) const {
   return false;
 }
 
+// True when the publish was sent before, to this life of the topic, and its publisher may since
+// have lost its place, with the number of its last publish: to merge it might be to merge it twice.
+bool ClientSession::is_forgotten(const Declared& declared) const {
+  const ledger::Ledger& ledger = declared.topic->ledger();
+  const auto& unanswered = declared.unanswered;
+  return unanswered && declared.publishing.number <= unanswered->until &&
+         unanswered->incarnation == ledger.incarnation() &&
+         unanswered->publishers_forgotten != ledger.publishers_forgotten() &&
+         ledger.last_process(hello_.publisher) == Incarnation();
+}
+
 ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
@@ -63,6 +74,15 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
       .due = met ? declared->publishing.due : topic.deadlines().due(now, record.deadline)};
   if (predecessor_leaves()) {
     return Taken::kStalled;
+  }
+  if (!declared->inbox && is_forgotten(*declared)) {
+    return refuse_publish(
+        *declared,
+        record.topic,
+        PublishRefusal::kOther,
+        {Code::kNotFound,
+         "its publisher was away so long that its place was given to another one: whether this "
+         "publish was merged before is not known. A client with a name keeps its place"});
   }
   if (!declared->inbox && !successor_publishes(ledger)) {
     const bool known = ledger.find_inbox(hello_.publisher).has_value();

@@ -181,7 +181,9 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
   if (topic) {
     declared_[record.handle].topic = *topic;
     declared_[record.handle].replaces = record.replaces;
+    declared_[record.handle].unanswered = record.unanswered;
     answer.publisher_before = (*topic)->ledger().last_process(hello_.publisher);
+    answer.publishers_forgotten = (*topic)->ledger().publishers_forgotten();
     answer.seed_wanted = !(*topic)->seed_complete();
     answer.memory_bound = (*topic)->memory_bound();
     answer.incarnation = (*topic)->ledger().incarnation();

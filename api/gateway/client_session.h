@@ -70,6 +70,7 @@ class ClientSession {
     std::optional<ledger::InboxIndex> inbox;
     Publishing publishing;
     std::optional<Incarnation> replaces;  // the only process that it may take the inbox from
+    std::optional<local::Unanswered> unanswered;
     bool watches_coverage = false;
     std::map<SiteId, std::uint64_t> covered_told;
   };
@@ -108,6 +109,7 @@ class ClientSession {
   void finish_refused();
   Declared* find(local::TopicHandle handle);
   bool owns_inbox(const Declared& declared) const;
+  bool is_forgotten(const Declared& declared) const;
   bool predecessor_leaves() const;
   bool successor_publishes(const ledger::Ledger& ledger) const;
   ledger::PublisherKind publisher_kind() const {

@@ -122,6 +122,12 @@ Result<ClientRecord> decode_declare(std::span<const std::byte> body) {
   if (message.has_replaces()) {
     record.replaces = Incarnation::from_packed(message.replaces());
   }
+  if (message.has_unanswered()) {
+    const pb::Unanswered& unanswered = message.unanswered();
+    record.unanswered = {.until = unanswered.until(),
+                         .incarnation = Incarnation::from_packed(unanswered.incarnation()),
+                         .publishers_forgotten = unanswered.publishers_forgotten()};
+  }
   return record;
 }
 
@@ -186,6 +192,7 @@ Result<GatewayRecord> decode_declared(std::span<const std::byte> body) {
   record.memory_bound = message.memory_bound();
   record.incarnation = Incarnation::from_packed(message.incarnation());
   record.publisher_before = Incarnation::from_packed(message.publisher_before());
+  record.publishers_forgotten = message.publishers_forgotten();
   return record;
 }
 
@@ -260,6 +267,12 @@ bool send(Channel& channel, const Declare& record) {
   if (record.replaces) {
     message.set_replaces(record.replaces->packed());
   }
+  if (record.unanswered) {
+    pb::Unanswered& unanswered = *message.mutable_unanswered();
+    unanswered.set_until(record.unanswered->until);
+    unanswered.set_incarnation(record.unanswered->incarnation.packed());
+    unanswered.set_publishers_forgotten(record.unanswered->publishers_forgotten);
+  }
   return transmit(channel, RecordType::kDeclare, message);
 }
 
@@ -304,6 +317,7 @@ bool send(Channel& channel, const Declared& record) {
   message.set_memory_bound(record.memory_bound);
   message.set_incarnation(record.incarnation.packed());
   message.set_publisher_before(record.publisher_before.packed());
+  message.set_publishers_forgotten(record.publishers_forgotten);
   message.mutable_sites()->Assign(record.sites.begin(), record.sites.end());
   return transmit(channel, RecordType::kDeclared, message);
 }

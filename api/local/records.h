@@ -95,6 +95,15 @@ struct SignificanceFilter {
   bool decays_with_clock = false;  // threshold / sqrt(clock), as in Gaia (NSDI'17)
 };
 
+// Publishes that the process sent over an earlier connection and that were not answered. With it
+// the gateway tells a publisher that it has never met from one that it has forgotten.
+struct Unanswered {
+  std::uint64_t until = 0;                 // greatest number
+  Incarnation incarnation = {};            // Declared::incarnation of the connection
+  std::uint64_t publishers_forgotten = 0;  // Declared::publishers_forgotten
+  bool operator==(const Unanswered&) const = default;
+};
+
 // Opens a topic for this client. A topic that exists must be declared with equal shape and rules.
 struct Declare {
   TopicHandle handle = {};
@@ -112,6 +121,7 @@ struct Declare {
   // Set once this process has published to the topic: Declared::publisher_before of the answer that
   // came before its first publish. The gateway lets it take the place of that process alone.
   std::optional<Incarnation> replaces = {};
+  std::optional<Unanswered> unanswered = {};
 };
 
 // Part of the seed, sent when Declared asks for it, in rising order without gaps.
@@ -212,6 +222,7 @@ struct Declared {
   std::vector<std::string> sites = {};  // that hold the topic, by declaration and policy; ours too
   Incarnation incarnation = {};         // of the topic's state; Safe and Covered count within one
   Incarnation publisher_before = {};    // who published last as this publisher; zero: nobody
+  std::uint64_t publishers_forgotten = 0;  // how many have lost their place to another one
 };
 
 // The publish is merged and survives kill -9 of client and gateway.

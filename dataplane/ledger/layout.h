@@ -18,7 +18,7 @@
 namespace godwit::ledger {
 
 inline constexpr std::uint64_t kLayoutMagic = 0x314c544957444f47;  // "GODWITL1"
-inline constexpr std::uint64_t kLayoutVersion = 3;
+inline constexpr std::uint64_t kLayoutVersion = 4;
 
 struct HeaderRecord {
   std::uint64_t magic;  // written last when a ledger is created
@@ -45,6 +45,7 @@ struct HeaderRecord {
   std::uint64_t closings;   // counts close_inbox, orders closed slots by age
   std::uint64_t publishes;  // committed, a count
   std::uint64_t elements_published;
+  std::uint64_t publishers_forgotten;  // whose slot another one took, a count
 };
 
 struct InboxRecord {

@@ -138,6 +138,8 @@ class Ledger {
   std::optional<InboxIndex> find_inbox(PublisherId publisher) const;
   // The process that published last as `publisher`, also one that has left; zero: none is known.
   Incarnation last_process(PublisherId publisher) const;
+  // How many publishers have lost their slot to another one.
+  std::uint64_t publishers_forgotten() const;
   InboxInfo inbox(InboxIndex inbox) const;
 
   // Begins (or begins anew, dropping what was staged) a publish. Must be answered by stage calls

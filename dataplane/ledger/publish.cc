@@ -146,6 +146,9 @@ Result<InboxIndex> Ledger::open_inbox(PublisherId publisher,
   RedoStep step(state.redo);
   step.put_word(record.closed, 0);
   step.put_word(record.named, kind == PublisherKind::kNamed ? 1 : 0);
+  if (!known && record.used != 0) {
+    step.put_word(state.header().publishers_forgotten, publishers_forgotten() + 1);
+  }
   if (!same) {
     step.put_word(record.used, 1);
     step.put_word(record.publisher, publisher.value());
@@ -192,6 +195,10 @@ Incarnation Ledger::last_process(PublisherId publisher) const {
   return slot < 0 ? Incarnation()
                   : Incarnation::from_packed(
                         state_->inbox(static_cast<std::uint32_t>(slot)).incarnation);
+}
+
+std::uint64_t Ledger::publishers_forgotten() const {
+  return state_->header().publishers_forgotten;
 }
 
 InboxInfo Ledger::inbox(InboxIndex inbox) const {

@@ -44,6 +44,64 @@ TEST_F(CoreTest, PublishesNothingBeforeItKnowsWhoPublishedLastAndSaysSoWhenItCom
   EXPECT_EQ(state_.topics["model"].declared.replaces, (Incarnation{3, 3}));
 }
 
+TEST_F(CoreTest, TellsWhatItWasNotAnsweredInTheLifeOfTheTopicThatItWentTo) {
+  const auto told = [&] { return state_.topics["model"].declared.unanswered; };
+  const auto reconnect = [&](bool answers) {
+    disconnect();
+    connect();
+    gateway_->skip_safe = !answers;
+    settle();
+  };
+  state_.publishers_forgotten = 5;
+  connect();
+  const auto topic = declare(10);
+  publish(topic, {1.0F});
+  settle();
+  gateway_->skip_safe = true;
+  publish(topic, {1.0F});
+  publish(topic, {1.0F});
+  settle();
+  EXPECT_FALSE(told());
+  state_.publishers_forgotten = 6;
+  for (int time = 0; time < 2; ++time) {  // what it was told first holds until it is answered
+    reconnect(false);
+    EXPECT_EQ(told(),
+              (local::Unanswered{
+                  .until = 3, .incarnation = state_.incarnation, .publishers_forgotten = 5}));
+  }
+  // The topic is lost; what is sent again goes to its next life, before Declared is there.
+  const Incarnation before = gateway_->life();
+  state_.topics.clear();
+  state_.topics_lost = 1;
+  reconnect(false);
+  EXPECT_EQ(told(),
+            (local::Unanswered{.until = 3, .incarnation = before, .publishers_forgotten = 5}));
+  reconnect(true);
+  EXPECT_EQ(
+      told(),
+      (local::Unanswered{.until = 3, .incarnation = gateway_->life(), .publishers_forgotten = 6}));
+  EXPECT_NE(gateway_->life(), before);
+  EXPECT_EQ(safe(topic, 3), Outcome::kReached);
+  reconnect(true);
+  EXPECT_FALSE(told());
+}
+
+TEST_F(CoreTest, SaysThatAnOutcomeIsUnknownWhenTheGatewayCannotTell) {
+  connect();
+  const auto topic = declare(10);
+  gateway_->skip_safe = true;
+  const auto number = publish(topic, {1.0F});
+  settle();
+  gateway_->say(local::Refused{.topic = local::TopicHandle{topic},
+                               .number = number,
+                               .code = Code::kNotFound,
+                               .text = "away for long"});
+  settle();
+  EXPECT_EQ(safe(topic, number), Outcome::kUnknown);
+  EXPECT_EQ(core_.detail(topic, number), "away for long");
+  EXPECT_EQ(core_.stats().unsafe_bytes, 0U);
+}
+
 TEST_F(CoreTest, CoverageOfATopicThatWasLostSaysNothingOfItsNextLife) {
   connect();
   const auto topic = declare(10);

@@ -1,7 +1,9 @@
-// What the outbox keeps in memory.
+// What the outbox keeps in memory, and what it remembers to have sent.
 #include "api/client/outbox.h"
 
 #include <gtest/gtest.h>
+
+#include "api/local/memory_channel.h"
 
 namespace godwit::client {
 namespace {
@@ -38,6 +40,28 @@ TEST(Outbox, GivesTheBufferOfAFinishedPublishToTheNext) {
   EXPECT_EQ(outbox.held_bytes(), 0U);
   outbox.add(publish(std::move(buffer)));
   EXPECT_EQ(outbox.state(2), PublishState::kUnsafe);
+}
+
+TEST(Outbox, KnowsWhatItSentWholeToThisLifeOfTheTopic) {
+  local::MemoryLink link;
+  Outbox outbox;
+  const auto pump = [&](int records) {
+    for (int i = 0; i < records; ++i) {
+      EXPECT_EQ(outbox.pump(link.client_end(), {}, Instant()), PumpResult::kSent);
+    }
+  };
+  for (int i = 0; i < 3; ++i) {
+    outbox.add({.count = 1, .values = std::vector<std::byte>(sizeof(float))});
+  }
+  pump(3 + 3 + 2);  // begin, data, commit; the last publish is not committed
+  EXPECT_EQ(outbox.last_unanswered(), 2U);
+  EXPECT_EQ(outbox.rewind(), 3U);
+  EXPECT_EQ(outbox.last_unanswered(), 2U);
+  pump(3);
+  outbox.begin_life();  // it was Declared of this connection that told it
+  EXPECT_EQ(outbox.last_unanswered(), 1U);
+  outbox.on_safe(1, 1, {1, 7});
+  EXPECT_EQ(outbox.last_unanswered(), 0U);
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ struct ToyState {
   Incarnation incarnation{1, 7};
   std::uint32_t topics_lost = 0;      // alone, while the gateway lived on
   Incarnation publisher_before = {};  // as Declared tells it
+  std::uint64_t publishers_forgotten = 0;
   std::map<std::string, ToyTopic> topics;
 };
 
@@ -127,14 +128,13 @@ class ToyGateway {
   void say(const Record& record) {
     (void)local::send(channel_, record);
   }
-
- private:
-  using Key = std::pair<std::uint64_t, std::uint64_t>;
-
   // Of a topic whose state is made now.
   Incarnation life() const {
     return {state_.incarnation.counter, state_.incarnation.nonce + state_.topics_lost};
   }
+
+ private:
+  using Key = std::pair<std::uint64_t, std::uint64_t>;
 
   void on(const local::Hello& hello) {
     publisher_ = {hello.publisher.value(), hello.incarnation.packed()};
@@ -158,7 +158,8 @@ class ToyGateway {
                         .memory_bound = 123,
                         .sites = holders,
                         .incarnation = life(),
-                        .publisher_before = state_.publisher_before});
+                        .publisher_before = state_.publisher_before,
+                        .publishers_forgotten = state_.publishers_forgotten});
   }
   void on(const local::SeedChunk& chunk) {
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(chunk.topic));

@@ -21,14 +21,18 @@ struct Client {
          const std::string& name,
          Incarnation life,
          std::size_t to_client_bytes = std::size_t{1} << 20U,
-         std::optional<Incarnation> replaces = {})
+         std::optional<Incarnation> replaces = {},
+         std::optional<local::Unanswered> unanswered = {})
       : b(gateway), id(connection), link({.to_client_bytes = to_client_bytes}) {
     b.gateway->attach_client(id, link.gateway_end(), to_client_bytes);
     say(local::Hello{.client_name = name,
                      .publisher = name.empty() ? PublisherId(id) : PublisherId::of(name),
                      .incarnation = life});
-    say(local::Declare{
-        .handle = kTopic, .topic = "t", .element_count = kElements, .replaces = replaces});
+    say(local::Declare{.handle = kTopic,
+                       .topic = "t",
+                       .element_count = kElements,
+                       .replaces = replaces,
+                       .unanswered = unanswered});
   }
   template <class Record>
   void say(const Record& record) {
@@ -72,7 +76,8 @@ struct Client {
       if (const auto* safe = std::get_if<local::Safe>(&*record)) {
         all.push_back(fmt::format("safe {}", safe->number));
       } else if (const auto* refused = std::get_if<local::Refused>(&*record)) {
-        all.push_back(fmt::format("refused {}", refused->number));
+        all.push_back(fmt::format(
+            "{} {}", refused->code == Code::kNotFound ? "unknown" : "refused", refused->number));
       } else if (const auto* duplicate = std::get_if<local::Duplicate>(&*record)) {
         all.push_back(fmt::format("duplicate {}", duplicate->number));
       }
@@ -279,6 +284,59 @@ TEST(ClientPublish, GivesThePlacesBackOfThoseWhoPublishNothingAfterTheyCameBack)
     newcomer.leave();
     EXPECT_EQ(newcomer.answers(), Answers{"safe 1"}) << id;
   }
+}
+
+// A publisher whose place others have taken cannot be told what of its was merged.
+TEST(ClientPublish, MergesNothingTwiceForAPublisherThatItHasForgotten) {
+  constexpr std::uint64_t kPlaces = 32;
+  OneGateway b("b");
+  std::optional<Client> lost(std::in_place, b, 2, "", Incarnation{1, 1});
+  lost->publish(1);
+  b.turn();
+  const local::Declared met = lost->declared();
+  b.gateway->detach_client(2);  // before it read that 1 is safe
+  b.turn();
+  std::list<Client> others;
+  const auto come = [&](std::uint64_t id, std::optional<local::Unanswered> unanswered) -> Client& {
+    Client& client = others.emplace_back(
+        b, id, "", Incarnation{1, 1}, std::size_t{1} << 14U, Incarnation{}, unanswered);
+    client.publish(1);
+    b.turn();
+    return client;
+  };
+  const auto at = [&](const local::Declared& declared) {
+    return local::Unanswered{.until = 2,
+                             .incarnation = declared.incarnation,
+                             .publishers_forgotten = declared.publishers_forgotten};
+  };
+  // Nobody is forgotten yet: who is not known has never arrived.
+  EXPECT_EQ(come(3, at(met)).answers(), Answers{"safe 1"});
+  b.now = b.now + Duration::seconds(31);
+  b.turn();
+  for (std::uint64_t id = 100; id < 100 + kPlaces - 1; ++id) {
+    EXPECT_EQ(come(id, {}).answers(), Answers{"safe 1"}) << id;
+  }
+  const std::int64_t sum = b.sum("t").front();
+  Client back(b, 2, "", {1, 1}, std::size_t{1} << 20U, Incarnation{}, at(met));
+  back.publish(1);
+  b.turn();
+  EXPECT_EQ(back.answers(), Answers{"unknown 1"});
+  EXPECT_EQ(b.sum("t").front(), sum);
+  // Something that it had sent to another life of the topic was lost with it.
+  b.gateway->detach_client(others.back().id);
+  others.back().leave();
+  auto elsewhere = at(met);
+  elsewhere.incarnation = {9, 9};
+  EXPECT_EQ(come(4, elsewhere).answers(), Answers{"safe 1"});
+  // What it publishes from then on is as good as anybody's.
+  b.gateway->detach_client(others.back().id);
+  b.now = b.now + Duration::seconds(31);
+  b.turn();
+  back.publish(2);
+  back.publish(3);
+  b.turn();
+  EXPECT_EQ(back.answers(), (Answers{"unknown 2", "safe 3"}));
+  b.gateway.reset();  // before the rings of its clients
 }
 
 TEST(ClientSessions, AnswerNobodyWhoWaitsForTooManyClocksAndTakeWhatItSendsLater) {

@@ -67,7 +67,8 @@ Declare some_topic() {
                            .decays_with_clock = true},
           .has_seed = true,
           .seed_hash = 77,
-          .replaces = Incarnation{4, 5}};
+          .replaces = Incarnation{4, 5},
+          .unanswered = Unanswered{.until = 9, .incarnation = {2, 8}, .publishers_forgotten = 3}};
 }
 
 TEST(Records, ADeclareArrivesAsItWasSent) {
@@ -90,6 +91,7 @@ TEST(Records, ADeclareArrivesAsItWasSent) {
   EXPECT_TRUE(got.has_seed);
   EXPECT_EQ(got.seed_hash, 77U);
   EXPECT_EQ(got.replaces, (Incarnation{4, 5}));
+  EXPECT_EQ(got.unanswered, some_topic().unanswered);
 }
 
 TEST(Records, ADeclareThatIsOutOfRangeIsRefused) {
@@ -236,7 +238,9 @@ TEST(Records, ThoseOfAGatewayArriveAsTheyWereSent) {
                                       .code = Code::kFull,
                                       .sites = {"fra", "iad"},
                                       .incarnation = {2, 8},
-                                      .publisher_before = {9, 9}});
+                                      .publisher_before = {9, 9},
+                                      .publishers_forgotten = 4});
+  EXPECT_EQ(declared.publishers_forgotten, 4U);
   EXPECT_EQ(declared.publisher_before, (Incarnation{9, 9}));
   EXPECT_EQ(declared.incarnation, (Incarnation{2, 8}));
   EXPECT_EQ(declared.code, Code::kFull);

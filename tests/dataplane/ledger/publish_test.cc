@@ -169,8 +169,13 @@ TEST_F(Publish, ReusesTheLongestClosedInboxWhenAllAreTaken) {
   EXPECT_EQ(site->open_inbox(PublisherId(4), {1, 1}).error().code, Code::kFull);
   site->close_inbox(third);
   site->close_inbox(second);
+  EXPECT_EQ(site->publishers_forgotten(), 0U);
   EXPECT_EQ(site->open_inbox(PublisherId(4), {1, 1}).value(), third);
+  EXPECT_EQ(site->publishers_forgotten(), 1U);
   EXPECT_EQ(site->open_inbox(PublisherId(2), {1, 1}).value(), second);
+  EXPECT_EQ(site->publishers_forgotten(), 1U) << "its own";
+  site.restart();
+  EXPECT_EQ(site->publishers_forgotten(), 1U);
   EXPECT_EQ(site->inbox(inbox).publisher, PublisherId(1));
 }
 
