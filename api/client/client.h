@@ -95,7 +95,7 @@ enum class Outcome : std::uint8_t {
   kTimeout,    // not within the deadline; it goes on
   kDuplicate,  // its step was merged before; nothing was added
   kRefused,    // the gateway refused it; see Ticket::detail()
-  kUnknown,    // away for long, the publisher lost its place: merged or not, see Ticket::detail()
+  kUnknown,    // merged or not, the gateway could not tell after a lost connection; see detail()
   kExpired,    // too old: the client remembers the last 4,096 finished publishes of a topic
   kClosed,     // the client was closed, or this is a forked child
 };

@@ -201,7 +201,11 @@ std::size_t Outbox::fail(std::uint64_t number, PublishState state, std::string d
 std::size_t Outbox::refuse_all(const std::string& detail) {
   std::size_t freed = 0;
   for (std::uint64_t i = 0; i < entries_.size(); ++i) {
-    if (const std::size_t cost = finish(first_number_ + i, PublishState::kRefused); cost != 0) {
+    const std::uint64_t number = first_number_ + i;
+    const bool is_sent = number <= sent_before_;
+    const std::size_t cost =
+        finish(number, is_sent ? PublishState::kUnknown : PublishState::kRefused);
+    if (cost != 0) {
       entries_[i].detail = detail;
       freed += cost;
     }

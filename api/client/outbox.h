@@ -90,7 +90,8 @@ class Outbox {
   std::size_t on_duplicate(std::uint64_t number);
   std::size_t on_refused(std::uint64_t number, std::string detail);
   std::size_t on_unknown(std::uint64_t number, std::string detail);
-  // Refuses everything that is not safe.
+  // Refuses everything that is not safe; what an earlier connection has sent whole may be merged,
+  // so its outcome is unknown.
   std::size_t refuse_all(const std::string& detail);
 
   PublishState state(std::uint64_t number) const;

@@ -61,7 +61,15 @@ bool ClientSession::is_forgotten(const Declared& declared) const {
 ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
-    return break_with(Code::kInvalid, "PublishBegin of a topic that is not declared");
+    if (refused_.contains(record.topic)) {
+      local::Refused refused;
+      refused.topic = record.topic;
+      refused.number = record.number;
+      refused.code = Code::kRefused;
+      refused.text = "the declaration of the topic was refused";
+      reply(std::move(refused));
+    }
+    return not_declared(record.topic, "PublishBegin");
   }
   Topic& topic = *declared->topic;
   ledger::Ledger& ledger = topic.ledger();
@@ -81,11 +89,14 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
         record.topic,
         PublishRefusal::kOther,
         {Code::kNotFound,
-         "its publisher was away so long that its place was given to another one: whether this "
-         "publish was merged before is not known. A client with a name keeps its place"});
+         "while its publisher was away its place was given to another one: whether "
+         "this publish was merged before is not known. A client with a name keeps "
+         "its place"});
   }
   if (!declared->inbox && !successor_publishes(ledger)) {
-    const bool known = ledger.find_inbox(hello_.publisher).has_value();
+    // Also one that was closed: it may hold what the client was not answered.
+    const bool known = ledger.find_inbox(hello_.publisher).has_value() ||
+                       ledger.last_process(hello_.publisher) == hello_.incarnation;
     const auto room =
         known ? Result<void>{}
               : core_.check_budget(topic, topic.memory_bound_with_publisher(), "publisher");
@@ -152,24 +163,30 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
                                                    const Error& error,
                                                    std::uint64_t element) {
   declared.publishing.skipping = true;
-  ++declared.topic->refused.at(static_cast<std::size_t>(reason));
+  const std::uint64_t count = ++declared.topic->refused.at(static_cast<std::size_t>(reason));
   local::Refused refused;
   refused.topic = handle;
   refused.number = declared.publishing.number;
   refused.code = error.code;
   refused.element = element;
   refused.text = error.message;
-  log::warn("topic {}: a publish of {} is refused: {}",
-            declared.topic->spec().name,
-            hello_.client_name,
-            error.message);
+  if (is_milestone(count)) {
+    log::warn("topic {}: a publish of {} is refused: {} ({} such so far)",
+              declared.topic->spec().name,
+              hello_.client_name,
+              error.message,
+              count);
+  }
   reply(std::move(refused));
   return Taken::kDone;
 }
 
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData& record) {
   Declared* declared = find(record.topic);
-  if (declared == nullptr || record.number != declared->publishing.number) {
+  if (declared == nullptr) {
+    return not_declared(record.topic, "PublishData");
+  }
+  if (record.number != declared->publishing.number) {
     return break_with(Code::kInvalid, "PublishData without its PublishBegin");
   }
   if (declared->publishing.skipping) {
@@ -217,7 +234,10 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
 
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishCommit& record) {
   Declared* declared = find(record.topic);
-  if (declared == nullptr || record.number != declared->publishing.number) {
+  if (declared == nullptr) {
+    return not_declared(record.topic, "PublishCommit");
+  }
+  if (record.number != declared->publishing.number) {
     return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
   }
   if (declared->publishing.skipping) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "dataplane/base/crash_point.h"
 #include "dataplane/base/log.h"
 
 namespace godwit::gateway {
@@ -14,6 +15,8 @@ namespace {
 constexpr int kRecordsPerTurn = 4;
 // Answers that wait for a client who does not read; beyond it the client is ended. Chosen.
 constexpr std::size_t kOutboxMax = 65536;
+// Clocks that are reached and wait for the client to take the changes that belong to them. Chosen.
+constexpr std::size_t kClockRepliesMax = 4096;
 
 ClientRefusal refusal_of(Code code) {
   switch (code) {
@@ -108,6 +111,14 @@ ClientSession::Declared* ClientSession::find(local::TopicHandle handle) {
   return at == declared_.end() || at->second.topic == nullptr ? nullptr : &at->second;
 }
 
+ClientSession::Taken ClientSession::not_declared(local::TopicHandle handle,
+                                                 std::string_view record) {
+  if (refused_.contains(handle)) {
+    return Taken::kDone;
+  }
+  return break_with(Code::kInvalid, fmt::format("{} of a topic that is not declared", record));
+}
+
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Hello& record) {
   if (greeted_) {
     return break_with(Code::kInvalid, "Hello came twice");
@@ -179,6 +190,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
   local::Declared answer;
   answer.handle = record.handle;
   if (topic) {
+    refused_.erase(record.handle);
     declared_[record.handle].topic = *topic;
     declared_[record.handle].replaces = record.replaces;
     declared_[record.handle].unanswered = record.unanswered;
@@ -193,9 +205,13 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
       }
     }
   } else {
+    refused_.insert(record.handle);
     answer.code = topic.error().code;
     answer.error = topic.error().message;
-    log::warn("client {}: {}", hello_.client_name, answer.error);
+    if (is_milestone(++declares_refused_)) {
+      log::warn(
+          "client {}: {} ({} such so far)", hello_.client_name, answer.error, declares_refused_);
+    }
   }
   reply(std::move(answer));
   return Taken::kDone;
@@ -204,7 +220,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
 ClientSession::Taken ClientSession::on(Instant now, const local::SeedChunk& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
-    return break_with(Code::kInvalid, "SeedChunk of a topic that is not declared");
+    return not_declared(record.topic, "SeedChunk");
   }
   Topic& topic = *declared->topic;
   const bool before = topic.seed_complete();
@@ -223,7 +239,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::SeedChunk& reco
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
-    return break_with(Code::kInvalid, "Subscribe to a topic that is not declared");
+    return not_declared(record.topic, "Subscribe");
   }
   Topic& topic = *declared->topic;
   ledger::Ledger& ledger = topic.ledger();
@@ -303,7 +319,7 @@ void ClientSession::on_tickers(Topic& topic, bool changed) {
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Tick& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
-    return break_with(Code::kInvalid, "Tick of a topic that is not declared");
+    return not_declared(record.topic, "Tick");
   }
   Topic& topic = *declared->topic;
   if (!SiteClock::may_tick(topic.clock, record.clock)) {
@@ -322,7 +338,10 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Tick& recor
 ClientSession::Taken ClientSession::on(Instant now, const local::WaitClock& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
-    return break_with(Code::kInvalid, "WaitClock of a topic that is not declared");
+    return not_declared(record.topic, "WaitClock");
+  }
+  if (clock_replies_.size() >= kClockRepliesMax) {
+    return break_with(Code::kFull, "the client waits for clocks and takes no changes");
   }
   const TopicId topic = declared->topic->spec().id;
   const auto id = waits_.size() < local::kWaitsMax
@@ -338,7 +357,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::WaitClock& reco
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::WatchCoverage& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
-    return break_with(Code::kInvalid, "WatchCoverage of a topic that is not declared");
+    return not_declared(record.topic, "WatchCoverage");
   }
   declared->watches_coverage = true;
   return Taken::kDone;
@@ -435,7 +454,9 @@ bool ClientSession::drain(Instant now) {
   }
   for (const auto& subscription : subscriptions_) {
     subscription->topic().subscribers.erase(subscription->lane());
-    subscription->topic().ledger().close_lane(subscription->lane());
+    if (!GODWIT_MUTANT(kLeaveLanesOpen)) {
+      subscription->topic().ledger().close_lane(subscription->lane());
+    }
   }
   subscriptions_.clear();
   for (auto& [handle, declared] : declared_) {

@@ -108,6 +108,8 @@ class ClientSession {
   Taken break_with(Code code, std::string text);
   void finish_refused();
   Declared* find(local::TopicHandle handle);
+  // A record of a topic that is not open: of one that was refused it is no news.
+  Taken not_declared(local::TopicHandle handle, std::string_view record);
   bool owns_inbox(const Declared& declared) const;
   bool is_forgotten(const Declared& declared) const;
   bool predecessor_leaves() const;
@@ -145,6 +147,8 @@ class ClientSession {
   bool leaving_ = false;  // nobody reads the answers any more
   std::optional<local::RecordView> stalled_;
   std::map<local::TopicHandle, Declared> declared_;
+  std::uint64_t declares_refused_ = 0;
+  std::set<local::TopicHandle> refused_;  // by Declare; the client may have gone on before it knew
   std::deque<std::unique_ptr<Subscription>> subscriptions_;
   std::deque<std::function<bool(local::Channel&)>> outbox_;
   std::map<scheduler::StalenessWaits::WaitId, std::pair<std::uint64_t, TopicId>> waits_;

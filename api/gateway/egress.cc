@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "dataplane/base/assert.h"
@@ -203,7 +204,12 @@ std::span<const std::int64_t> Egress::sendable(Topic& topic, std::uint32_t tile)
                    coder.value().begin(),
                    coder.value().begin(),
                    [scale](float seed, std::int64_t sum) {
-                     return sum + std::llround(static_cast<double>(seed) * scale);
+                     std::int64_t value = 0;
+                     const auto start = std::llround(static_cast<double>(seed) * scale);
+                     // What peers have sent may be as large as they like.
+                     constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+                     const bool fits = !__builtin_add_overflow(sum, start, &value);
+                     return fits ? value : sum < 0 ? -kMost : kMost;
                    });
   }
   const std::size_t kept =

@@ -414,7 +414,8 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
   }
   const auto from = Incarnation::from_packed(open.from_incarnation());
   const auto own = Incarnation::from_packed(open.to_incarnation());
-  if (own != topic->ledger().incarnation() || from != lanes->peer_incarnation) {
+  const bool is_announced = lanes->peer_incarnation != Incarnation();
+  if (own != topic->ledger().incarnation() || from != lanes->peer_incarnation || !is_announced) {
     refuse(
         now,
         peer,

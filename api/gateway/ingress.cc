@@ -10,7 +10,7 @@ Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::
   const auto header = wire::parse_header(bytes);
   if (!header) {
     ++peer.counters.transfers_corrupt;
-    return Failure(header.error());
+    return fail(Code::kCorrupt, "{}", header.error().message);  // also one that is not complete
   }
   const SiteId from = peer.site().id;
   if (header->from != from || header->to != core_.self.value() ||

@@ -90,7 +90,10 @@ class Links {
   // The session has ended; its successor, if there is one, is all that is left.
   void promote_successor(Instant now, Peer& peer);
   void poll_retiring(Instant now, Peer& peer);
-  void retire(Instant now, Peer& peer);
+  void retire(Instant now,
+              Peer& peer,
+              SessionCode code = SessionCode::kReplaced,
+              std::string_view why = "a newer session of the same site took over");
   void end_session(Instant now, Peer& peer, SessionCode code, const Error& error);
   // A session's end, if who was at one of its ends was refused.
   void count_refusal(Peer& peer, const transport::Close& close);

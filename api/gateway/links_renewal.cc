@@ -185,9 +185,22 @@ void Links::poll_retiring(Instant now, Peer& peer) {
       return;
     }
     // Control is said again on the new session; a transfer that cannot be applied comes again, too.
-    if (event->kind == transport::Event::Kind::kTransfer &&
-        !ingress_.on_transfer(now, peer, event->bytes.bytes())) {
-      log::warn("a transfer on the replaced session with {} was refused", peer.site().name);
+    if (event->kind != transport::Event::Kind::kTransfer) {
+      continue;
+    }
+    const auto applied = ingress_.on_transfer(now, peer, event->bytes.bytes());
+    if (!applied && applied.error().code == Code::kCorrupt) {
+      const std::string_view reason = transport::name(transport::CloseReason::kProtocol);
+      const std::uint64_t closed = ++peer.closed_by_reason[std::string(reason)];
+      if (is_milestone(closed)) {
+        log::warn("the replaced session with {} is closed: {} ({}, {} so far)",
+                  peer.site().name,
+                  applied.error().message,
+                  reason,
+                  closed);
+      }
+      retire(now, peer, SessionCode::kProtocolViolation, applied.error().message);
+      return;
     }
   }
   if (peer.retiring != nullptr && peer.retires_at <= now) {
@@ -195,14 +208,12 @@ void Links::poll_retiring(Instant now, Peer& peer) {
   }
 }
 
-void Links::retire(Instant now, Peer& peer) {
+void Links::retire(Instant now, Peer& peer, SessionCode code, std::string_view why) {
   if (peer.retiring == nullptr) {
     return;
   }
   peer.keep_totals(*peer.retiring);
-  peer.retiring->close(now,
-                       static_cast<std::uint64_t>(SessionCode::kReplaced),
-                       "a newer session of the same site took over");
+  peer.retiring->close(now, static_cast<std::uint64_t>(code), why);
   endpoint_.retire(now, std::exchange(peer.retiring, nullptr));
 }
 

@@ -55,11 +55,13 @@ class TcpMesh {
   int outgoing(std::size_t peer) const { return outgoing_.at(peer).fd(); }
   int incoming(std::size_t peer) const { return incoming_.at(peer).fd(); }
 
-  // E.g. "TCP bbr, send buffer 8388608 B, receive buffer 8388608 B", read back from the kernel.
+  // E.g. "TCP bbr, send buffer 8388608 B, receive buffer 8388608 B", read back from the kernel; it
+  // says so when they are still smaller than was wanted, and may grow.
   std::string description() const;
 
  private:
   std::size_t site_ = 0;
+  Bytes buffer_wanted_;
   std::vector<Socket> outgoing_;
   std::vector<Socket> incoming_;
 };

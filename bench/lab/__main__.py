@@ -57,7 +57,8 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench/quickstart", description=first, epilog=rest,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("extent", nargs="?", choices=["full"],
-                        help="run everything out (up to 60 minutes) instead of stopping at one limit")
+                        help="run everything out (up to 60 minutes with three sites) instead of stopping "
+                             "at one limit")
     parser.add_argument("--sites", type=number_of_sites, default=3, metavar="N",
                         help=f"data centres, 2 to {SITES_MAX}; default: 3")
     parser.add_argument("--wan", metavar="PRESET|random:SEED",
@@ -80,7 +81,7 @@ def parse(arguments):
                              "hits the next site each time")
     parser.add_argument("--cut", type=second, action="append", default=[], metavar="SECOND",
                         help=f"cut a link for {CUT_SECONDS:.0f} s from that second of Godwit's run, and "
-                             "measure how soon it carries changes again; may be repeated")
+                             "measure how soon it is up and carries changes again; may be repeated")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     options = parser.parse_args(arguments)
     options.full = options.extent == "full"
@@ -91,6 +92,10 @@ def parse(arguments):
         for name in ("keep", "kill", "cut"):
             if getattr(options, name):
                 parser.error(f"--{name} needs the run godwit, which is left out")
+    if options.tune:
+        for name in ("keep", "kill", "cut"):
+            if getattr(options, name):
+                parser.error(f"--{name} does not go with --tune, which runs every row several times")
     if not options.runs:
         parser.error("no run is left: --baselines leaves out godwit")
     return options

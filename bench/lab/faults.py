@@ -18,7 +18,7 @@ SETTLE_SECONDS = 3.0    # for which a run goes on at least after its last fault
 
 
 def promised_seconds(round_trip):
-    """Within which a healed link carries changes again (api/gateway/README.md)."""
+    """Within which a healed link is up again at both ends (api/gateway/README.md)."""
     return 1.0 + 2 * round_trip
 
 

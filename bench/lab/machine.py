@@ -55,8 +55,13 @@ def check_tun():
 
 
 def install(*names):
-    done = subprocess.run([os.path.join(ROOT, ".ci", "install"), *names])
-    if done.returncode != 0:
+    process = subprocess.Popen([os.path.join(ROOT, ".ci", "install"), *names])
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # it has heard it too, and leaves the packages as they may be left
+        raise
+    if code != 0:
         raise Failure("the packages could not be installed; the lines above say why")
 
 

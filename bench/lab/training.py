@@ -71,6 +71,18 @@ class Result:
     def valid(self):
         return not self.faults
 
+    def judge(self, crosses_wan):
+        """Notes what makes the run no fair one."""
+        share = max((o / max(s, 1) for o, s in zip(self.overruns, self.steps)), default=0)
+        if not all(self.steps):
+            self.faults.append("a site has not trained")
+        if share > OVERRUN_SHARE_MAX:
+            self.faults.append(f"{100 * share:.0f} % of a site's steps overran")
+        if crosses_wan and self.lateness_ms > LATENESS_MS_MAX:
+            self.faults.append(f"emulator {self.lateness_ms:.1f} ms late (p99)")
+        if self.tap_drops:
+            self.faults.append(f"emulator missed {self.tap_drops} packets")
+
     @property
     def final_accuracy(self):
         return min(self.final) if self.final else 0.0
@@ -308,17 +320,5 @@ class Training:
         result.count_bytes_until_target()
         result.steps = [p["step"] if p else 0 for p in self._progress]
         result.overruns = [p["overruns"] if p else 0 for p in self._progress]
-        self._judge()
+        result.judge(self._crosses_wan)
         on_progress(result, result.seconds, self._progress, result.final)
-
-    def _judge(self):
-        result = self._result
-        share = max((o / max(s, 1) for o, s in zip(result.overruns, result.steps)), default=0)
-        if not all(result.steps):
-            result.faults.append("a site has not trained")
-        if share > OVERRUN_SHARE_MAX:
-            result.faults.append(f"{100 * share:.0f} % of a site's steps overran")
-        if self._crosses_wan and result.lateness_ms > LATENESS_MS_MAX:
-            result.faults.append(f"emulator {result.lateness_ms:.1f} ms late (p99)")
-        if result.tap_drops:
-            result.faults.append(f"emulator missed {result.tap_drops} packets")

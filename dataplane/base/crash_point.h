@@ -29,6 +29,7 @@ enum class Mutant : std::uint8_t {
   kClockOvertakesData,          // release clocks without waiting for coverage
   kSafeBeforeCommit,            // tell a publisher `safe` before its publish is committed
   kForwardApplied,              // send what came from a peer on to other peers
+  kLeaveLanesOpen,              // keep the lane of a subscriber that has gone
   kCount,
 };
 

@@ -1,4 +1,6 @@
 """What clients can and cannot do to a gateway and to each other."""
+import os
+import signal
 import unittest
 
 import lab as harness
@@ -45,6 +47,24 @@ class Clients(unittest.TestCase):
         self.assertEqual({reason: refused[("values", reason)]
                           for reason in ("not_finite", "out_of_range", "shape", "other")},
                          {"not_finite": 3, "out_of_range": 1, "shape": 0, "other": 0})
+
+    def test_a_publish_that_is_applied_is_in_the_others_sum(self):
+        lab = self.lab
+        topic = {"topic": "levels", "elements": 2}
+        lab.probe("declare", "b", **topic)  # a site holds what one of its clients has declared
+        for round, level in enumerate(("applied", "stable"), 1):
+            self.assertRegex(lab.probe("publish", "a", **topic, values="1,0", level=level), "^reached", level)
+            self.assertEqual(lab.probe("sum", "b", **topic).split()[0], str(round << 40))
+        there = lab.gateways["b"].process.pid
+        os.kill(there, signal.SIGSTOP)
+        try:
+            for level in ("applied", "stable"):
+                self.assertRegex(lab.probe("publish", "a", **topic, values="1,0", level=level, ms=700), "^timeout", level)
+        finally:
+            os.kill(there, signal.SIGCONT)
+        lab.wait_healthy()
+        self.assertRegex(lab.probe("publish", "a", **topic, values="1,0", level="stable"), "^reached")
+        self.assertEqual(lab.probe("sum", "b", **topic).split()[0], str(5 << 40))
 
     def test_who_waits_for_a_clock_that_nobody_reaches_is_told_by_whom_in_time(self):
         """A loaded machine may miss the few milliseconds left for the answer; never every time."""

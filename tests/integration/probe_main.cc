@@ -2,7 +2,8 @@
 // certificate that ends soon. Prints one line.
 //
 //   declare --socket S --topic T --elements N [--allowed a,b]  "open BOUND" or "refused TEXT"
-//   publish --socket S --topic T --elements N --values "1,nan,…" [--first I]   the outcome, and why
+//   publish --socket S --topic T --elements N --values "1,nan,…" [--first I]
+//           [--level safe|applied|stable] [--ms M]             the outcome, and why
 //   sum     --socket S --topic T --elements N [--seconds S]    the sums after so long, as integers
 //   certificate --folder F --site NAME --seconds S             valid for so long from now
 #include <algorithm>
@@ -56,7 +57,12 @@ int publish(const Arguments& arguments, Topic& topic) {
   if (!ticket) {
     return say(ticket.error().message, 1);
   }
-  const Outcome outcome = ticket->wait(Level::kSafe, Duration::seconds(20));
+  const std::string level = arguments.text("--level", "safe");
+  const auto patience = Duration::ms(static_cast<std::int64_t>(arguments.number("--ms", 20'000)));
+  const Outcome outcome = ticket->wait(level == "stable"    ? Level::kStable
+                                       : level == "applied" ? Level::kApplied
+                                                            : Level::kSafe,
+                                       patience);
   return say(std::string(to_string(outcome)) + " " + ticket->detail());
 }
 

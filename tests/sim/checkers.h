@@ -13,7 +13,8 @@ class Simulator;
 
 // The ledgers of one living site: no defect, memory within its bound, no topic that is forbidden
 // there. Cheap: reads no sums.
-void check_ledgers(Simulator& simulator, std::size_t site);
+// `settled`: no client comes or goes any more.
+void check_ledgers(Simulator& simulator, std::size_t site, bool settled);
 
 // Client `client` was told that every site has reached `clock` and that it holds their changes:
 // its sum must hold at least what everybody published up to it. (Values are not negative then.)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <filesystem>
 #include <initializer_list>
 
 #include <fmt/format.h>
@@ -395,8 +396,11 @@ gateway::Config make_config(const Scenario& scenario,
 }
 
 std::string command(const RunOptions& options) {
+  // The sanitizers need fixed addresses; the program lies beside the test.
+  const auto program = std::filesystem::canonical("/proc/self/exe").replace_filename("godwit-sim");
   return fmt::format(
-      "godwit-sim --seed {} --level {}{}{} --verbose",
+      "setarch -R {} --seed {} --level {}{}{} --verbose",
+      program.string(),
       options.seed,
       static_cast<int>(options.level),
       options.sites != 3 ? fmt::format(" --sites {}", options.sites) : "",
@@ -423,6 +427,7 @@ std::string_view name(Mutant mutant) {
       "clock-overtakes-data",
       "safe-before-commit",
       "forward-applied",
+      "leave-lanes-open",
   };
   return kNames.at(static_cast<std::size_t>(mutant));
 }

@@ -233,7 +233,7 @@ void Simulator::turn_site(std::size_t index) {
       break;
   }
   if (site.turns() % kTurnsBetweenChecks == 0 && !forged_at_) {
-    check_ledgers(*this, index);
+    check_ledgers(*this, index, false);
   }
 }
 

@@ -39,6 +39,7 @@ SiteActor::Outcome SiteActor::start(Instant now) {
     incarnation_ = {counter_, static_cast<std::uint32_t>(random_.next())};
     fresh_ = false;
   }
+  ++starts_;
   endpoint_ = wide_area_.open(index_);
   awake = true;
   return guarded(now, [&] {

@@ -49,6 +49,7 @@ class SiteActor {
   bool alive() const { return gateway_ != nullptr; }
   Instant deadline() const { return gateway_->deadline(); }
   gateway::Gateway& gateway() { return *gateway_; }
+  bool has_restarted() const { return starts_ > 1; }
   const gateway::Gateway& gateway() const { return *gateway_; }
   MemoryStore& store() { return store_; }
   const std::string& error() const { return error_; }
@@ -87,7 +88,8 @@ class SiteActor {
   Random random_;
   WideArea& wide_area_;
   std::uint32_t counter_ = 0;  // durable
-  bool fresh_ = true;          // the store holds no state that was begun under `counter_`
+  std::uint32_t starts_ = 0;
+  bool fresh_ = true;  // the store holds no state that was begun under `counter_`
   Incarnation incarnation_;
   std::map<std::uint64_t, std::unique_ptr<local::MemoryLink>> links_;
   std::vector<std::unique_ptr<local::MemoryLink>> graveyard_;  // dropped; a client may look at them

@@ -171,6 +171,9 @@ class Planted(unittest.TestCase):
     def test_a_test_that_does_not_run(self):
         self.plant("tests/codec/a_test.cc", "  GTEST_" + "SKIP();\n", "tests/codec/a_test.cc:1")
 
+    def test_a_python_test_that_does_not_run(self):
+        self.plant("tests/codec/a_test.py", "@unittest." + "skip\n", "tests/codec/a_test.py:1")
+
     # The tree.
 
     def test_something_new_at_the_top(self):

@@ -26,7 +26,8 @@ RULES = [
     ("about how the text came to be; the project speaks of itself only",
      re.compile(r"\b[Ii]ssue #?\d+\b|\bspike[s]/"), None, ()),
     ("a test that does not run or cannot fail",
-     re.compile(r"\bGTEST_SKI[P]\b|\bDISABLE[D]_\w|\bSUCCEE[D]\(\)|\bEXPECT_TRUE\(tru[e]\)"),
+     re.compile(r"\bGTEST_SKI[P]\b|\bDISABLE[D]_\w|\bSUCCEE[D]\(\)|\bEXPECT_TRUE\(tru[e]\)|"
+                r"\bunittest\.ski[p]|\bskipTes[t]\b"),
      PROGRAM, ()),
 ]
 

@@ -86,6 +86,22 @@ TEST_F(CoreTest, TellsWhatItWasNotAnsweredInTheLifeOfTheTopicThatItWentTo) {
   EXPECT_FALSE(told());
 }
 
+TEST_F(CoreTest, WhatMayBeMergedIsNotCalledRefusedWhenItsTopicIsRefusedLater) {
+  connect();
+  const auto topic = declare(10);
+  gateway_->skip_safe = true;
+  const auto sent = publish(topic, {1.0F});
+  settle();
+  disconnect();
+  const auto unsent = publish(topic, {1.0F});
+  connect();
+  gateway_->refuse_declare = "the policy was narrowed";
+  settle();
+  EXPECT_EQ(safe(topic, sent), Outcome::kUnknown);
+  EXPECT_EQ(safe(topic, unsent), Outcome::kRefused);
+  EXPECT_EQ(core_.stats().unsafe_bytes, 0U);
+}
+
 TEST_F(CoreTest, SaysThatAnOutcomeIsUnknownWhenTheGatewayCannotTell) {
   connect();
   const auto topic = declare(10);

@@ -219,6 +219,13 @@ TEST(Exchange, RefusesLanesOfAnotherLife) {
   open = agreed.b.lane_open("t");
   open.mutable_lane_open()->set_shard(3);
   EXPECT_EQ(refusal(agreed.b, agreed.a, open), Refuse::CODE_UNKNOWN_TOPIC);
+  // Nothing is agreed upon with a peer that has not announced the topic.
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& c = b.greeted("a");
+  open = b.lane_open("t");
+  open.mutable_lane_open()->set_from_incarnation(0);
+  EXPECT_NE(refusal(b, c, open), Refuse::CODE_UNSPECIFIED);
 }
 
 TEST(Exchange, EndsASessionThatAnnouncesAWrongHash) {

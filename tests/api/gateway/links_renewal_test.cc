@@ -50,6 +50,19 @@ TEST(LinksRenewal, ANewerSessionTakesOverOnlyWhenItHasGreeted) {
   EXPECT_EQ(up.b.peer("a").state_since, since);  // the link was never down
 }
 
+TEST(LinksRenewal, AReplacedSessionThatSpeaksNonsenseIsClosedAndCounted) {
+  Up up("b", "a");
+  ScriptedSession& second = up.b.established("a");
+  second.control(OneGateway::hello("a"));
+  up.b.turn(1);
+  up.first.transfer("no transfer");
+  up.b.turn(1);
+  EXPECT_EQ(up.first.close_code, code(SessionCode::kProtocolViolation));
+  EXPECT_TRUE(up.first.retired);
+  EXPECT_EQ(up.b.peer("a").closed_by_reason.at("protocol"), 1U);
+  EXPECT_FALSE(second.closed);
+}
+
 TEST(LinksRenewal, ASessionThatHasNotGreetedIsReplacedAtOnce) {
   OneGateway b("b");
   ScriptedSession& first = b.established("a");

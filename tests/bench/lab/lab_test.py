@@ -40,6 +40,32 @@ def evaluate(truth, target=0.8, sample_error=0.0):
     return state, asked
 
 
+class WhatMakesARunInvalid(unittest.TestCase):
+    def faults(self, crosses_wan=True, **changes):
+        run = result("godwit", 20.0)
+        for name, value in changes.items():
+            setattr(run, name, value)
+        run.judge(crosses_wan)
+        self.assertEqual(run.valid, not run.faults)
+        return run.faults
+
+    def test_nothing_within_the_limits(self):
+        self.assertEqual(self.faults(overruns=[2, 2], lateness_ms=5.0), [])
+
+    def test_more_than_two_steps_in_a_hundred_overrun_at_one_site(self):
+        self.assertEqual(self.faults(overruns=[0, 3]), ["3 % of a site's steps overran"])
+
+    def test_an_emulator_that_is_late(self):
+        self.assertEqual(self.faults(lateness_ms=5.1), ["emulator 5.1 ms late (p99)"])
+        self.assertEqual(self.faults(crosses_wan=False, lateness_ms=5.1), [])
+
+    def test_packets_that_the_emulator_missed(self):
+        self.assertEqual(self.faults(tap_drops=1), ["emulator missed 1 packets"])
+
+    def test_a_site_that_has_not_trained(self):
+        self.assertEqual(self.faults(steps=[100, 0]), ["a site has not trained"])
+
+
 class WhenTheTargetIsReached(unittest.TestCase):
     def test_is_the_first_of_three_in_a_row(self):
         truth = [0.5, 0.81, 0.82, 0.79, 0.80, 0.81, 0.79, 0.81, 0.82, 0.83, 0.7]

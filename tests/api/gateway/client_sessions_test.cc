@@ -1,0 +1,124 @@
+// What a gateway bears of its clients: how many, how long, and those that go wrong.
+#include <list>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/api/gateway/raw_client.h"
+
+namespace godwit::gateway {
+namespace {
+
+TEST(ClientSessions, AnswerNobodyWhoWaitsForTooManyClocksAndTakeWhatItSendsLater) {
+  OneGateway b("b");
+  RawClient client(b, 2, "trainer", {1, 1});
+  for (int i = 0; i < 70; ++i) {
+    client.say(local::WaitClock{.topic = RawClient::kTopic,
+                                .request = static_cast<std::uint64_t>(i),
+                                .min_clock = 5,
+                                .deadline = Duration::ms(200 + i)});
+  }
+  client.publish(1);
+  b.turn(40);
+  EXPECT_TRUE(client.answers().empty()) << "it waits for its own waits";
+  b.turn(100);
+  EXPECT_EQ(client.answers(), RawClient::Answers{"safe 1"});
+}
+
+TEST(ClientSessions, HaveTheirWholeGraceHoweverLongTheStateTookToRecover) {
+  OneGateway b("b");
+  RawClient client(b, 2, "", {1, 1});
+  client.publish(1);
+  b.turn();
+  Random random(3);
+  b.gateway.reset();
+  b.endpoint.lose_all();
+  b.gateway = std::move(*Gateway::open(
+      b.now, b.config, b.store, b.incarnation, b.endpoint, random, [] { return Instant(); }));
+  b.now = b.now + Duration::seconds(60);
+  b.gateway->on_turn(b.now);
+  EXPECT_TRUE(b.topic("t").ledger().find_inbox(PublisherId(2)));
+  b.now = b.now + Duration::seconds(31);
+  b.gateway->on_turn(b.now);
+  EXPECT_FALSE(b.topic("t").ledger().find_inbox(PublisherId(2)));
+}
+
+TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
+  OneGateway b("b");
+  std::list<RawClient> clients;
+  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
+    clients.emplace_back(b, id, "", Incarnation{1, 1})
+        .say(local::Subscribe{
+            .topic = RawClient::kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+    b.turn();
+    EXPECT_FALSE(clients.back().link.gateway_end().broken()) << id;
+  }
+  RawClient one_more(b, 1000, "", {1, 1});
+  one_more.say(local::Subscribe{
+      .topic = RawClient::kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+  b.turn();
+  EXPECT_TRUE(one_more.link.gateway_end().broken());
+  for (const std::string site : {"a", "c"}) {
+    ScriptedSession& session = b.greeted(site);
+    session.control(OneGateway::announcement("t", RawClient::kElements));
+    b.turn();
+    EXPECT_EQ(session.take(control::ControlMessage::kLaneOpen).kind_case(),
+              control::ControlMessage::kLaneOpen)
+        << site;
+  }
+  b.gateway.reset();  // before the rings of its clients
+}
+
+// What a client said before it knew that its declaration was refused costs it nothing else.
+TEST(ClientSessions, GoOnWhenOneOfTheirTopicsIsRefused) {
+  OneGateway b("b");
+  RawClient client(b, 2, "trainer", {1, 1});
+  const local::TopicHandle refused{1};
+  client.say(local::Declare{
+      .handle = refused, .topic = "u", .element_count = 4, .allowed_sites = {"nowhere"}});
+  client.say(
+      local::Subscribe{.topic = refused, .subscriber = SubscriberId(2), .incarnation = {1, 1}});
+  client.say(local::WatchCoverage{refused});
+  client.say(local::Tick{refused, 1});
+  client.say(local::WaitClock{.topic = refused, .request = 1, .min_clock = 1});
+  const std::vector<std::int64_t> values = {1};
+  client.say(local::PublishBegin{.topic = refused, .number = 7, .first = 0, .count = 1});
+  client.say(local::PublishData{.topic = refused, .number = 7, .first = 0, .fixed = values});
+  client.say(local::PublishCommit{.topic = refused, .number = 7});
+  client.publish(1);
+  b.turn();
+  EXPECT_EQ(client.answers(), (RawClient::Answers{"refused 7", "safe 1"}));
+  client.say(local::Tick{local::TopicHandle{2}, 1});  // never declared
+  b.turn();
+  EXPECT_TRUE(client.link.gateway_end().broken());
+}
+
+// Each is reached at once, and none can be answered before the client takes the changes.
+TEST(ClientSessions, EndOneThatWaitsForClocksAndTakesNoChanges) {
+  OneGateway b("b");
+  RawClient client(b, 2, "trainer", {1, 1});
+  client.say(local::Subscribe{
+      .topic = RawClient::kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+  RawClient other(b, 3, "other", {1, 1}, std::size_t{1} << 22U);
+  constexpr std::uint64_t kPublishes = 1'100;  // more transfers than a lane's window holds
+  for (std::uint64_t number = 1; number <= kPublishes; ++number) {
+    other.publish(number);
+    b.turn(1);
+  }
+  b.turn();
+  EXPECT_EQ(other.answers().size(), kPublishes);
+  std::uint64_t request = 0;
+  while (!client.link.gateway_end().broken() && request < 10'000) {
+    client.say(local::WaitClock{.topic = RawClient::kTopic, .request = ++request});
+    b.turn(1);
+  }
+  EXPECT_TRUE(client.link.gateway_end().broken());
+  EXPECT_GT(request, 4'000U);
+  other.publish(kPublishes + 1);
+  b.turn();
+  EXPECT_EQ(other.answers(), RawClient::Answers{"safe 1101"});
+}
+
+}  // namespace
+}  // namespace godwit::gateway
