@@ -221,14 +221,14 @@ TEST(MemoryBudget, RefusesThePublishOfAPublisherThatItDoesNotHold) {
 // What it was not answered is safe, whatever has become of the budget.
 TEST(MemoryBudget, AnswersAPublisherAgainThatItHasClosed) {
   OneGateway b("b");
-  b.declare("t", kMillion);
+  b.publish(b.declare("t", kMillion), 0, {1});
   publish_and_leave(b, 9);
   ASSERT_FALSE(b.topic("t").ledger().find_inbox(PublisherId(9)));
   b.config.memory = Bytes(b.topic("t").memory_bound());
   Second again(b, 9);
   again.publish();
   EXPECT_TRUE(again.take<local::Safe>().has_value());
-  EXPECT_EQ(b.sum("t").front(), 1);
+  EXPECT_EQ(b.sum("t").front(), 2);
 }
 
 }  // namespace
