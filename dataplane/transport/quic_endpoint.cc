@@ -10,9 +10,11 @@
 namespace godwit::transport {
 namespace {
 
-// Received trains taken per call to the port, and calls per turn: 256 trains bound a turn.
+// Received trains taken per call to the port; trains of peers that bound a turn, and calls that do
+// when others send as well: what they send must not push out what peers do. Chosen.
 constexpr std::size_t kBurst = 64;
-constexpr int kBurstsPerTurn = 4;
+constexpr std::size_t kTrainsPerTurn = 256;
+constexpr int kBurstsPerTurn = 32;
 // Trains built before they are handed to the port.
 constexpr std::size_t kTrainsMax = 16;
 // When the kernel's queue is full (ENOBUFS) nothing tells when it drains; ask again then (chosen).
@@ -190,7 +192,7 @@ void QuicEndpoint::retire(Instant now, Session* session) {
   std::array<std::byte, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};
   const auto built = ending.next_train(now, packet, 1);
   if (built.packets > 0) {
-    ending.shaper().charge(now, built.bytes + LinkShaper::kOverheadV4);
+    ending.shaper().charge(now, built.bytes + LinkShaper::kOverheadV4, false);
     reply(now, ending.remote(), std::span(packet).first(built.bytes));
   }
   // Order matters to nobody but determinism; erase keeps it.
@@ -199,7 +201,8 @@ void QuicEndpoint::retire(Instant now, Session* session) {
 
 void QuicEndpoint::receive(Instant now) {
   now_ = now;
-  for (int burst = 0; burst < kBurstsPerTurn; ++burst) {
+  std::size_t taken = 0;
+  for (int burst = 0; burst < kBurstsPerTurn && taken < kTrainsPerTurn; ++burst) {
     const std::size_t count = port_.receive(now, received_);
     const std::span<const port::Train> trains(received_.data(), count);
     for (const port::Train& train : trains) {
@@ -207,6 +210,7 @@ void QuicEndpoint::receive(Instant now) {
         ++counters_.packets_unknown_source;
         continue;
       }
+      ++taken;
       for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
         const std::size_t size =
             std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at);
@@ -248,17 +252,23 @@ bool QuicEndpoint::flush(Instant now) {
   return true;
 }
 
-void QuicEndpoint::build_trains(Instant now, QuicSession& session) {
+void QuicEndpoint::build_train(Instant now, Slot& slot) {
+  QuicSession& session = *slot.session;
   LinkShaper& shaper = session.shaper();
+  if (!session.wants_turn() || outbox_.trains.size() >= kTrainsMax) {
+    slot.is_waiting = slot.is_waiting && session.wants_turn();
+    return;
+  }
+  if (!shaper.allows(now)) {
+    slot.is_waiting = true;
+    return;
+  }
   const std::size_t overhead =
       session.remote().is_v6() ? LinkShaper::kOverheadV6 : LinkShaper::kOverheadV4;
   const std::size_t packet = session.packet_bytes();
   const std::size_t fit =
       std::min(capabilities_.train_bytes_max / packet, capabilities_.train_segments_max);
   const std::size_t packets_max = std::min(shaper.train_packets(packet + overhead), fit);
-  if (!session.wants_turn() || !shaper.allows(now) || outbox_.trains.size() >= kTrainsMax) {
-    return;
-  }
   const auto room = std::span(outbox_.bytes)
                         .subspan(outbox_.trains.size() * capabilities_.train_bytes_max,
                                  capabilities_.train_bytes_max);
@@ -266,7 +276,7 @@ void QuicEndpoint::build_trains(Instant now, QuicSession& session) {
   if (built.packets == 0) {
     return;
   }
-  shaper.charge(now, built.bytes + built.packets * overhead);
+  shaper.charge(now, built.bytes + built.packets * overhead, slot.is_waiting);
   outbox_.trains.push_back({.peer = session.remote(),
                             .segment_bytes = built.segment_bytes,
                             .bytes = room.first(built.bytes),
@@ -285,7 +295,7 @@ void QuicEndpoint::transmit(Instant now) {
   while (has_progress && outbox_.trains.size() < kTrainsMax) {
     const std::size_t before = outbox_.trains.size();
     for (std::size_t index = 0; index < slots_.size(); ++index) {
-      build_trains(now, *slots_[(first_ + index) % slots_.size()].session);
+      build_train(now, slots_[(first_ + index) % slots_.size()]);
     }
     has_progress = outbox_.trains.size() > before;
   }
@@ -296,7 +306,8 @@ Instant QuicEndpoint::deadline() const {
   Instant next = retry_at_;
   for (const Slot& slot : slots_) {
     const QuicSession& session = *slot.session;
-    if (session.wants_turn()) {
+    // While the port takes nothing more, nobody can send: retry_at_ says when to ask it again.
+    if (session.wants_turn() && outbox_.trains.empty()) {
       // Whatever the session's own timers say, it cannot send before its shaper lets it.
       next = std::min(next, std::max(slot.session->shaper().ready_at(), now_));
     }

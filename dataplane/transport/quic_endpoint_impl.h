@@ -47,6 +47,7 @@ class QuicEndpoint final : public Endpoint {
     port::Peer source;         // by which an accepted one is counted
     bool is_reported = false;  // the gateway holds a pointer to it
     bool is_proven = false;    // its link was settled by its proven site
+    bool is_waiting = false;   // it has had something to send since its shaper refused it
   };
   // Trains that wait for the port.
   struct Outbox {
@@ -92,7 +93,7 @@ class QuicEndpoint final : public Endpoint {
   void settle_link(Slot& slot);
   void reap(Instant now);
   bool flush(Instant now);
-  void build_trains(Instant now, QuicSession& session);
+  void build_train(Instant now, Slot& slot);
 
   port::Port& port_;
   port::Capabilities capabilities_;

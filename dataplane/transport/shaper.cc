@@ -66,9 +66,10 @@ std::size_t LinkShaper::train_packets(std::size_t packet_bytes) const {
   return std::clamp<std::size_t>(packets, 2, kTrainPacketsMax);
 }
 
-void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes) {
+void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes, bool has_waited) {
   if (is_limited()) {
-    clock_ = std::max(clock_, now - credit_) + rate_.time_for(Bytes(layer3_bytes));
+    const Instant earliest = has_waited ? now - credit_ : now;
+    clock_ = std::max(clock_, earliest) + rate_.time_for(Bytes(layer3_bytes));
   }
 }
 

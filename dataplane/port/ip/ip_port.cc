@@ -17,7 +17,7 @@ constexpr std::size_t kBurst = ip::Outbox::kFrames;
 // As the kernel's ports: what one GSO send carries.
 constexpr std::size_t kTrainBytesMax = 65'000;
 // Bursts of one `receive` call that may bring nothing but refused frames.
-constexpr int kFutileBurstsMax = 8;
+constexpr int kBurstsMax = 8;
 constexpr Duration kLinkCheckInterval = Duration::ms(100);
 // How soon a device that was busy is tried again.
 constexpr Duration kBusyRetry = Duration::ms(1);
@@ -93,7 +93,7 @@ void IpPort::turn(Instant now) {
 std::size_t IpPort::receive(Instant now, std::span<Train> out) {
   turn(now);
   std::size_t count = 0;
-  for (int futile = 0; futile < kFutileBurstsMax && count < out.size(); ++futile) {
+  for (int burst = 0; burst < kBurstsMax && count < out.size(); ++burst) {
     const std::size_t wanted = std::min(kBurst, out.size() - count);
     const std::size_t got = device_->receive(now, {burst_.data(), wanted});
     std::size_t done_count = 0;
@@ -110,7 +110,7 @@ std::size_t IpPort::receive(Instant now, std::span<Train> out) {
     }
     device_->release({done_.data(), done_count});
     outbox_.flush(now);  // answers to this burst; the next one's need the room
-    if (got < wanted || count > 0) {
+    if (got < wanted) {
       break;
     }
   }

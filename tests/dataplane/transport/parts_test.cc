@@ -175,7 +175,7 @@ TEST(LinkShaper, PassesNinetySevenPercentOfTheCapOverASecond) {
   while (now < start + Duration::ms(1000)) {
     now = std::max(now, shaper.ready_at());
     const std::uint64_t train = shaper.train_packets(1480) * 1480;
-    shaper.charge(now, train);
+    shaper.charge(now, train, true);
     bytes += train;
   }
   // The credit of 64 KiB, 5.4 ms, may be used once, at the start.
@@ -183,13 +183,13 @@ TEST(LinkShaper, PassesNinetySevenPercentOfTheCapOverASecond) {
   EXPECT_LE(static_cast<double>(bytes) * 8, 100e6 * 0.97 * 1.007);
 }
 
-// What one instant lets through after a second of silence.
-std::uint64_t burst_after_silence(BitRate cap) {
+// What one instant lets through after a second of waiting or of silence.
+std::uint64_t burst_after_a_second(BitRate cap, bool has_waited) {
   LinkShaper shaper(cap);
   const Instant start = Instant::from_ns(1'000'000'000);
   std::uint64_t burst = 0;
   while (shaper.allows(start)) {
-    shaper.charge(start, 1000);
+    shaper.charge(start, 1000, has_waited);
     burst += 1000;
   }
   return burst;
@@ -197,11 +197,15 @@ std::uint64_t burst_after_silence(BitRate cap) {
 
 TEST(LinkShaper, MakesUpForLateWakeUpsButNotForIdleness) {
   // A slow link: 10 ms × 9.7 Mbit/s = 12,125 bytes.
-  EXPECT_NEAR(static_cast<double>(burst_after_silence(BitRate::mbps(10))), 12'125, 1'500);
+  EXPECT_NEAR(static_cast<double>(burst_after_a_second(BitRate::mbps(10), true)), 12'125, 1'500);
   // One on which 64 KiB take less than that, 6.75 ms.
-  EXPECT_NEAR(static_cast<double>(burst_after_silence(BitRate::mbps(80))), 65'536, 1'500);
+  EXPECT_NEAR(static_cast<double>(burst_after_a_second(BitRate::mbps(80), true)), 65'536, 1'500);
   // A fast one: 2 ms × 9.7 Gbit/s = 2,425,000 bytes.
-  EXPECT_NEAR(static_cast<double>(burst_after_silence(BitRate::mbps(10'000))), 2'425'000, 2'500);
+  EXPECT_NEAR(
+      static_cast<double>(burst_after_a_second(BitRate::mbps(10'000), true)), 2'425'000, 2'500);
+  for (const auto cap : {BitRate::mbps(10), BitRate::mbps(80), BitRate::mbps(10'000)}) {
+    EXPECT_EQ(burst_after_a_second(cap, false), 1000U);
+  }
 }
 
 TEST(LinkShaper, TrainsAreAtMostAMillisecondAndAtLeastTwoPackets) {
@@ -215,7 +219,7 @@ TEST(LinkShaper, TrainsAreAtMostAMillisecondAndAtLeastTwoPackets) {
 TEST(LinkShaper, WithoutACapNothingWaits) {
   LinkShaper shaper;
   const Instant now = Instant::from_ns(1'000'000'000);
-  shaper.charge(now, 1'000'000'000);
+  shaper.charge(now, 1'000'000'000, false);
   EXPECT_TRUE(shaper.allows(now));
 }
 

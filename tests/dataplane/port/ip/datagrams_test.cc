@@ -236,6 +236,16 @@ TEST_F(DatagramsTest, ReceivesPastABurstOfJunk) {
   port_->release(std::span(out).first(count));
 }
 
+TEST_F(DatagramsTest, ReceivesAsMuchBesideJunkAsWithoutIt) {
+  for (int count = 0; count < 60; ++count) {
+    lab_.incoming.push_back(count % 4 == 0 ? datagram4({5}) : Octets(13));
+  }
+  std::array<Train, 16> out{};
+  const std::size_t count = port_->receive(now_, out);
+  EXPECT_EQ(count, 15U) << "a refused frame in a burst must not end the call";
+  port_->release(std::span(out).first(count));
+}
+
 TEST(IpPortOptions, AreRefusedWithAReason) {
   ExactDevice::Lab lab;
   const auto refusal = [&](ip::Options options) {
