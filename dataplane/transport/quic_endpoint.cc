@@ -255,12 +255,11 @@ bool QuicEndpoint::flush(Instant now) {
 void QuicEndpoint::build_train(Instant now, Slot& slot) {
   QuicSession& session = *slot.session;
   LinkShaper& shaper = session.shaper();
-  if (!session.wants_turn() || outbox_.trains.size() >= kTrainsMax) {
-    slot.is_waiting = slot.is_waiting && session.wants_turn();
+  if (outbox_.trains.size() >= kTrainsMax) {
     return;
   }
-  if (!shaper.allows(now)) {
-    slot.is_waiting = true;
+  if (!session.wants_turn() || !shaper.allows(now)) {
+    slot.is_waiting = session.wants_turn();
     return;
   }
   const std::size_t overhead =

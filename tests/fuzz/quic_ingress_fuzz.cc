@@ -14,6 +14,7 @@
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
 #include "dataplane/base/log.h"
+#include "dataplane/port/with/decorator.h"
 #include "tests/dataplane/transport/world.h"
 
 namespace godwit::transport::testing {
@@ -22,33 +23,19 @@ namespace {
 constexpr std::size_t kStepsMax = 64;
 
 // A port that remembers the last datagram that passed through it.
-class Recorder final : public port::Port {
+class Recorder final : public port::Decorator {
  public:
-  explicit Recorder(std::unique_ptr<port::Port> inner) : inner_(std::move(inner)) {}
-  port::Capabilities capabilities() const override { return inner_->capabilities(); }
-  port::Peer local() const override { return inner_->local(); }
-  std::size_t receive(Instant now, std::span<port::Train> out) override {
-    return inner_->receive(now, out);
-  }
-  void release(std::span<const port::Train> trains) override { inner_->release(trains); }
+  using Decorator::Decorator;
   std::size_t transmit(Instant now, std::span<const port::Train> trains) override {
     for (const port::Train& train : trains) {
       const auto first =
           train.bytes.first(std::min<std::size_t>(train.segment_bytes, train.bytes.size()));
       last.assign(first.begin(), first.end());
     }
-    return inner_->transmit(now, trains);
+    return Decorator::transmit(now, trains);
   }
-  void wait(Duration at_most) override { inner_->wait(at_most); }
-  void wake() override { inner_->wake(); }
-  void watch(int descriptor) override { inner_->watch(descriptor); }
-  void unwatch(int descriptor) override { inner_->unwatch(descriptor); }
-  port::Counters counters() const override { return inner_->counters(); }
 
   std::vector<std::byte> last;
-
- private:
-  std::unique_ptr<port::Port> inner_;
 };
 
 void send_raw(World& world, port::Port& port, const port::Peer& to, std::vector<std::byte> bytes) {

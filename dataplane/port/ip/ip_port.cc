@@ -16,7 +16,7 @@ using ip::Fate;
 constexpr std::size_t kBurst = ip::Outbox::kFrames;
 // As the kernel's ports: what one GSO send carries.
 constexpr std::size_t kTrainBytesMax = 65'000;
-// Bursts of one `receive` call that may bring nothing but refused frames.
+// Bursts of one `receive` call, whatever they bring.
 constexpr int kBurstsMax = 8;
 constexpr Duration kLinkCheckInterval = Duration::ms(100);
 // How soon a device that was busy is tried again.

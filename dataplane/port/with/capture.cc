@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "dataplane/port/with/capture_file.h"
+#include "dataplane/port/with/decorator.h"
 #include "dataplane/port/with/headers.h"
 
 namespace godwit::port {
@@ -19,16 +19,13 @@ enum class Direction : std::uint8_t {
   kOut,
 };
 
-class CapturePort final : public Port {
+class CapturePort final : public Decorator {
  public:
   CapturePort(std::unique_ptr<Port> port, std::unique_ptr<CaptureFile> file, std::int64_t at_zero)
-      : port_(std::move(port)), file_(std::move(file)), unix_ns_at_zero_(at_zero) {}
-
-  Capabilities capabilities() const override { return port_->capabilities(); }
-  Peer local() const override { return port_->local(); }
+      : Decorator(std::move(port)), file_(std::move(file)), unix_ns_at_zero_(at_zero) {}
 
   std::size_t receive(Instant now, std::span<Train> out) override {
-    const std::size_t count = port_->receive(now, out);
+    const std::size_t count = inner().receive(now, out);
     for (const Train& train : out.first(count)) {
       write(now, Direction::kIn, train);
     }
@@ -38,28 +35,18 @@ class CapturePort final : public Port {
     }
     return count;
   }
-  void release(std::span<const Train> trains) override { port_->release(trains); }
   std::size_t transmit(Instant now, std::span<const Train> trains) override {
-    const std::size_t taken = port_->transmit(now, trains);
+    const std::size_t taken = inner().transmit(now, trains);
     for (const Train& train : trains.first(taken)) {
       write(now, Direction::kOut, train);
     }
     return taken;
   }
 
-  void wait(Duration at_most) override { port_->wait(at_most); }
-  void wake() override { port_->wake(); }
-  void watch(int descriptor) override { port_->watch(descriptor); }
-  void unwatch(int descriptor) override { port_->unwatch(descriptor); }
-  std::optional<PathMtu> poll_path_mtu() override { return port_->poll_path_mtu(); }
-  Counters counters() const override { return port_->counters(); }
-  std::span<const Refusal> refusals() override { return port_->refusals(); }
-  bool link_up() const override { return port_->link_up(); }
-
  private:
   void write(Instant now, Direction direction, const Train& train) {
-    Datagram datagram{.from = direction == Direction::kIn ? train.peer : port_->local(),
-                      .to = direction == Direction::kIn ? port_->local() : train.peer,
+    Datagram datagram{.from = direction == Direction::kIn ? train.peer : local(),
+                      .to = direction == Direction::kIn ? local() : train.peer,
                       .traffic_class = static_cast<std::uint8_t>(train.dscp << 2U | train.ecn),
                       .payload = {}};
     std::array<std::byte, kHeadersBytesMax> headers{};
@@ -71,7 +58,6 @@ class CapturePort final : public Port {
     }
   }
 
-  std::unique_ptr<Port> port_;
   std::unique_ptr<CaptureFile> file_;
   std::int64_t unix_ns_at_zero_;
   Instant flush_at_ = Instant::from_ns(0);

@@ -10,11 +10,11 @@ LossPort::LossPort(std::unique_ptr<Port> port,
                    const LossChannel& sent,
                    const LossChannel& received,
                    std::uint64_t seed)
-    : port_(std::move(port)),
+    : Decorator(std::move(port)),
       sent_{.conditions = sent, .counters = {}},
       received_{.conditions = received, .counters = {}},
       random_(seed),
-      kept_(port_->capabilities().train_bytes_max) {}
+      kept_(inner().capabilities().train_bytes_max) {}
 
 bool LossPort::loses(Channel& channel) {
   const LossChannel& conditions = channel.conditions;
@@ -43,13 +43,13 @@ std::size_t LossPort::receive(Instant now, std::span<Train> out) {
   std::size_t count = 0;
   // What was lost made room: ask again, or the caller would take the port for empty.
   for (std::size_t came = 1; came > 0 && count < out.size();) {
-    came = port_->receive(now, out.subspan(count));
+    came = inner().receive(now, out.subspan(count));
     const std::size_t end = count + came;
     for (std::size_t index = count; index < end; ++index) {
       Train train = out[index];
       const std::size_t kept = keep(received_, train, train.bytes.data());
       if (kept == 0) {
-        port_->release({&train, 1});
+        inner().release({&train, 1});
         continue;
       }
       if (kept < train.bytes.size()) {
@@ -69,9 +69,9 @@ void LossPort::release(std::span<const Train> trains) {
           return candidate.bytes.data() == train.bytes.data();
         });
     if (whole == shortened_.end()) {
-      port_->release({&train, 1});
+      inner().release({&train, 1});
     } else {
-      port_->release({&*whole, 1});
+      inner().release({&*whole, 1});
       shortened_.erase(whole);
     }
   }
@@ -83,7 +83,7 @@ std::size_t LossPort::transmit(Instant now, std::span<const Train> trains) {
     kept_.resize(std::max(kept_.size(), train.bytes.size()));
     const std::size_t kept = keep(sent_, train, kept_.data());
     train.bytes = std::span(kept_).first(kept);
-    if (kept > 0 && port_->transmit(now, {&train, 1}) == 0) {
+    if (kept > 0 && inner().transmit(now, {&train, 1}) == 0) {
       return taken;
     }
   }

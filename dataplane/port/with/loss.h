@@ -12,12 +12,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "dataplane/base/random.h"
-#include "dataplane/port/port.h"
+#include "dataplane/port/with/decorator.h"
 
 namespace godwit::port {
 
@@ -40,7 +39,7 @@ struct LossCounters {
   std::uint64_t lost = 0;     // of these
 };
 
-class LossPort final : public Port {
+class LossPort final : public Decorator {
  public:
   // `sent` are the conditions of what the caller transmits, `received` of what comes in.
   LossPort(std::unique_ptr<Port> port,
@@ -48,22 +47,12 @@ class LossPort final : public Port {
            const LossChannel& received,
            std::uint64_t seed);
 
-  Capabilities capabilities() const override { return port_->capabilities(); }
-  Peer local() const override { return port_->local(); }
   std::size_t receive(Instant now, std::span<Train> out) override;
   void release(std::span<const Train> trains) override;
   // A train that the port does not take is drawn again when it is offered again.
   std::size_t transmit(Instant now, std::span<const Train> trains) override;
-  void wait(Duration at_most) override { port_->wait(at_most); }
-  void wake() override { port_->wake(); }
-  void watch(int descriptor) override { port_->watch(descriptor); }
-  void unwatch(int descriptor) override { port_->unwatch(descriptor); }
-  std::optional<PathMtu> poll_path_mtu() override { return port_->poll_path_mtu(); }
-  // The port's own: sent are those that were not lost, received all that came.
-  Counters counters() const override { return port_->counters(); }
-  std::span<const Refusal> refusals() override { return port_->refusals(); }
-  bool link_up() const override { return port_->link_up(); }
 
+  // `counters` are the port's own: sent are those that were not lost, received all that came.
   LossCounters sent() const { return sent_.counters; }
   LossCounters received() const { return received_.counters; }
 
@@ -79,7 +68,6 @@ class LossPort final : public Port {
   // place; returns their bytes.
   std::size_t keep(Channel& channel, const Train& train, std::byte* to);
 
-  std::unique_ptr<Port> port_;
   Channel sent_;
   Channel received_;
   Random random_;
