@@ -108,10 +108,11 @@ void Core::on_declared(const local::Declared& record) {
   if (!topic->outbox.has_published()) {
     topic->replaces = record.publisher_before;
   }
-  if (topic->life != record.incarnation || !topic->unanswered_told) {
+  const bool is_new_life = topic->life != record.incarnation;
+  if (is_new_life || !topic->unanswered_told) {
     topic->publishers_forgotten = record.publishers_forgotten;
   }
-  if (topic->life != record.incarnation) {
+  if (is_new_life) {
     topic->life = record.incarnation;
     topic->covered.clear();
     topic->outbox.begin_life();

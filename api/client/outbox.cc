@@ -91,7 +91,6 @@ bool Outbox::send_stage(local::Channel& channel, local::TopicHandle topic, Insta
       if (!local::send(channel, local::PublishCommit{topic, cursor_})) {
         return false;
       }
-      sent_ = cursor_;
       advance();
       return true;
   }
@@ -138,7 +137,7 @@ std::size_t Outbox::rewind() {
   for (std::uint64_t number = first_number_; number < std::min(touched, end); ++number) {
     sent_before += state(number) == PublishState::kUnsafe ? 1U : 0U;
   }
-  sent_before_ = std::max(sent_before_, std::exchange(sent_, 0));
+  sent_before_ = std::max(sent_before_, cursor_ - 1);
   cursor_ = first_number_;
   stage_ = Stage::kBegin;
   sent_values_ = 0;
@@ -149,13 +148,14 @@ std::size_t Outbox::rewind() {
   return sent_before;
 }
 
-std::size_t Outbox::finish(std::uint64_t number, PublishState state) {
+std::size_t Outbox::finish(std::uint64_t number, PublishState state, std::string detail) {
   if (this->state(number) != PublishState::kUnsafe) {
     return 0;
   }
   Entry& entry = entries_[number - first_number_];
   const std::size_t freed = entry.publish.cost();
   entry.state = state;
+  entry.detail = std::move(detail);
   // Not `= {}`, which would keep the memory. One buffer is kept on purpose, for the next publish.
   spare_ = std::exchange(entry.publish.values, std::vector<std::byte>());
   --unsafe_count_;
@@ -182,33 +182,24 @@ std::size_t Outbox::on_duplicate(std::uint64_t number) {
 }
 
 std::size_t Outbox::on_refused(std::uint64_t number, std::string detail) {
-  return fail(number, PublishState::kRefused, std::move(detail));
+  const std::size_t freed = finish(number, PublishState::kRefused, std::move(detail));
+  forget_old();
+  return freed;
 }
 
 std::size_t Outbox::on_unknown(std::uint64_t number, std::string detail) {
-  return fail(number, PublishState::kUnknown, std::move(detail));
-}
-
-std::size_t Outbox::fail(std::uint64_t number, PublishState state, std::string detail) {
-  const std::size_t freed = finish(number, state);
-  if (freed != 0) {
-    entries_[number - first_number_].detail = std::move(detail);
-  }
+  const std::size_t freed = finish(number, PublishState::kUnknown, std::move(detail));
   forget_old();
   return freed;
 }
 
 std::size_t Outbox::refuse_all(const std::string& detail) {
   std::size_t freed = 0;
-  for (std::uint64_t i = 0; i < entries_.size(); ++i) {
-    const std::uint64_t number = first_number_ + i;
-    const bool is_sent = number <= sent_before_;
-    const std::size_t cost =
-        finish(number, is_sent ? PublishState::kUnknown : PublishState::kRefused);
-    if (cost != 0) {
-      entries_[i].detail = detail;
-      freed += cost;
-    }
+  const std::uint64_t end = first_number_ + entries_.size();
+  for (std::uint64_t number = first_number_; number < end; ++number) {
+    const bool may_be_merged = number <= sent_before_;
+    freed +=
+        finish(number, may_be_merged ? PublishState::kUnknown : PublishState::kRefused, detail);
   }
   forget_old();
   return freed;
@@ -224,7 +215,7 @@ void Outbox::forget_old() {
 }
 
 std::uint64_t Outbox::last_unanswered() const {
-  std::uint64_t number = std::max(sent_, sent_before_);
+  std::uint64_t number = std::max(cursor_ - 1, sent_before_);
   while (number >= first_number_ && state(number) != PublishState::kUnsafe) {
     --number;
   }

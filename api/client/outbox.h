@@ -125,8 +125,7 @@ class Outbox {
   };
 
   const Entry* find(std::uint64_t number) const;
-  std::size_t finish(std::uint64_t number, PublishState state);
-  std::size_t fail(std::uint64_t number, PublishState state, std::string detail);
+  std::size_t finish(std::uint64_t number, PublishState state, std::string detail = {});
   void advance();
   void forget_old();
   bool send_stage(local::Channel& channel, local::TopicHandle topic, Instant now);
@@ -136,8 +135,8 @@ class Outbox {
   std::uint64_t first_number_ = 1;
   std::size_t unsafe_count_ = 0;
   bool has_published_ = false;
-  std::uint64_t sent_ = 0;         // greatest number sent whole over this connection
-  std::uint64_t sent_before_ = 0;  // and over earlier ones, to this life of the topic
+  // Greatest number sent whole over earlier connections, to this life of the topic.
+  std::uint64_t sent_before_ = 0;
   std::uint64_t cursor_ = 1;       // the publish to send next, or being sent
   Stage stage_ = Stage::kBegin;    // of the publish at the cursor
   std::uint64_t sent_values_ = 0;  // of the publish at the cursor, a count

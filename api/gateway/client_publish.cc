@@ -62,12 +62,10 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
     if (refused_.contains(record.topic)) {
-      local::Refused refused;
-      refused.topic = record.topic;
-      refused.number = record.number;
-      refused.code = Code::kRefused;
-      refused.text = "the declaration of the topic was refused";
-      reply(std::move(refused));
+      reply(local::Refused{.topic = record.topic,
+                           .number = record.number,
+                           .code = Code::kRefused,
+                           .text = "the declaration of the topic was refused"});
     }
     return not_declared(record.topic, "PublishBegin");
   }
@@ -164,12 +162,6 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
                                                    std::uint64_t element) {
   declared.publishing.skipping = true;
   const std::uint64_t count = ++declared.topic->refused.at(static_cast<std::size_t>(reason));
-  local::Refused refused;
-  refused.topic = handle;
-  refused.number = declared.publishing.number;
-  refused.code = error.code;
-  refused.element = element;
-  refused.text = error.message;
   if (is_milestone(count)) {
     log::warn("topic {}: a publish of {} is refused: {} ({} such so far)",
               declared.topic->spec().name,
@@ -177,7 +169,11 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
               error.message,
               count);
   }
-  reply(std::move(refused));
+  reply(local::Refused{.topic = handle,
+                       .number = declared.publishing.number,
+                       .code = error.code,
+                       .element = element,
+                       .text = error.message});
   return Taken::kDone;
 }
 

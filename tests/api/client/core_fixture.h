@@ -85,6 +85,14 @@ class CoreTest : public ::testing::Test {
     return topic;
   }
 
+  // The number of a publish that the gateway has merged and does not answer.
+  std::uint64_t unanswered_publish(std::uint32_t topic) {
+    gateway_->skip_safe = true;
+    const std::uint64_t number = publish(topic, {1.0F});
+    settle();
+    return number;
+  }
+
   std::optional<Outcome> safe(std::uint32_t topic, std::uint64_t number) {
     return core_.outcome(topic, number, Level::kSafe, {});
   }

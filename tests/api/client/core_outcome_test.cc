@@ -57,10 +57,8 @@ TEST_F(CoreTest, TellsWhatItWasNotAnsweredInTheLifeOfTheTopicThatItWentTo) {
   const auto topic = declare(10);
   publish(topic, {1.0F});
   settle();
-  gateway_->skip_safe = true;
-  publish(topic, {1.0F});
-  publish(topic, {1.0F});
-  settle();
+  unanswered_publish(topic);
+  unanswered_publish(topic);
   EXPECT_FALSE(told());
   state_.publishers_forgotten = 6;
   for (int time = 0; time < 2; ++time) {  // what it was told first holds until it is answered
@@ -89,9 +87,7 @@ TEST_F(CoreTest, TellsWhatItWasNotAnsweredInTheLifeOfTheTopicThatItWentTo) {
 TEST_F(CoreTest, WhatMayBeMergedIsNotCalledRefusedWhenItsTopicIsRefusedLater) {
   connect();
   const auto topic = declare(10);
-  gateway_->skip_safe = true;
-  const auto sent = publish(topic, {1.0F});
-  settle();
+  const auto sent = unanswered_publish(topic);
   disconnect();
   const auto unsent = publish(topic, {1.0F});
   connect();
@@ -105,9 +101,7 @@ TEST_F(CoreTest, WhatMayBeMergedIsNotCalledRefusedWhenItsTopicIsRefusedLater) {
 TEST_F(CoreTest, SaysThatAnOutcomeIsUnknownWhenTheGatewayCannotTell) {
   connect();
   const auto topic = declare(10);
-  gateway_->skip_safe = true;
-  const auto number = publish(topic, {1.0F});
-  settle();
+  const auto number = unanswered_publish(topic);
   gateway_->say(local::Refused{.topic = local::TopicHandle{topic},
                                .number = number,
                                .code = Code::kNotFound,

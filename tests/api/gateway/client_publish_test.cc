@@ -20,7 +20,7 @@ using Answers = RawClient::Answers;
 TEST(ClientPublish, CommitsNothingBehindARefusalThatItCouldNotAnswer) {
   OneGateway b("b");
   constexpr std::size_t kSmallRing = 4096;
-  RawClient client(b, 2, "trainer", {1, 1}, kSmallRing);
+  RawClient client(b, 2, "trainer", {1, 1}, {.to_client_bytes = kSmallRing});
   b.turn();
   ASSERT_TRUE(client.answers().empty());
   Answers wanted;
@@ -46,7 +46,7 @@ TEST(ClientPublish, CommitsNothingBehindARefusalThatItCouldNotAnswer) {
 TEST(ClientPublish, TakesWhatADeadClientLeftThoughItsAnswersFindNoRoom) {
   OneGateway b("b");
   constexpr std::size_t kSmallRing = 4096;
-  RawClient client(b, 2, "trainer", {1, 1}, kSmallRing);
+  RawClient client(b, 2, "trainer", {1, 1}, {.to_client_bytes = kSmallRing});
   for (std::uint64_t number = 1; number <= 200; ++number) {
     client.publish_outside(number);
   }
@@ -154,7 +154,7 @@ TEST(ClientPublish, TakesTheLaterProcessOfANameWhateverItsIncarnation) {
   EXPECT_EQ(second.answers(), (Answers{"duplicate 1", "safe 2"}));
   // The earlier one comes back with what it was not answered.
   b.gateway->detach_client(first.id);
-  RawClient again(b, 4, "trainer", {0xffffffff, 1}, std::size_t{1} << 20U, Incarnation{});
+  RawClient again(b, 4, "trainer", {0xffffffff, 1}, {.replaces = Incarnation{}});
   again.publish(1);
   b.turn();
   EXPECT_TRUE(again.link.gateway_end().broken());
@@ -178,7 +178,7 @@ TEST(ClientPublish, TakesAProcessBackThatReplacesWhomItFoundAtFirst) {
     const Incarnation found = first_time.declared().publisher_before;
     EXPECT_EQ(found, (Incarnation{5, 5}));
     b.gateway->detach_client(first_time.id);
-    RawClient back(b, 4, "trainer", {2, 2}, std::size_t{1} << 20U, found);
+    RawClient back(b, 4, "trainer", {2, 2}, {.replaces = found});
     back.publish(1);
     b.turn();
     EXPECT_EQ(back.answers(), Answers{"safe 1"});
@@ -198,7 +198,7 @@ TEST(ClientPublish, GivesThePlacesBackOfThoseWhoPublishNothingAfterTheyCameBack)
   }
   b.open();  // the gateway died, its clients did not
   for (std::uint64_t id = 2; id < 2 + kPlaces; ++id) {
-    RawClient back(b, id, "", {1, 1}, std::size_t{1} << 20U, Incarnation{});
+    RawClient back(b, id, "", {1, 1}, {.replaces = Incarnation{}});
     back.leave();
   }
   for (std::uint64_t id = 100; id < 100 + kPlaces; ++id) {
@@ -222,8 +222,14 @@ TEST(ClientPublish, MergesNothingTwiceForAPublisherThatItHasForgotten) {
   std::list<RawClient> others;
   const auto come = [&](std::uint64_t id,
                         std::optional<local::Unanswered> unanswered) -> RawClient& {
-    RawClient& client = others.emplace_back(
-        b, id, "", Incarnation{1, 1}, std::size_t{1} << 14U, Incarnation{}, unanswered);
+    RawClient& client =
+        others.emplace_back(b,
+                            id,
+                            "",
+                            Incarnation{1, 1},
+                            RawClient::Options{.to_client_bytes = std::size_t{1} << 14U,
+                                               .replaces = Incarnation{},
+                                               .unanswered = unanswered});
     client.publish(1);
     b.turn();
     return client;
@@ -241,7 +247,7 @@ TEST(ClientPublish, MergesNothingTwiceForAPublisherThatItHasForgotten) {
     EXPECT_EQ(come(id, {}).answers(), Answers{"safe 1"}) << id;
   }
   const std::int64_t sum = b.sum("t").front();
-  RawClient back(b, 2, "", {1, 1}, std::size_t{1} << 20U, Incarnation{}, at(met));
+  RawClient back(b, 2, "", {1, 1}, {.replaces = Incarnation{}, .unanswered = at(met)});
   back.publish(1);
   b.turn();
   EXPECT_EQ(back.answers(), Answers{"unknown 1"});

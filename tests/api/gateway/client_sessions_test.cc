@@ -100,7 +100,7 @@ TEST(ClientSessions, EndOneThatWaitsForClocksAndTakesNoChanges) {
   RawClient client(b, 2, "trainer", {1, 1});
   client.say(local::Subscribe{
       .topic = RawClient::kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
-  RawClient other(b, 3, "other", {1, 1}, std::size_t{1} << 22U);
+  RawClient other(b, 3, "other", {1, 1});
   constexpr std::uint64_t kPublishes = 1'100;  // more transfers than a lane's window holds
   for (std::uint64_t number = 1; number <= kPublishes; ++number) {
     other.publish(number);

@@ -19,24 +19,33 @@ struct RawClient {
   static constexpr local::TopicHandle kTopic{};
   using Answers = std::vector<std::string>;
 
+  struct Options {
+    std::size_t to_client_bytes = std::size_t{1} << 20U;  // of the ring that it reads
+    std::optional<Incarnation> replaces = {};
+    std::optional<local::Unanswered> unanswered = {};
+  };
+
   RawClient(OneGateway& gateway,
             std::uint64_t connection,
             const std::string& name,
             Incarnation life,
-            std::size_t to_client_bytes = std::size_t{1} << 20U,
-            std::optional<Incarnation> replaces = {},
-            std::optional<local::Unanswered> unanswered = {})
-      : b(gateway), id(connection), link({.to_client_bytes = to_client_bytes}) {
-    b.gateway->attach_client(id, link.gateway_end(), to_client_bytes);
+            const Options& options)
+      : b(gateway), id(connection), link({.to_client_bytes = options.to_client_bytes}) {
+    b.gateway->attach_client(id, link.gateway_end(), options.to_client_bytes);
     say(local::Hello{.client_name = name,
                      .publisher = name.empty() ? PublisherId(id) : PublisherId::of(name),
                      .incarnation = life});
     say(local::Declare{.handle = kTopic,
                        .topic = "t",
                        .element_count = kElements,
-                       .replaces = replaces,
-                       .unanswered = unanswered});
+                       .replaces = options.replaces,
+                       .unanswered = options.unanswered});
   }
+  RawClient(OneGateway& gateway,
+            std::uint64_t connection,
+            const std::string& name,
+            Incarnation life)
+      : RawClient(gateway, connection, name, life, Options{}) {}
   template <class Record>
   void say(const Record& record) {
     ASSERT_TRUE(local::send(link.client_end(), record));
