@@ -88,14 +88,11 @@ def parse(arguments):
     options.runs = options.only or runs(",".join(RUNS))
     if options.baselines:
         options.runs = [name for name in options.runs if name != "godwit"]
-    if "godwit" not in options.runs:
-        for name in ("keep", "kill", "cut"):
-            if getattr(options, name):
-                parser.error(f"--{name} needs the run godwit, which is left out")
-    if options.tune:
-        for name in ("keep", "kill", "cut"):
-            if getattr(options, name):
-                parser.error(f"--{name} does not go with --tune, which runs every row several times")
+    for name in ("keep", "kill", "cut"):
+        if getattr(options, name) and "godwit" not in options.runs:
+            parser.error(f"--{name} needs the run godwit, which is left out")
+        if getattr(options, name) and options.tune:
+            parser.error(f"--{name} does not go with --tune, which runs every row several times")
     if not options.runs:
         parser.error("no run is left: --baselines leaves out godwit")
     return options

@@ -11,9 +11,9 @@ namespace godwit::sim {
 
 class Simulator;
 
-// The ledgers of one living site: no defect, memory within its bound, no topic that is forbidden
-// there. Cheap: reads no sums.
-// `settled`: no client comes or goes any more.
+// The ledgers of one living site: no defect, no more memory than its sites and clients account for,
+// no topic that is forbidden there. Cheap: reads no sums. `settled`: no client comes or goes any
+// more.
 void check_ledgers(Simulator& simulator, std::size_t site, bool settled);
 
 // Client `client` was told that every site has reached `clock` and that it holds their changes:

@@ -47,9 +47,9 @@ class SiteActor {
   }
 
   bool alive() const { return gateway_ != nullptr; }
+  bool has_restarted() const { return starts_ > 1; }
   Instant deadline() const { return gateway_->deadline(); }
   gateway::Gateway& gateway() { return *gateway_; }
-  bool has_restarted() const { return starts_ > 1; }
   const gateway::Gateway& gateway() const { return *gateway_; }
   MemoryStore& store() { return store_; }
   const std::string& error() const { return error_; }
