@@ -51,6 +51,11 @@ bool read_duration(std::uint64_t ns, Duration& out) {
   return ns <= static_cast<std::uint64_t>(kLongestDeadline.count_ns());
 }
 
+// Which one of how many: `count` as is_shard_count(), where 0 stands for one.
+bool is_part(std::uint32_t index, std::uint32_t count) {
+  return count == 0 ? index == 0 : is_shard_count(count) && index < count;
+}
+
 bool is_amount(double value) {
   return std::isfinite(value) && value >= 0.0;
 }
@@ -102,7 +107,8 @@ Result<ClientRecord> decode_declare(std::span<const std::byte> body) {
       !is_amount(message.tolerance()) ||
       !read_names(message.allowed_sites(), record.allowed_sites) ||
       !read_duration(message.deadline_ns(), record.deadline) ||
-      !is_amount(message.significance().threshold())) {
+      !is_amount(message.significance().threshold()) ||
+      !is_part(message.shard(), message.shards())) {
     return corrupt("Declare is malformed");
   }
   record.handle = TopicHandle{message.handle()};
@@ -119,6 +125,8 @@ Result<ClientRecord> decode_declare(std::span<const std::byte> body) {
   }
   record.has_seed = message.has_seed();
   record.seed_hash = message.seed_hash();
+  record.shards = std::max(1U, message.shards());
+  record.shard = message.shard();
   if (message.has_replaces()) {
     record.replaces = Incarnation::from_packed(message.replaces());
   }
@@ -169,12 +177,14 @@ Result<GatewayRecord> decode_welcome(std::span<const std::byte> body) {
   pb::Welcome message;
   Welcome record;
   if (!parse(message, body) || message.site().empty() || !is_name(message.site()) ||
-      !read_names(message.sites(), record.sites)) {
+      !read_names(message.sites(), record.sites) || !is_part(message.worker(), message.workers())) {
     return corrupt("Welcome is malformed");
   }
   record.version = message.version();
   record.gateway = Incarnation::from_packed(message.gateway_incarnation());
   record.site = message.site();
+  record.workers = message.workers();
+  record.worker = message.worker();
   return record;
 }
 
@@ -264,6 +274,10 @@ bool send(Channel& channel, const Declare& record) {
   }
   message.set_has_seed(record.has_seed);
   message.set_seed_hash(record.seed_hash);
+  if (record.shards > 1) {  // of one, the bytes of those who know no shards
+    message.set_shards(record.shards);
+    message.set_shard(record.shard);
+  }
   if (record.replaces) {
     message.set_replaces(record.replaces->packed());
   }
@@ -305,6 +319,8 @@ bool send(Channel& channel, const Welcome& record) {
   message.set_gateway_incarnation(record.gateway.packed());
   message.set_site(record.site);
   message.mutable_sites()->Assign(record.sites.begin(), record.sites.end());
+  message.set_workers(record.workers);
+  message.set_worker(record.worker);
   return transmit(channel, RecordType::kWelcome, message);
 }
 

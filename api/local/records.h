@@ -5,7 +5,8 @@
 // accepts nothing longer, larger or more numerous than the limits below, and never reads past the
 // record. A decoded record that holds spans or string views refers to the record's own bytes.
 //
-// A topic's handle is chosen by the client in Declare, so that records may follow at once.
+// A topic's handle is chosen by the client in Declare, so that records may follow at once. It
+// stands for one shard of the topic: indices of elements are counted within it.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include "api/local/channel.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
+#include "dataplane/base/sharding.h"
 #include "dataplane/base/units.h"
 
 namespace godwit::local {
@@ -107,8 +109,8 @@ struct Unanswered {
 // Opens a topic for this client. A topic that exists must be declared with equal shape and rules.
 struct Declare {
   TopicHandle handle = {};
-  std::string topic = {};  // '/'-separated
-  std::uint64_t element_count = 0;
+  std::string topic = {};                       // '/'-separated
+  std::uint64_t element_count = 0;              // of the whole topic
   std::uint32_t fraction_bits = 40;             // quantum = 2^-fraction_bits
   double tolerance = 0.0;                       // absolute; what coverage may leave out
   std::string tenant = {};                      // empty: the gateway's default
@@ -117,11 +119,14 @@ struct Declare {
   Duration deadline = Duration::zero();         // of each update; zero: none
   SignificanceFilter significance = {};
   bool has_seed = false;        // the client can send the initial values
-  std::uint64_t seed_hash = 0;  // equal at every site that declares a seed
+  std::uint64_t seed_hash = 0;  // of the whole topic's; equal at every site that declares a seed
   // Set once this process has published to the topic: Declared::publisher_before of the answer that
   // came before its first publish. The gateway lets it take the place of that process alone.
   std::optional<Incarnation> replaces = {};
   std::optional<Unanswered> unanswered = {};
+  // The handle's part of the topic. Elements in its records are counted within the shard.
+  std::uint32_t shards = 1;  // as is_shard_count(); that each has a tile is the gateway's to check
+  std::uint32_t shard = 0;   // [0, shards)
 };
 
 // Part of the seed, sent when Declared asks for it, in rising order without gaps.
@@ -146,7 +151,7 @@ struct PublishBegin {
 struct PublishData {
   TopicHandle topic = {};
   std::uint64_t number = 0;
-  std::uint64_t first = 0;                   // index in the topic of the first value
+  std::uint64_t first = 0;                   // element of the first value
   std::span<const float> values = {};        // rounded by the gateway, half to even
   std::span<const std::int64_t> fixed = {};  // quanta
 };
@@ -210,6 +215,9 @@ struct Welcome {
   Incarnation gateway = {};             // of the gateway's state
   std::string site = {};                // where the gateway is
   std::vector<std::string> sites = {};  // all configured sites, with its own
+  // Workers of the gateway, as is_shard_count(); 0: one, and it does not know shards.
+  std::uint32_t workers = 0;
+  std::uint32_t worker = 0;  // which of them answers, [0, workers)
 };
 
 // Answers Declare. `error` is empty when the topic is open.

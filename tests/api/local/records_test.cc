@@ -68,7 +68,9 @@ Declare some_topic() {
           .has_seed = true,
           .seed_hash = 77,
           .replaces = Incarnation{4, 5},
-          .unanswered = Unanswered{.until = 9, .incarnation = {2, 8}, .publishers_forgotten = 3}};
+          .unanswered = Unanswered{.until = 9, .incarnation = {2, 8}, .publishers_forgotten = 3},
+          .shards = 16,
+          .shard = 15};
 }
 
 TEST(Records, ADeclareArrivesAsItWasSent) {
@@ -92,6 +94,30 @@ TEST(Records, ADeclareArrivesAsItWasSent) {
   EXPECT_EQ(got.seed_hash, 77U);
   EXPECT_EQ(got.replaces, (Incarnation{4, 5}));
   EXPECT_EQ(got.unanswered, some_topic().unanswered);
+  EXPECT_EQ(got.shards, 16U);
+  EXPECT_EQ(got.shard, 15U);
+}
+
+// The body of a Declare as a client that knows no shards writes it.
+std::string declare_of_one_shard() {
+  MemoryLink link;
+  Declare declare = some_topic();
+  declare.shards = 1;
+  declare.shard = 0;
+  EXPECT_TRUE(send(link.client_end(), declare));
+  return to_hex(link.gateway_end().receive()->body);
+}
+
+TEST(Records, OneShardIsWrittenAndReadAsBeforeThereWereShards) {
+  // Fields 15 and 16 would be the last: tags 78 and 80 01.
+  EXPECT_EQ(declare_of_one_shard().substr(declare_of_one_shard().size() - 30),
+            to_hex(from_hex("720d 0809 1108000000 02000000 1803")));
+  MemoryLink link;
+  const auto declared =
+      through(link, Declare{.topic = "m", .element_count = 1, .shards = 0, .shard = 0});
+  ASSERT_TRUE(declared);
+  EXPECT_EQ(std::get<Declare>(*declared).shards, 1U);
+  EXPECT_EQ(std::get<Declare>(*declared).shard, 0U);
 }
 
 TEST(Records, ADeclareThatIsOutOfRangeIsRefused) {
@@ -117,6 +143,9 @@ TEST(Records, ADeclareThatIsOutOfRangeIsRefused) {
       [](Declare& d) { d.significance.threshold = std::numeric_limits<double>::infinity(); }));
   EXPECT_TRUE(refuses([](Declare& d) { d.allowed_sites.assign(65, "site"); }));
   EXPECT_TRUE(refuses([](Declare& d) { d.allowed_sites = {""}; }));
+  EXPECT_TRUE(refuses([](Declare& d) { d.shards = 12; }));
+  EXPECT_TRUE(refuses([](Declare& d) { d.shards = 128; }));
+  EXPECT_TRUE(refuses([](Declare& d) { d.shard = 16; }));
 }
 
 // The record of one publish as a client of its own making may write it.
@@ -227,8 +256,15 @@ TEST(Records, TheSmallOnesOfAClientArriveAsTheyWereSent) {
 
 TEST(Records, ThoseOfAGatewayArriveAsTheyWereSent) {
   MemoryLink link;
-  const auto welcome =
-      back(link, Welcome{.version = 1, .gateway = {3, 4}, .site = "fra", .sites = {"fra", "iad"}});
+  const auto welcome = back(link,
+                            Welcome{.version = 1,
+                                    .gateway = {3, 4},
+                                    .site = "fra",
+                                    .sites = {"fra", "iad"},
+                                    .workers = 4,
+                                    .worker = 3});
+  EXPECT_EQ(welcome.workers, 4U);
+  EXPECT_EQ(welcome.worker, 3U);
   EXPECT_EQ(welcome.site, "fra");
   EXPECT_EQ(welcome.sites.size(), 2U);
   EXPECT_EQ(welcome.gateway, (Incarnation{3, 4}));
@@ -264,6 +300,21 @@ TEST(Records, ThoseOfAGatewayArriveAsTheyWereSent) {
   EXPECT_EQ(back(link, ClockReached{9, {"sin"}}).missing, std::vector<std::string>{"sin"});
   const auto error = back(link, ErrorRecord{Code::kUnsupported, std::string(5000, 'x')});
   EXPECT_EQ(error.text.size(), kTextBytesMax);
+}
+
+TEST(Records, AWelcomeOfAWorkerThatCannotBeIsRefused) {
+  const auto refuses = [](std::uint32_t workers, std::uint32_t worker) {
+    MemoryLink link;
+    EXPECT_TRUE(
+        send(link.gateway_end(), Welcome{.site = "fra", .workers = workers, .worker = worker}));
+    return !decode_gateway_record(*link.client_end().receive());
+  };
+  EXPECT_FALSE(refuses(0, 0)) << "a gateway that knows no shards";
+  EXPECT_FALSE(refuses(64, 63));
+  EXPECT_TRUE(refuses(0, 1));
+  EXPECT_TRUE(refuses(4, 4));
+  EXPECT_TRUE(refuses(3, 0));
+  EXPECT_TRUE(refuses(128, 0));
 }
 
 TEST(Records, OnesOfTheWrongDirectionOrUnknownTypeAreRefused) {
