@@ -60,6 +60,10 @@ struct TopicOptions {
   std::string name = {};  // '/'-separated
   std::uint64_t element_count = 0;
   std::uint32_t fraction_bits = 40;  // quantum = 2^-fraction_bits
+  // Into how many shards, served by the gateway's workers side by side: a power of two up to 64,
+  // equal for all who declare the topic at any site; every shard has at least one tile of 32,768
+  // elements. 0: one for each million elements, rounded down to a power of two.
+  std::uint32_t shards = 0;
   // Absolute, per element; what `applied` and clocks may leave out. With 0 both wait for the last
   // bit of every change, which is sent last: with clocks name one that the training does not feel.
   double tolerance = 0.0;
@@ -75,8 +79,10 @@ struct TopicOptions {
 };
 
 struct PublishOptions {
-  std::uint64_t first = 0;                    // element of the first value
-  std::optional<std::uint64_t> step = {};     // > 0; merged at most once for a named client
+  std::uint64_t first = 0;  // element of the first value
+  // > 0; merged at most once for a named client. With several shards each remembers the steps of
+  // publishes that touch it: one step is one publish.
+  std::optional<std::uint64_t> step = {};
   Duration deadline = Duration::seconds(10);  // how long to wait for room, then Code::kFull
   // How long the update is worth sending first, up to 100 days; zero, or longer: the topic's.
   Duration update_deadline = Duration::zero();
@@ -205,10 +211,11 @@ class Topic {
   std::uint64_t memory_bound_ = 0;
 };
 
-// Counts since connect().
+// Counts since connect(), over all workers of the gateway. Of a topic with several shards the
+// outcomes of publishes are counted by shard.
 struct ClientStats {
-  bool connected = false;
-  std::uint64_t connections = 0;  // the first and every re-connection
+  bool connected = false;         // to every worker
+  std::uint64_t connections = 0;  // the first ones and every re-connection
   std::uint64_t publishes = 0;
   std::uint64_t publishes_safe = 0;
   std::uint64_t publishes_resent = 0;  // sent again on a new connection

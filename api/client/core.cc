@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "api/local/seed.h"
 #include "dataplane/base/assert.h"
-#include "dataplane/base/checksum.h"
 
 namespace godwit::client {
 namespace {
@@ -16,7 +14,14 @@ constexpr Duration kWelcomeDeadline = Duration::seconds(5);
 }  // namespace
 
 Core::Core(CoreOptions options)
-    : options_(std::move(options)), random_(options_.seed), backoff_(kRedialMin) {}
+    : options_(std::move(options)),
+      own_room_(std::make_unique<Room>(options_.unsafe_bytes_max)),
+      room_(*own_room_),
+      random_(options_.seed),
+      backoff_(kRedialMin) {}
+
+Core::Core(CoreOptions options, Room& room)
+    : options_(std::move(options)), room_(room), random_(options_.seed), backoff_(kRedialMin) {}
 
 void Core::on_connected(Instant now, local::Channel& channel) {
   GODWIT_ASSERT(channel_ == nullptr);
@@ -28,12 +33,7 @@ void Core::on_connected(Instant now, local::Channel& channel) {
   welcome_due_ = now + kWelcomeDeadline;
   ++stats_.connections;
   for (auto& topic : topics_) {
-    topic->declare_sent = false;
-    topic->subscribe_sent = false;
-    topic->watch_sent = false;
-    topic->lanes_open = false;
-    topic->seed_at.reset();
-    topic->receipts_owed = 0;
+    topic->begin_connection();
     stats_.publishes_resent += topic->outbox.rewind();
   }
   for (auto& [request, wait] : waits_) {
@@ -80,73 +80,49 @@ std::string Core::failure(Instant now) const {
 }
 
 Instant Core::next_wakeup() const {
+  if (channel_ != nullptr && !failure_.empty()) {
+    return connected_at_;  // at once
+  }
   return channel_ != nullptr && !ready_ ? welcome_due_ : Instant::never();
 }
 
 // ---- topics -----------------------------------------------------------------------------------
 
 Result<std::uint32_t> Core::declare(const TopicOptions& options) {
-  if (options.name.empty() || !local::is_name(options.name) || !local::is_name(options.tenant) ||
-      !local::is_name(options.service_class)) {
-    return fail(Code::kInvalid,
-                "names of topics, tenants and classes are 1 to 255 printable ASCII bytes");
-  }
-  if (options.element_count < 1 || options.element_count > local::kElementsMax) {
-    return fail(Code::kInvalid, "topic {}: element_count must be in [1, 2^40]", options.name);
-  }
-  if (options.fraction_bits > local::kFractionBitsMax || !(options.tolerance >= 0.0) ||
-      !(options.tolerance <= 1e300) || !(options.significance.threshold >= 0.0) ||
-      !(options.significance.threshold <= 1e300)) {
-    return fail(Code::kInvalid,
-                "topic {}: fraction_bits must be in [0, 62], tolerance and threshold in [0, inf)",
-                options.name);
-  }
-  if (!options.seed.empty() && options.seed.size() != options.element_count) {
-    return fail(Code::kInvalid, "topic {}: the seed must have element_count values", options.name);
-  }
-  if (auto good = local::check_seed(0, options.seed, options.fraction_bits); !good) {
-    return fail(Code::kInvalid, "topic {}: {}", options.name, good.error().message);
-  }
-  if (options.update_deadline < Duration::zero() ||
-      options.update_deadline > local::kLongestDeadline) {
-    return fail(Code::kInvalid,
-                "topic {}: update_deadline is {} s; it must be 0 (none) or up to {} s",
-                options.name,
-                options.update_deadline.to_seconds(),
-                local::kLongestDeadline.to_seconds());
-  }
-  if (options.allowed_sites.size() > local::kSitesMax ||
-      !std::all_of(options.allowed_sites.begin(),
-                   options.allowed_sites.end(),
-                   [](const auto& site) { return !site.empty() && local::is_name(site); })) {
-    return fail(Code::kInvalid, "topic {}: allowed_sites are at most 64 site names", options.name);
-  }
+  GODWIT_ASSERT(options.shards <= 1);
+  const auto declaration = check_declaration(options);
+  return declaration ? declare(*declaration, 0) : Failure(declaration.error());
+}
+
+Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_t shard) {
+  const TopicOptions& options = declaration.options;
   std::size_t index = 0;
   for (; index < topics_.size(); ++index) {
-    const Topic& topic = *topics_[index];
-    if (topic.options.name != options.name) {
+    const TopicPart& topic = *topics_[index];
+    if (topic.options.name != options.name || topic.shard != shard) {
       continue;
     }
+    const bool same = topic.sharding.shards == declaration.sharding.shards;
     if (topic.state == TopicState::kFailed) {
-      break;  // another attempt in the same place
+      if (same) {
+        break;  // another attempt in the same place
+      }
+      continue;
     }
-    if (topic.options.element_count != options.element_count ||
+    if (!same || topic.options.element_count != options.element_count ||
         topic.options.fraction_bits != options.fraction_bits) {
       return fail(Code::kInvalid, "topic {} is declared with another shape", options.name);
     }
     return static_cast<std::uint32_t>(index);
   }
   if (index == local::kTopicsPerClientMax) {
-    return fail(Code::kFull, "a client declares at most {} topics", local::kTopicsPerClientMax);
+    return fail(Code::kFull,
+                "a client declares at most {} topics, or shards of topics",
+                local::kTopicsPerClientMax);
   }
-  auto topic = std::make_unique<Topic>();
-  topic->options = options;
-  topic->seed.assign(options.seed.begin(), options.seed.end());
-  topic->options.seed = {};
-  if (!topic->seed.empty()) {
-    const auto bytes = std::as_bytes(std::span(topic->seed));
-    topic->seed_hash = (std::uint64_t{crc32c(bytes)} << 32U) | (bytes.size() & 0xffffffffU);
-  }
+  auto topic = std::make_unique<TopicPart>(declaration, shard);
+  topic->subscriber = SubscriberId(index + 1);
+  topic->incarnation = options_.incarnation;
   if (index == topics_.size()) {
     topics_.push_back(std::move(topic));
   } else {
@@ -157,18 +133,30 @@ Result<std::uint32_t> Core::declare(const TopicOptions& options) {
   return static_cast<std::uint32_t>(index);
 }
 
+std::vector<std::unique_ptr<TopicPart>> Core::take_parts() {
+  GODWIT_ASSERT(channel_ == nullptr && waits_.empty());
+  next_topic_ = 0;
+  return std::exchange(topics_, {});
+}
+
+std::uint32_t Core::adopt(std::unique_ptr<TopicPart> part) {
+  GODWIT_ASSERT(channel_ == nullptr);
+  topics_.push_back(std::move(part));
+  return static_cast<std::uint32_t>(topics_.size() - 1);
+}
+
 // ---- publishing -------------------------------------------------------------------------------
 
 bool Core::has_room(std::uint32_t topic, std::size_t cost) const {
-  return unsafe_bytes_ + cost <= options_.unsafe_bytes_max && !topics_[topic]->outbox.is_full();
+  return room_.has(cost) && !topics_[topic]->outbox.is_full();
 }
 
 std::uint64_t Core::publish(std::uint32_t topic, Publish publish) {
   ++stats_.publishes;
-  Topic& target = *topics_[topic];
+  TopicPart& target = *topics_[topic];
   const std::uint64_t number = target.outbox.add(std::move(publish));
   if (target.state == TopicState::kFailed) {
-    unsafe_bytes_ -= target.outbox.refuse_all(target.error.message);
+    room_.give_back(target.outbox.refuse_all(target.error.message));
   }
   return number;
 }
@@ -177,7 +165,7 @@ std::optional<Outcome> Core::outcome(std::uint32_t index,
                                      std::uint64_t number,
                                      Level level,
                                      std::string_view site) {
-  Topic& topic = *topics_[index];
+  TopicPart& topic = *topics_[index];
   switch (topic.outbox.state(number)) {
     case PublishState::kForgotten:
       return Outcome::kExpired;
@@ -215,7 +203,7 @@ std::optional<Outcome> Core::outcome(std::uint32_t index,
 }
 
 // Coverage counts the publishes of one life of the topic; those of an earlier life say nothing.
-bool Core::covered_at(const Topic& topic, Outbox::Accepted accepted, SiteId site) const {
+bool Core::covered_at(const TopicPart& topic, Outbox::Accepted accepted, SiteId site) const {
   const auto found = topic.covered.find(site);
   return found != topic.covered.end() && accepted.life == topic.life &&
          found->second >= accepted.number;
@@ -236,7 +224,7 @@ std::size_t Core::unsafe_count() const {
 // ---- subscribing ------------------------------------------------------------------------------
 
 Result<void> Core::subscribe(std::uint32_t index, Subscription kind, bool keep_sum) {
-  Topic& topic = *topics_[index];
+  TopicPart& topic = *topics_[index];
   if (topic.subscription != Subscription::kNone) {
     return fail(Code::kDuplicate, "topic {} is already subscribed", topic.options.name);
   }
@@ -245,6 +233,21 @@ Result<void> Core::subscribe(std::uint32_t index, Subscription kind, bool keep_s
     topic.sum = std::make_unique<BlockSums>();
   }
   return {};
+}
+
+void Core::subscribe_anew(std::uint32_t index) {
+  finish_delivery();
+  TopicPart& topic = *topics_[index];
+  if (!topic.holds_changes()) {
+    return;  // nothing of it has to come again
+  }
+  topic.forget_received();
+  topic.from = {};
+  topic.restarted = false;
+  topic.incarnation = Incarnation::from_packed(topic.incarnation.packed() + 1);
+  if (topic.subscribe_sent) {
+    give_up("another shard of topic " + topic.options.name + " starts again");
+  }
 }
 
 bool Core::has_pending(std::uint32_t topic) const {
@@ -285,7 +288,7 @@ std::optional<ClockOutcome> Core::take_wait(std::uint64_t request) {
 ClientStats Core::stats() const {
   ClientStats stats = stats_;
   stats.connected = ready_;
-  stats.unsafe_bytes = unsafe_bytes_;
+  stats.unsafe_bytes = room_.used();
   return stats;
 }
 

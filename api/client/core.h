@@ -1,4 +1,7 @@
-// The client's side of the protocol, without a socket, a clock or a thread.
+// The client's side of one connection, without a socket, a clock or a thread.
+//
+// It carries parts of topics: shards that belong to the worker at the other end, each under a
+// handle of its own. Of a topic with one shard the part is the topic.
 //
 // The owner connects a channel, calls receive() until it returns nothing and pump() afterwards,
 // whenever the channel's doorbell rang or the application did something. Everything that the
@@ -11,7 +14,6 @@
 // Thread: one at a time. Time: every function that needs it takes `now` first.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -19,13 +21,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "api/client/block_sums.h"
 #include "api/client/client.h"
+#include "api/client/declaration.h"
 #include "api/client/outbox.h"
+#include "api/client/room.h"
+#include "api/client/topic_part.h"
 #include "api/local/records.h"
 #include "dataplane/base/random.h"
 
@@ -43,11 +48,16 @@ struct CoreOptions {
   Incarnation incarnation = {};  // new in each process
   std::size_t unsafe_bytes_max = std::size_t{256} << 20;
   std::uint64_t seed = 0;  // for the jitter of reconnections
+  // Which worker of the gateway is meant, and of how many; 0: whatever it has.
+  std::uint32_t worker = 0;
+  std::uint32_t workers = 0;
 };
 
-// A transfer for a callback. Its views are valid until the next receive().
+// A transfer for a callback, its elements counted in the shard. Its views are valid until the next
+// receive().
 struct Delivery {
   std::uint32_t topic = 0;
+  std::uint32_t shard = 0;
   local::Transfer transfer = {};
 };
 
@@ -58,15 +68,13 @@ struct Restart {
 
 using Event = std::variant<Delivery, Restart>;
 
-enum class TopicState : std::uint8_t {
-  kOpening,  // declared, not answered yet
-  kOpen,
-  kFailed,  // refused; see topic_error()
-};
-
 class Core {
  public:
+  // Alone, or with others that share the room for unsafe publishes.
   explicit Core(CoreOptions options);
+  Core(CoreOptions options, Room& room);
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
 
   // ---- the connection ----
   // The channel must stay until on_disconnected(). next_dial() says when to connect again.
@@ -78,25 +86,44 @@ class Core {
   std::string failure(Instant now) const;
   // When failure() may change without a record; never() mostly.
   Instant next_wakeup() const;
+  // Makes failure() say `reason`, if there is a connection and nothing is wrong with it yet.
+  void give_up(std::string reason);
+  bool is_connected() const { return channel_ != nullptr; }
+
+  // ---- workers ----
+  // The number of workers that a Welcome has said since this was asked last. When it or the worker
+  // is another one than expected, the connection is given up before anything is declared on it.
+  std::optional<std::uint32_t> take_said_workers() { return std::exchange(said_workers_, {}); }
+  void expect_workers(std::uint32_t workers) { options_.workers = workers; }
+  // Hands over all parts, by handle; only without a connection, and with no wait for a clock.
+  std::vector<std::unique_ptr<TopicPart>> take_parts();
+  // Takes over a part of another Core and returns its handle; only without a connection.
+  std::uint32_t adopt(std::unique_ptr<TopicPart> part);
 
   // ---- the turn ----
   std::optional<Event> receive(Instant now);
   void pump(Instant now);
 
   // ---- topics ----
-  // Starts to open a topic and returns its index; ask topic_state() for the answer.
+  // Starts to open a shard of a topic and returns its index; ask topic_state() for the answer.
+  Result<std::uint32_t> declare(const Declaration& declaration, std::uint32_t shard);
+  // The same for a topic of one shard.
   Result<std::uint32_t> declare(const TopicOptions& options);
   TopicState topic_state(std::uint32_t topic) const { return topics_[topic]->state; }
   const Error& topic_error(std::uint32_t topic) const { return topics_[topic]->error; }
   const TopicOptions& topic_options(std::uint32_t topic) const { return topics_[topic]->options; }
   std::uint64_t memory_bound(std::uint32_t topic) const { return topics_[topic]->memory_bound; }
+  // The sites that hold it, once it is open.
+  const std::vector<std::string>& holders(std::uint32_t topic) const {
+    return topics_[topic]->sites;
+  }
 
   // ---- publishing ----
   bool has_room(std::uint32_t topic, std::size_t cost) const;
-  bool fits_ever(std::size_t cost) const { return cost <= options_.unsafe_bytes_max; }
+  bool fits_ever(std::size_t cost) const { return room_.has_ever(cost); }
   bool is_failed(std::uint32_t topic) const { return topic_state(topic) == TopicState::kFailed; }
   // Takes the room for a publish that follows: has_room() must hold.
-  void reserve(std::size_t cost) { unsafe_bytes_ += cost; }
+  void reserve(std::size_t cost) { room_.take(cost); }
   // A buffer for its values, with the memory of an earlier publish if there is one.
   std::vector<std::byte> take_buffer(std::uint32_t topic) {
     return topics_[topic]->outbox.take_buffer();
@@ -115,14 +142,16 @@ class Core {
                                  std::string_view site);
   std::string detail(std::uint32_t topic, std::uint64_t number) const;
   std::size_t unsafe_count() const;
+  PublishState publish_state(std::uint32_t topic, std::uint64_t number) const {
+    return topics_[topic]->outbox.state(number);
+  }
 
   // ---- subscribing ----
-  enum class Subscription : std::uint8_t {
-    kNone,
-    kPolled,    // changes add up in pending()
-    kCallback,  // changes come as Delivery
-  };
+  using Subscription = client::Subscription;
   Result<void> subscribe(std::uint32_t topic, Subscription kind, bool keep_sum);
+  // Another shard of the topic starts again from zero, and so must this one: drops what was
+  // received and asks for everything under a new incarnation, over a new connection if need be.
+  void subscribe_anew(std::uint32_t topic);
   // What has added up, and whether the sums started again from zero before it.
   bool has_pending(std::uint32_t topic) const;
   SumBlocks take_pending(std::uint32_t topic, bool& restarted);
@@ -146,37 +175,6 @@ class Core {
   ClientStats stats() const;
 
  private:
-  struct Topic {
-    TopicOptions options = {};
-    std::vector<float> seed = {};
-    std::uint64_t seed_hash = 0;
-    TopicState state = TopicState::kOpening;
-    Error error = {};
-    std::uint64_t memory_bound = 0;
-    std::vector<std::string> sites = {};  // that hold it
-    Outbox outbox = {};
-    Incarnation replaces = {};  // the process that published last, before our first publish
-    std::uint64_t publishers_forgotten = 0;  // before the oldest publish that is not answered
-    // What this connection has been told.
-    bool declare_sent = false;
-    bool unanswered_told = false;
-    bool subscribe_sent = false;
-    bool watch_sent = false;
-    std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them
-    // Subscription.
-    Subscription subscription = Subscription::kNone;
-    Incarnation from = {};    // the topic's life to which the frontiers belong
-    bool lanes_open = false;  // Subscribed was received on this connection
-    std::array<std::uint64_t, local::kLanesMax> frontier = {};
-    std::uint64_t receipts_owed = 0;  // bit by lane
-    BlockSums pending = {};
-    bool restarted = false;
-    std::unique_ptr<BlockSums> sum = {};
-    // Coverage.
-    bool watch = false;
-    Incarnation life = {};  // of the topic's state at the gateway
-    std::map<SiteId, std::uint64_t> covered = {};
-  };
   struct ClockWait {
     std::uint32_t topic = 0;
     std::uint64_t min_clock = 0;
@@ -196,17 +194,18 @@ class Core {
   void on_covered(const local::Covered& record);
   void on_clock_reached(const local::ClockReached& record);
   void finish_delivery();
-  Topic* topic_of(local::TopicHandle handle);
-  void give_up(std::string reason);
+  TopicPart* topic_of(local::TopicHandle handle);
   void schedule_dial(Instant now);
 
   bool pump_control(std::uint32_t index);
   bool pump_subscription(std::uint32_t index);
   bool pump_waits(Instant now);
   PumpResult pump_bulk(Instant now, std::uint32_t index);
-  bool covered_at(const Topic& topic, Outbox::Accepted accepted, SiteId site) const;
+  bool covered_at(const TopicPart& topic, Outbox::Accepted accepted, SiteId site) const;
 
   CoreOptions options_;
+  std::unique_ptr<Room> own_room_;  // of a Core that is alone
+  Room& room_;
   Random random_;
   local::Channel* channel_ = nullptr;
   bool hello_sent_ = false;
@@ -218,10 +217,10 @@ class Core {
   std::string failure_;
   std::string site_;
   std::vector<std::string> sites_;
-  std::vector<std::unique_ptr<Topic>> topics_;
-  std::uint32_t next_topic_ = 0;  // whose turn it is to send a record
-  std::size_t unsafe_bytes_ = 0;
-  std::optional<Delivery> delivered_;  // handed out by receive() and not finished
+  std::optional<std::uint32_t> said_workers_;
+  std::vector<std::unique_ptr<TopicPart>> topics_;  // by handle
+  std::uint32_t next_topic_ = 0;                    // whose turn it is to send a record
+  std::optional<Delivery> delivered_;               // handed out by receive() and not finished
   std::map<std::uint64_t, ClockWait> waits_;
   std::uint64_t next_request_ = 1;
   ClientStats stats_;

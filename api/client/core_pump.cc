@@ -51,7 +51,7 @@ void Core::pump(Instant now) {
 }
 
 bool Core::pump_control(std::uint32_t index) {
-  Topic& topic = *topics_[index];
+  TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
   if (topic.state == TopicState::kFailed) {
     return true;
@@ -68,7 +68,9 @@ bool Core::pump_control(std::uint32_t index) {
                            .allowed_sites = options.allowed_sites,
                            .deadline = options.update_deadline,
                            .has_seed = !topic.seed.empty(),
-                           .seed_hash = topic.seed_hash};
+                           .seed_hash = topic.seed_hash,
+                           .shards = topic.sharding.shards,
+                           .shard = topic.shard};
     if (topic.outbox.has_published()) {
       declare.replaces = topic.replaces;
     }
@@ -99,15 +101,15 @@ bool Core::pump_control(std::uint32_t index) {
 }
 
 bool Core::pump_subscription(std::uint32_t index) {
-  Topic& topic = *topics_[index];
+  TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
   if (topic.subscription == Subscription::kNone) {
     return true;
   }
   if (!topic.subscribe_sent) {
     local::Subscribe subscribe{.topic = handle,
-                               .subscriber = SubscriberId(index + 1),
-                               .incarnation = options_.incarnation,
+                               .subscriber = topic.subscriber,
+                               .incarnation = topic.incarnation,
                                .from = topic.from,
                                .resume = {}};
     for (std::uint16_t lane = 0; lane < local::kLanesMax; ++lane) {
@@ -155,7 +157,7 @@ bool Core::pump_waits(Instant now) {
 }
 
 PumpResult Core::pump_bulk(Instant now, std::uint32_t index) {
-  Topic& topic = *topics_[index];
+  TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
   if (topic.state == TopicState::kFailed) {
     return PumpResult::kNothing;

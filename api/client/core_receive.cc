@@ -3,16 +3,17 @@
 #include <utility>
 
 #include "api/client/core.h"
+#include "api/client/shard_runs.h"
 
 namespace godwit::client {
 
 void Core::give_up(std::string reason) {
-  if (failure_.empty()) {
+  if (channel_ != nullptr && failure_.empty()) {
     failure_ = std::move(reason);
   }
 }
 
-Core::Topic* Core::topic_of(local::TopicHandle handle) {
+TopicPart* Core::topic_of(local::TopicHandle handle) {
   const auto index = static_cast<std::uint32_t>(handle);
   if (index >= topics_.size()) {
     give_up("the gateway named a topic that was not declared");
@@ -86,20 +87,38 @@ void Core::on_welcome(const local::Welcome& record) {
     give_up("the gateway speaks an unknown version of the local channel");
     return;
   }
+  said_workers_ = record.workers;
+  const std::uint32_t workers = std::max(1U, record.workers);
+  if (record.worker != options_.worker || (options_.workers != 0 && options_.workers != workers)) {
+    give_up(fmt::format("worker {} of {} answers where worker {} of {} was expected",
+                        record.worker,
+                        workers,
+                        options_.worker,
+                        options_.workers));
+    return;
+  }
+  for (const auto& topic : topics_) {
+    if (topic->sharding.shards > 1 && record.workers == 0) {
+      give_up(fmt::format("topic {} has {} shards, and the gateway knows none",
+                          topic->options.name,
+                          topic->sharding.shards));
+      return;
+    }
+  }
   site_ = record.site;
   sites_ = record.sites;
   ready_ = true;
 }
 
 void Core::on_declared(const local::Declared& record) {
-  Topic* const topic = topic_of(record.handle);
+  TopicPart* const topic = topic_of(record.handle);
   if (topic == nullptr) {
     return;
   }
   if (record.code != Code::kOk || !record.error.empty()) {
     topic->state = TopicState::kFailed;
     topic->error = {record.code == Code::kOk ? Code::kRefused : record.code, record.error};
-    unsafe_bytes_ -= topic->outbox.refuse_all(record.error);
+    room_.give_back(topic->outbox.refuse_all(record.error));
     return;
   }
   topic->state = TopicState::kOpen;
@@ -123,37 +142,38 @@ void Core::on_declared(const local::Declared& record) {
 }
 
 void Core::on_answer(const local::Safe& record) {
-  if (Topic* const topic = topic_of(record.topic)) {
+  if (TopicPart* const topic = topic_of(record.topic)) {
     const std::size_t freed = topic->outbox.on_safe(record.number, record.accepted, topic->life);
-    unsafe_bytes_ -= freed;
+    room_.give_back(freed);
     stats_.publishes_safe += freed != 0 ? 1 : 0;
   }
 }
 
 void Core::on_answer(const local::Duplicate& record) {
-  if (Topic* const topic = topic_of(record.topic)) {
+  if (TopicPart* const topic = topic_of(record.topic)) {
     const std::size_t freed = topic->outbox.on_duplicate(record.number);
-    unsafe_bytes_ -= freed;
+    room_.give_back(freed);
     stats_.publishes_duplicate += freed != 0 ? 1 : 0;
   }
 }
 
 void Core::on_answer(const local::Refused& record) {
-  if (Topic* const topic = topic_of(record.topic)) {
+  if (TopicPart* const topic = topic_of(record.topic)) {
     std::string detail = record.text;
     if (record.element != local::kNoElement) {
-      detail = fmt::format("element {}: {}", record.element, record.text);
+      detail = fmt::format(
+          "element {}: {}", topic->sharding.to_global(topic->shard, record.element), record.text);
     }
     const std::size_t freed = record.code == Code::kNotFound
                                   ? topic->outbox.on_unknown(record.number, std::move(detail))
                                   : topic->outbox.on_refused(record.number, std::move(detail));
-    unsafe_bytes_ -= freed;
+    room_.give_back(freed);
     stats_.publishes_refused += freed != 0 ? 1 : 0;
   }
 }
 
 void Core::on_covered(const local::Covered& record) {
-  if (Topic* const topic = topic_of(record.topic)) {
+  if (TopicPart* const topic = topic_of(record.topic)) {
     if (topic->covered.size() < local::kSitesMax || topic->covered.contains(record.site)) {
       std::uint64_t& covered = topic->covered[record.site];
       covered = std::max(covered, record.accepted);
@@ -171,34 +191,26 @@ void Core::on_clock_reached(const local::ClockReached& record) {
 }
 
 void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& event) {
-  Topic* const topic = topic_of(record.topic);
+  TopicPart* const topic = topic_of(record.topic);
   if (topic == nullptr || topic->subscription == Subscription::kNone) {
     give_up("the gateway answered a subscription that does not exist");
     return;
   }
-  const bool had_state = topic->from != Incarnation{};
+  const bool held_changes = topic->holds_changes();
   topic->from = record.from;
   topic->lanes_open = true;
   if (record.resumed) {
     return;
   }
-  const bool had_transfers =
-      std::any_of(topic->frontier.begin(), topic->frontier.end(), [](auto k) { return k != 0; });
-  topic->frontier = {};
-  topic->receipts_owed = 0;
-  topic->pending.clear();
-  if (topic->sum) {
-    topic->sum->clear();
-  }
-  // What it published itself comes as well, since it cannot be told from the others' changes now.
-  if (had_state && (had_transfers || topic->outbox.has_published())) {
+  topic->forget_received();
+  if (held_changes) {
     topic->restarted = topic->subscription == Subscription::kPolled;
     event = Restart{static_cast<std::uint32_t>(record.topic)};
   }
 }
 
 std::optional<Event> Core::on_transfer(const local::Transfer& record) {
-  Topic* const topic = topic_of(record.topic);
+  TopicPart* const topic = topic_of(record.topic);
   if (topic == nullptr || !topic->lanes_open) {
     give_up("the gateway sent a transfer on a lane that is not open");
     return std::nullopt;
@@ -216,21 +228,27 @@ std::optional<Event> Core::on_transfer(const local::Transfer& record) {
   }
   local::SectionReader check(record);
   while (const auto section = check.next()) {
-    if (section->first + section->count > topic->options.element_count) {
+    if (section->first + section->count > topic->elements()) {
       give_up("the gateway sent changes beyond the end of the topic");
       return std::nullopt;
     }
   }
+  const bool adds_up = topic->sum || topic->subscription == Subscription::kPolled;
   local::SectionReader sections(record);
-  while (const auto section = sections.next()) {
-    if (topic->sum) {
-      topic->sum->add(*section);
-    }
-    if (topic->subscription == Subscription::kPolled) {
-      topic->pending.add(*section);
-    }
+  for (auto section = sections.next(); adds_up && section; section = sections.next()) {
+    for_each_piece_of_topic(topic->sharding,
+                            topic->shard,
+                            *section,
+                            [&](std::uint64_t first, std::span<const std::int64_t> values) {
+                              if (topic->sum) {
+                                topic->sum->add(first, values);
+                              }
+                              if (topic->subscription == Subscription::kPolled) {
+                                topic->pending.add(first, values);
+                              }
+                            });
   }
-  const Delivery delivery{static_cast<std::uint32_t>(record.topic), record};
+  const Delivery delivery{static_cast<std::uint32_t>(record.topic), topic->shard, record};
   delivered_ = delivery;
   if (topic->subscription == Subscription::kCallback) {
     return delivery;
@@ -242,7 +260,7 @@ std::optional<Event> Core::on_transfer(const local::Transfer& record) {
 // The transfer that was handed out is applied: its number is in the frontier from here on.
 void Core::finish_delivery() {
   if (delivered_) {
-    Topic& topic = *topics_[delivered_->topic];
+    TopicPart& topic = *topics_[delivered_->topic];
     topic.frontier[delivered_->transfer.lane] = delivered_->transfer.k;
     topic.receipts_owed |= std::uint64_t{1} << delivered_->transfer.lane;
     ++stats_.transfers_applied;

@@ -31,8 +31,7 @@ std::span<const Value> part_of(const std::vector<std::byte>& bytes,
 
 std::uint64_t Outbox::add(Publish publish) {
   GODWIT_ASSERT(publish.count >= 1);
-  GODWIT_ASSERT(publish.values.size() ==
-                publish.count * (publish.fixed ? sizeof(std::int64_t) : sizeof(float)));
+  GODWIT_ASSERT(publish.values.size() == publish.count * publish.width());
   entries_.push_back({.publish = std::move(publish)});
   ++unsafe_count_;
   return first_number_ + entries_.size() - 1;
@@ -100,7 +99,7 @@ bool Outbox::send_stage(local::Channel& channel, local::TopicHandle topic, Insta
 // Sends the next values, as many as one record carries, cut where a block of the topic ends.
 bool Outbox::send_data(local::Channel& channel, local::TopicHandle topic) {
   const Publish& publish = entries_[cursor_ - first_number_].publish;
-  const std::size_t width = publish.fixed ? sizeof(std::int64_t) : sizeof(float);
+  const std::size_t width = publish.width();
   const std::size_t room =
       std::min(local::kValuesBytesMax, channel.body_bytes_max() - kDataHeadBytes);
   const std::uint64_t at = publish.first + sent_values_;

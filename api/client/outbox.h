@@ -41,6 +41,7 @@ struct Publish {
   std::optional<std::uint64_t> step = {};
   Instant due = Instant::never();  // when it should have arrived
 
+  std::size_t width() const { return fixed ? sizeof(std::int64_t) : sizeof(float); }  // bytes
   std::size_t cost() const { return values.size() + kPublishOverhead; }
 };
 

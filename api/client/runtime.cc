@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "api/client/shard_runs.h"
 #include "api/local/poll_timeout.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
@@ -47,7 +48,7 @@ Failure closed() {
 }  // namespace
 
 Runtime::Runtime(const ClientOptions& options)
-    : socket_(options.socket), owner_(::getpid()), core_(core_options(options)) {}
+    : socket_(options.socket), owner_(::getpid()), spread_(core_options(options)) {}
 
 Result<std::unique_ptr<Runtime>> Runtime::start(const ClientOptions& options) {
   if (!local::is_name(options.name)) {
@@ -62,9 +63,9 @@ Result<std::unique_ptr<Runtime>> Runtime::start(const ClientOptions& options) {
   runtime->thread_ = std::thread([self = runtime.get()] { self->run(); });
   runtime->thread_id_ = runtime->thread_.get_id();
   const bool ready = runtime->wait_until(
-      lock, deadline_from_now(options.deadline), [&] { return runtime->core_.is_ready(); });
+      lock, deadline_from_now(options.deadline), [&] { return runtime->spread_.is_ready(); });
   if (!ready) {
-    const std::string why = runtime->core_.stats().last_error;
+    const std::string why = runtime->spread_.stats().last_error;
     lock.unlock();
     return fail(Code::kTimeout,
                 "no gateway on {}: {}",
@@ -114,65 +115,93 @@ bool Runtime::wait_until(Lock& lock, Instant deadline, Done done) {
 void Runtime::run() {
   Lock lock(mutex_);
   while (!closing_) {
-    if (channel_ == nullptr && system_now() >= core_.next_dial()) {
-      dial(lock);
+    channels_.resize(spread_.workers());
+    for (std::uint32_t worker = 0; worker < channels_.size() && !closing_; ++worker) {
+      if (!has_channel(worker) && system_now() >= spread_.next_dial(worker)) {
+        dial(lock, worker);
+      }
     }
-    if (channel_ != nullptr) {
-      turn(lock);
-    }
+    turn(lock);
     changed_.notify_all();
     sleep(lock);
   }
-  core_.leave(system_now());
-  channel_.reset();
+  spread_.leave(system_now());
+  channels_.clear();
   changed_.notify_all();
 }
 
-void Runtime::dial(Lock& lock) {
+bool Runtime::has_channel(std::uint32_t worker) const {
+  return worker < channels_.size() && channels_[worker] != nullptr;
+}
+
+// api/local/SPEC.md, section 7.
+std::string Runtime::path_of(std::uint32_t worker) const {
+  return worker == 0 ? socket_ : fmt::format("{}.{}", socket_, worker);
+}
+
+void Runtime::dial(Lock& lock, std::uint32_t worker) {
   lock.unlock();
-  auto channel = local::connect(socket_, kDialDeadline);
+  auto channel = local::connect(path_of(worker), kDialDeadline);
   lock.lock();
   if (channel) {
-    channel_ = std::move(*channel);
-    core_.on_connected(system_now(), *channel_);
+    channels_[worker] = std::move(*channel);
+    spread_.on_connected(system_now(), worker, *channels_[worker]);
   } else {
-    core_.on_dial_failed(system_now(), channel.error().message);
+    spread_.on_dial_failed(system_now(), worker, channel.error().message);
   }
 }
 
 void Runtime::turn(Lock& lock) {
   // Look for the gateway's end before the ring: what it sent before it went is read below.
-  const bool alive = channel_->clear_doorbell();
-  while (const auto event = core_.receive(system_now())) {
+  std::vector<std::uint32_t> gone;
+  for (std::uint32_t worker = 0; worker < channels_.size(); ++worker) {
+    if (has_channel(worker) && !channels_[worker]->clear_doorbell()) {
+      gone.push_back(worker);
+    }
+  }
+  while (const auto event = spread_.receive(system_now())) {
     call_back(lock, *event);
     if (closing_) {
       return;
     }
-    core_.pump(system_now());
   }
-  core_.pump(system_now());
-  const std::string failure = core_.failure(system_now());
-  if (alive && failure.empty()) {
+  spread_.pump(system_now());
+  for (std::uint32_t worker = 0; worker < channels_.size(); ++worker) {
+    const bool is_gone = std::find(gone.begin(), gone.end(), worker) != gone.end();
+    if (has_channel(worker)) {
+      end_if_failed(worker, is_gone);
+    }
+  }
+}
+
+void Runtime::end_if_failed(std::uint32_t worker, bool is_gone) {
+  const std::string failure = spread_.failure(system_now(), worker);
+  if (!is_gone && failure.empty()) {
     return;
   }
   const std::string reason = failure.empty() ? "the gateway closed or its process ended" : failure;
-  log::info("client: connection to {} lost: {}", socket_, reason);
-  core_.on_disconnected(system_now(), reason);
-  channel_.reset();
+  log::info("client: connection to {} lost: {}", path_of(worker), reason);
+  spread_.on_disconnected(system_now(), worker, reason);
+  channels_[worker].reset();
 }
 
 void Runtime::call_back(Lock& lock, const Event& event) {
   const std::uint32_t topic = std::visit([](const auto& kind) { return kind.topic; }, event);
   const SubscribeOptions callbacks = subscriptions_[topic];
-  const std::uint32_t fraction_bits = core_.topic_options(topic).fraction_bits;
+  const std::uint32_t fraction_bits = spread_.topic_options(topic).fraction_bits;
+  const Sharding sharding = spread_.sharding(topic);
   changed_.notify_all();
   lock.unlock();
   if (const auto* const delivery = std::get_if<Delivery>(&event)) {
     local::SectionReader sections(delivery->transfer);
     while (const auto section = sections.next()) {
-      for_each_piece(*section, [&](std::uint64_t first, std::span<const std::int64_t> deltas) {
-        callbacks.on_change({.first = first, .deltas = deltas, .fraction_bits = fraction_bits});
-      });
+      for_each_piece_of_topic(
+          sharding,
+          delivery->shard,
+          *section,
+          [&](std::uint64_t first, std::span<const std::int64_t> deltas) {
+            callbacks.on_change({.first = first, .deltas = deltas, .fraction_bits = fraction_bits});
+          });
     }
   } else if (callbacks.on_restart) {
     callbacks.on_restart();
@@ -182,16 +211,23 @@ void Runtime::call_back(Lock& lock, const Event& event) {
 
 // Waits for the doorbell, for close(), or for the next thing that time brings.
 void Runtime::sleep(Lock& lock) {
-  const Instant until = channel_ ? core_.next_wakeup() : core_.next_dial();
-  std::array<pollfd, 2> wait{{{wake_.get(), POLLIN, 0}, {-1, POLLIN, 0}}};
-  if (channel_ != nullptr) {
-    wait[1].fd = channel_->fd();
+  Instant until = Instant::never();
+  std::array<pollfd, 1 + kShardsMax> wait{};
+  wait.front() = {wake_.get(), POLLIN, 0};
+  std::size_t count = 1;
+  for (std::uint32_t worker = 0; worker < spread_.workers(); ++worker) {
+    if (has_channel(worker)) {
+      wait.at(count++) = {channels_[worker]->fd(), POLLIN, 0};
+      until = std::min(until, spread_.next_wakeup(worker));
+    } else {
+      until = std::min(until, spread_.next_dial(worker));
+    }
   }
   if (closing_) {
     return;
   }
   lock.unlock();
-  ::poll(wait.data(), wait.size(), local::poll_timeout(system_now(), until));
+  ::poll(wait.data(), count, local::poll_timeout(system_now(), until));
   lock.lock();
 }
 
@@ -200,23 +236,23 @@ void Runtime::sleep(Lock& lock) {
 Result<Runtime::Opened> Runtime::declare(const TopicOptions& options, Duration deadline) {
   const Instant until = deadline_from_now(deadline);
   Lock lock(mutex_);
-  const auto index = core_.declare(options);
+  const auto index = spread_.declare(options);
   if (!index) {
     return Failure(index.error());
   }
   subscriptions_.resize(std::max<std::size_t>(subscriptions_.size(), *index + 1));
-  core_.pump(system_now());
+  spread_.pump(system_now());
   const bool answered =
-      wait_until(lock, until, [&] { return core_.topic_state(*index) != TopicState::kOpening; });
+      wait_until(lock, until, [&] { return spread_.topic_state(*index) != TopicState::kOpening; });
   if (!answered) {
     return closing_
                ? closed()
                : fail(Code::kTimeout, "the gateway did not open topic {} in time", options.name);
   }
-  if (core_.topic_state(*index) == TopicState::kFailed) {
-    return Failure(core_.topic_error(*index));
+  if (spread_.topic_state(*index) == TopicState::kFailed) {
+    return Failure(spread_.topic_error(*index));
   }
-  return Opened{*index, core_.memory_bound(*index)};
+  return Opened{*index, spread_.memory_bound(*index)};
 }
 
 Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
@@ -224,18 +260,16 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
                                        bool fixed,
                                        const PublishOptions& options) {
   const Instant until = deadline_from_now(options.deadline);
-  const std::size_t width = fixed ? sizeof(std::int64_t) : sizeof(float);
-  Publish publish{
-      .first = options.first, .count = values.size() / width, .fixed = fixed, .step = options.step};
-  const std::size_t cost = values.size() + kPublishOverhead;
+  Publish whole{.first = options.first, .fixed = fixed, .step = options.step};
+  whole.count = values.size() / whole.width();
   Lock lock(mutex_);
-  const std::uint64_t elements = core_.topic_options(topic).element_count;
-  if (publish.count == 0 || options.first >= elements || publish.count > elements - options.first) {
+  const std::uint64_t elements = spread_.topic_options(topic).element_count;
+  if (whole.count == 0 || options.first >= elements || whole.count > elements - options.first) {
     return fail(Code::kInvalid,
                 "a publish of [{}, {}+{}) does not lie in a topic of {} elements",
                 options.first,
                 options.first,
-                publish.count,
+                whole.count,
                 elements);
   }
   if (options.update_deadline < Duration::zero() ||
@@ -245,31 +279,37 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
                 options.update_deadline.to_seconds(),
                 local::kLongestDeadline.to_seconds());
   }
-  if (!core_.fits_ever(cost)) {
+  Split split = spread_.split(topic, whole);
+  if (!spread_.fits_ever(split)) {
     return fail(Code::kInvalid, "a publish of {} bytes exceeds unsafe_bytes_max", values.size());
   }
-  if (!wait_until(
-          lock, until, [&] { return core_.has_room(topic, cost) || core_.is_failed(topic); })) {
+  if (!wait_until(lock, until, [&] {
+        return spread_.has_room(topic, split) || spread_.is_failed(topic);
+      })) {
     return closing_
                ? closed()
                : fail(Code::kFull, "too many publishes are not safe yet; the gateway is behind");
   }
-  if (core_.is_failed(topic)) {
-    return Failure(core_.topic_error(topic));
+  if (spread_.is_failed(topic)) {
+    return Failure(spread_.topic_error(topic));
   }
   if (closing_) {
     return closed();
   }
   if (options.update_deadline > Duration::zero()) {
-    publish.due = deadline_from_now(options.update_deadline);
+    const Instant due = deadline_from_now(options.update_deadline);
+    for (auto& [shard, part] : split.parts) {
+      part.due = due;
+    }
   }
-  core_.reserve(cost);
-  publish.values = core_.take_buffer(topic);
+  spread_.reserve(topic, split);
+  const std::uint32_t fraction_bits = spread_.topic_options(topic).fraction_bits;
+  const Sharding sharding = spread_.sharding(topic);
   lock.unlock();
-  publish.values.assign(values.begin(), values.end());
+  Spread::fill(fraction_bits, sharding, options.first, values, split);
   lock.lock();
-  const std::uint64_t number = core_.publish(topic, std::move(publish));
-  core_.pump(system_now());
+  const std::uint64_t number = spread_.publish(topic, std::move(split));
+  spread_.pump(system_now());
   return number;
 }
 
@@ -280,11 +320,11 @@ Outcome Runtime::wait(std::uint32_t topic,
                       std::string_view site) {
   const Instant until = deadline_from_now(deadline);
   Lock lock(mutex_);
-  std::optional<Outcome> outcome = core_.outcome(topic, number, level, site);
+  std::optional<Outcome> outcome = spread_.outcome(topic, number, level, site);
   if (!outcome) {
-    core_.pump(system_now());  // the gateway may have to be asked for coverage
+    spread_.pump(system_now());  // the gateway may have to be asked for coverage
     wait_until(lock, until, [&] {
-      outcome = core_.outcome(topic, number, level, site);
+      outcome = spread_.outcome(topic, number, level, site);
       return outcome.has_value();
     });
   }
@@ -293,7 +333,7 @@ Outcome Runtime::wait(std::uint32_t topic,
 
 std::string Runtime::detail(std::uint32_t topic, std::uint64_t number) {
   const Lock lock(mutex_);
-  return core_.detail(topic, number);
+  return spread_.detail(topic, number);
 }
 
 Result<void> Runtime::subscribe(std::uint32_t topic, const SubscribeOptions& options) {
@@ -301,11 +341,11 @@ Result<void> Runtime::subscribe(std::uint32_t topic, const SubscribeOptions& opt
   if (closing_) {
     return closed();
   }
-  const auto kind = options.on_change ? Core::Subscription::kCallback : Core::Subscription::kPolled;
-  auto subscribed = core_.subscribe(topic, kind, options.keep_sum);
+  const auto kind = options.on_change ? Subscription::kCallback : Subscription::kPolled;
+  auto subscribed = spread_.subscribe(topic, kind, options.keep_sum);
   if (subscribed) {
     subscriptions_[topic] = options;
-    core_.pump(system_now());
+    spread_.pump(system_now());
   }
   return subscribed;
 }
@@ -314,10 +354,10 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
   const Instant until = deadline_from_now(deadline);
   PollOutcome outcome;
   Lock lock(mutex_);
-  wait_until(lock, until, [&] { return core_.has_pending(topic); });
-  SumBlocks blocks = core_.take_pending(topic, outcome.restarted);
+  wait_until(lock, until, [&] { return spread_.has_pending(topic); });
+  SumBlocks blocks = spread_.take_pending(topic, outcome.restarted);
   const SubscribeOptions callbacks = subscriptions_[topic];
-  const std::uint32_t fraction_bits = core_.topic_options(topic).fraction_bits;
+  const std::uint32_t fraction_bits = spread_.topic_options(topic).fraction_bits;
   lock.unlock();
   if (outcome.restarted && callbacks.on_restart) {
     callbacks.on_restart();
@@ -330,7 +370,7 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
               .fraction_bits = fraction_bits});
   }
   lock.lock();
-  core_.recycle(topic, std::move(blocks));
+  spread_.recycle(topic, std::move(blocks));
   return outcome;
 }
 
@@ -338,15 +378,13 @@ Result<void> Runtime::copy_sum(std::uint32_t topic,
                                std::uint64_t first,
                                std::span<std::int64_t> out) {
   const Lock lock(mutex_);
-  const BlockSums* const sum = core_.sum(topic);
-  if (sum == nullptr) {
-    return fail(Code::kInvalid, "the subscription does not keep its sum");
-  }
-  const std::uint64_t elements = core_.topic_options(topic).element_count;
+  const std::uint64_t elements = spread_.topic_options(topic).element_count;
   if (first > elements || out.size() > elements - first) {
     return fail(Code::kInvalid, "the range lies beyond the topic's {} elements", elements);
   }
-  sum->copy(first, out);
+  if (!spread_.copy_sum(topic, first, out)) {
+    return fail(Code::kInvalid, "the subscription does not keep its sum");
+  }
   return {};
 }
 
@@ -355,26 +393,28 @@ Result<void> Runtime::tick(std::uint32_t topic, std::uint64_t clock) {
   if (closing_) {
     return closed();
   }
-  if (clock < core_.last_clock(topic)) {
-    return fail(
-        Code::kInvalid, "clock {} is behind {}: clocks only rise", clock, core_.last_clock(topic));
+  if (clock < spread_.last_clock(topic)) {
+    return fail(Code::kInvalid,
+                "clock {} is behind {}: clocks only rise",
+                clock,
+                spread_.last_clock(topic));
   }
-  core_.tick(topic, clock);
-  core_.pump(system_now());
+  spread_.tick(topic, clock);
+  spread_.pump(system_now());
   return {};
 }
 
 ClockOutcome Runtime::wait_clock(std::uint32_t topic, std::uint64_t clock, Duration deadline) {
   const Instant until = deadline_from_now(deadline);
   Lock lock(mutex_);
-  const std::uint64_t request = core_.start_wait(topic, clock, until);
-  core_.pump(system_now());
+  const std::uint64_t request = spread_.start_wait(topic, clock, until);
+  spread_.pump(system_now());
   std::optional<ClockOutcome> outcome;
   wait_until(lock, until, [&] {
-    outcome = core_.take_wait(request);
+    outcome = spread_.take_wait(request);
     return outcome.has_value();
   });
-  core_.cancel_wait(request);
+  spread_.cancel_wait(request);
   if (outcome) {
     return *outcome;
   }
@@ -383,17 +423,17 @@ ClockOutcome Runtime::wait_clock(std::uint32_t topic, std::uint64_t clock, Durat
 
 ClientStats Runtime::stats() {
   const Lock lock(mutex_);
-  return core_.stats();
+  return spread_.stats();
 }
 
 std::string Runtime::site() {
   const Lock lock(mutex_);
-  return core_.site();
+  return spread_.site();
 }
 
 std::vector<std::string> Runtime::sites() {
   const Lock lock(mutex_);
-  return core_.sites();
+  return spread_.sites();
 }
 
 bool Runtime::close(Duration deadline) {
@@ -402,7 +442,7 @@ bool Runtime::close(Duration deadline) {
   }
   Lock lock(mutex_);
   const bool all_safe =
-      wait_until(lock, deadline_from_now(deadline), [&] { return core_.unsafe_count() == 0; });
+      wait_until(lock, deadline_from_now(deadline), [&] { return spread_.unsafe_count() == 0; });
   lock.unlock();
   stop();
   return all_safe;

@@ -1,4 +1,4 @@
-// The thread, the lock and the socket around a Core: what Client, Topic and Ticket call.
+// The thread, the lock and the sockets around a Spread: what Client, Topic and Ticket call.
 //
 // One background thread connects, receives, runs callbacks (without the lock) and reconnects.
 // Application threads take the lock, put their records into the ring themselves and wait on one
@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #include "api/client/client.h"
-#include "api/client/core.h"
+#include "api/client/spread.h"
 #include "api/local/connect.h"
 #include "api/local/descriptor.h"
 
@@ -67,8 +67,11 @@ class Runtime {
   explicit Runtime(const ClientOptions& options);
 
   void run();
-  void dial(Lock& lock);
+  void dial(Lock& lock, std::uint32_t worker);
   void turn(Lock& lock);
+  void end_if_failed(std::uint32_t worker, bool is_gone);
+  bool has_channel(std::uint32_t worker) const;
+  std::string path_of(std::uint32_t worker) const;
   void call_back(Lock& lock, const Event& event);
   void sleep(Lock& lock);
   void stop();
@@ -81,10 +84,10 @@ class Runtime {
   const pid_t owner_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  Core core_;
-  std::unique_ptr<local::SocketChannel> channel_;
-  std::vector<SubscribeOptions> subscriptions_;  // by topic; set once
-  local::Descriptor wake_;                       // an eventfd that ends sleep()
+  Spread spread_;
+  std::vector<std::unique_ptr<local::SocketChannel>> channels_;  // by worker; nullptr: none
+  std::vector<SubscribeOptions> subscriptions_;                  // by topic; set once
+  local::Descriptor wake_;                                       // an eventfd that ends sleep()
   bool closing_ = false;
   std::thread thread_;
   std::thread::id thread_id_;  // of thread_, also after it was joined

@@ -5,23 +5,29 @@
 
 namespace godwit::local {
 
-Result<void> check_seed(std::uint64_t first,
-                        std::span<const float> values,
-                        std::uint32_t fraction_bits) {
-  const int range_log2 = 62 - static_cast<int>(fraction_bits);
-  const float range = std::ldexp(1.0F, range_log2);
+std::optional<std::size_t> find_out_of_range(std::span<const float> values,
+                                             std::uint32_t fraction_bits) {
+  const float range = std::ldexp(1.0F, 62 - static_cast<int>(fraction_bits));
   const auto wrong = std::find_if(values.begin(), values.end(), [range](float value) {
     return !(std::fabs(value) < range);  // NaN is below nothing
   });
-  if (wrong == values.end()) {
+  return wrong == values.end() ? std::nullopt
+                               : std::optional(static_cast<std::size_t>(wrong - values.begin()));
+}
+
+Result<void> check_seed(std::uint64_t first,
+                        std::span<const float> values,
+                        std::uint32_t fraction_bits) {
+  const auto wrong = find_out_of_range(values, fraction_bits);
+  if (!wrong) {
     return {};
   }
   return fail(Code::kInvalid,
               "element {} of the seed is {}; a value must be finite and below 2^{} in magnitude, "
               "the topic's range with {} fraction bits",
-              first + static_cast<std::uint64_t>(wrong - values.begin()),
-              *wrong,
-              range_log2,
+              first + *wrong,
+              values[*wrong],
+              62 - static_cast<int>(fraction_bits),
               fraction_bits);
 }
 

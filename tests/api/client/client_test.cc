@@ -1,7 +1,9 @@
 #include "api/client/client.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -32,11 +34,16 @@ local::ServerOptions server_options(const std::string& path) {
   return {.socket_path = path, .to_gateway_bytes = 1 << 20, .to_client_bytes = 1 << 20};
 }
 
-// Serves one socket: every client gets a toy gateway on the common state.
+// Serves one worker's socket: every client gets a toy gateway on the common state.
 class ToyServer {
  public:
-  ToyServer(const std::string& path, ToyState& state) : state_(state) {
-    auto server = local::Server::listen(server_options(path));
+  ToyServer(const std::string& path,
+            ToyState& state,
+            std::uint32_t workers = 0,
+            std::uint32_t worker = 0)
+      : state_(state), workers_(workers), worker_(worker) {
+    auto server = local::Server::listen(
+        server_options(worker == 0 ? path : fmt::format("{}.{}", path, worker)));
     EXPECT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
   }
@@ -49,6 +56,8 @@ class ToyServer {
       if (event->kind == local::ServerEvent::Kind::kConnected) {
         auto& gateway = clients_[event->client];
         gateway = std::make_unique<ToyGateway>(state_, *server_->channel(event->client));
+        gateway->workers = workers_;
+        gateway->worker = worker_;
         gateway->before_safe = before_safe;
         gateway->missing = missing;
       } else if (event->kind == local::ServerEvent::Kind::kDisconnected) {
@@ -68,6 +77,8 @@ class ToyServer {
 
  private:
   ToyState& state_;
+  const std::uint32_t workers_;
+  const std::uint32_t worker_;
   std::unique_ptr<local::Server> server_;
   std::map<local::ClientId, std::unique_ptr<ToyGateway>> clients_;
 };
@@ -76,14 +87,19 @@ class ClientTest : public ::testing::Test {
  protected:
   void TearDown() override { stop_gateway(); }
 
-  void start_gateway() {
+  // workers = 0: a gateway with one, which knows no shards.
+  void start_gateway(std::uint32_t workers = 0) {
     running_ = true;
-    auto server = std::make_shared<ToyServer>(path(), state_);
-    server->missing = missing_;
-    thread_ = std::thread([this, server] {
+    for (std::uint32_t worker = 0; worker < std::max(1U, workers); ++worker) {
+      servers_.push_back(std::make_unique<ToyServer>(path(), state_, workers, worker));
+      servers_.back()->missing = missing_;
+    }
+    thread_ = std::thread([this] {
       while (running_) {
         const std::lock_guard lock(mutex_);
-        server->turn();
+        for (const auto& server : servers_) {
+          server->turn();
+        }
       }
     });
   }
@@ -92,6 +108,7 @@ class ClientTest : public ::testing::Test {
     if (thread_.joinable()) {
       thread_.join();
     }
+    servers_.clear();
   }
   std::string path() const { return folder_ / "gateway.sock"; }
 
@@ -111,6 +128,7 @@ class ClientTest : public ::testing::Test {
   ToyState state_;
   std::vector<std::string> missing_;
   std::mutex mutex_;
+  std::vector<std::unique_ptr<ToyServer>> servers_;  // by worker
   std::atomic<bool> running_{false};
   std::thread thread_;
 };
@@ -261,6 +279,80 @@ TEST_F(ClientTest, GoesOnWithAGatewayThatComesBack) {
   EXPECT_EQ(ticket->wait(Level::kSafe, kSoon), Outcome::kReached);
   EXPECT_EQ(sum_at("m", 9), 1);
   EXPECT_GE(client.stats().connections, 2U);
+}
+
+// What a polled subscriber adds up until it holds `expected`.
+void expect_polled(Topic& topic, const std::vector<std::int64_t>& expected) {
+  std::vector<std::int64_t> sum(expected.size());
+  const Instant until = system_now() + kSoon;
+  while (sum != expected && system_now() < until) {
+    std::uint64_t end = 0;
+    topic.poll(
+        [&](const View& view) {
+          EXPECT_GE(view.first, end) << "rising";
+          end = view.first + view.deltas.size();
+          for (std::size_t i = 0; i < view.deltas.size(); ++i) {
+            sum.at(view.first + i) += view.deltas[i];
+          }
+        },
+        Duration::ms(50));
+  }
+  EXPECT_TRUE(sum == expected);
+}
+
+TEST_F(ClientTest, ATopicOfSeveralShardsIsOneTopicOverAnyNumberOfWorkers) {
+  start_gateway(2);
+  Client one = connect("one");
+  Client two = connect("two");
+  EXPECT_EQ(one.stats().connections, 2U);
+  const TopicOptions options{
+      .name = "m", .element_count = 5 * 32'768, .fraction_bits = 0, .shards = 4};
+  auto from = one.declare(options);
+  auto polled = two.declare(options);
+  ASSERT_TRUE(from && polled);
+  ASSERT_TRUE(polled->subscribe());
+  Client three = connect("three");
+  auto called = three.declare(options);
+  ASSERT_TRUE(called);
+  std::mutex mutex;
+  std::vector<std::int64_t> heard(options.element_count);
+  ASSERT_TRUE(called->subscribe({.on_change = [&](const View& view) {
+    const std::lock_guard lock(mutex);
+    for (std::size_t i = 0; i < view.deltas.size(); ++i) {
+      heard.at(view.first + i) += view.deltas[i];
+    }
+  }}));
+
+  std::vector<float> values(options.element_count - 100);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(i);
+  }
+  const auto before = from->publish(values, {.first = 100});
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->wait(Level::kSafe, kSoon), Outcome::kReached);
+  stop_gateway();
+  const auto during = from->publish(values, {.first = 100});
+  ASSERT_TRUE(during);
+  EXPECT_TRUE(from->tick(3));
+  start_gateway(4);
+  EXPECT_EQ(during->wait(Level::kSafe, kSoon), Outcome::kReached);
+  EXPECT_EQ(from->wait_clock(3, kSoon).kind, ClockOutcome::Kind::kOk);
+
+  std::vector<std::int64_t> expected(options.element_count);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    expected[100 + i] = 2 * static_cast<std::int64_t>(i);
+  }
+  expect_polled(*polled, expected);
+  const Instant until = system_now() + kSoon;
+  const auto all_heard = [&] {
+    const std::lock_guard lock(mutex);
+    return heard == expected;
+  };
+  while (!all_heard() && system_now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_TRUE(all_heard());
+  EXPECT_TRUE(one.close(kSoon));
 }
 
 TEST_F(ClientTest, AForkedChildGetsErrorsAndDoesNotHang) {

@@ -1,7 +1,8 @@
 // A gateway of one site in a few lines: enough to hold a client to its side of the protocol.
 //
 // ToyState is what a real gateway keeps in its mapping and survives the ToyGateway, so a test may
-// kill the one and start another on the same state. Sums are whole topics, every lane is lane 0.
+// kill the one and start another on the same state. Each shard of a topic is one of its topics;
+// every lane is lane 0. A ToyGateway is one connection, of the worker that it is told to be.
 #pragma once
 
 #include <algorithm>
@@ -21,21 +22,23 @@
 namespace godwit::client {
 
 struct ToyTopic {
-  local::Declare declared;
-  std::vector<std::int64_t> sum;  // P
-  std::uint64_t accepted = 0;     // b
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<std::uint64_t>>
-      merged;  // by publisher, incarnation
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> steps;  // publisher, step
+  std::uint32_t births = 0;  // how often its state was lost
+  local::Declare declared = {};
+  std::vector<std::int64_t> sum = {};  // P
+  std::uint64_t accepted = 0;          // b
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<std::uint64_t>> merged =
+      {};  // by publisher, incarnation
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> steps = {};  // publisher, step
   std::uint64_t clock = 0;
-  std::vector<float> seed;
+  std::vector<float> seed = {};
   struct Lane {
-    std::vector<std::int64_t> sent;  // S
+    std::vector<std::int64_t> sent = {};  // S
     std::uint64_t next_k = 1;
+    std::uint64_t covered_to = 0;                                // publishes that are all in `sent`
     std::map<std::uint64_t, std::vector<std::uint64_t>> frozen;  // k to the record's bytes
     std::map<std::uint64_t, std::size_t> frozen_bytes;
   };
-  std::map<std::uint64_t, Lane> lanes;  // by subscriber incarnation
+  std::map<std::uint64_t, Lane> lanes = {};  // by subscriber incarnation
 };
 
 struct ToyState {
@@ -43,7 +46,12 @@ struct ToyState {
   std::uint32_t topics_lost = 0;      // alone, while the gateway lived on
   Incarnation publisher_before = {};  // as Declared tells it
   std::uint64_t publishers_forgotten = 0;
-  std::map<std::string, ToyTopic> topics;
+  std::map<std::string, ToyTopic> topics;  // by name, and ".shard" where there are several
+
+  // The state of a topic, or of one shard, is lost.
+  void lose(const std::string& topic) {
+    topics[topic] = ToyTopic{.births = topics[topic].births + 1};
+  }
 };
 
 class ToyGateway {
@@ -52,6 +60,8 @@ class ToyGateway {
 
   std::function<void()> before_safe;  // the publish is merged and nobody knows it yet
   bool skip_safe = false;             // merge and say nothing, as if killed in between
+  std::uint32_t workers = 0;          // 0: it knows no shards
+  std::uint32_t worker = 0;
   std::optional<std::string> refuse_declare;
   std::vector<std::string> holders = {"fra", "iad", "sin"};  // of every topic
   std::vector<std::string> missing;                          // sites behind, for wait_clock
@@ -86,17 +96,18 @@ class ToyGateway {
     return taken;
   }
 
-  // Sends every subscriber what it does not have.
+  // Sends every subscriber what it does not have, as far as there is room.
   void deliver() {
     for (auto& [handle, topic] : handles_) {
       const auto subscribed = subscriptions_.find(handle);
       if (subscribed == subscriptions_.end()) {
         continue;
       }
-      ToyTopic::Lane& lane = topic->lanes[subscribed->second];
+      ToyTopic::Lane& lane = topic->lanes[subscribed->second.incarnation];
       lane.sent.resize(topic->sum.size());
       constexpr std::size_t kPiece = 100;
-      for (std::size_t first = 0; first < topic->sum.size(); first += kPiece) {
+      const bool is_new = std::exchange(lane.covered_to, topic->accepted) != topic->accepted;
+      for (std::size_t first = 0; is_new && first < topic->sum.size(); first += kPiece) {
         std::vector<std::int64_t> open;
         bool any = false;
         for (std::size_t i = first; i < std::min(first + kPiece, topic->sum.size()); ++i) {
@@ -119,8 +130,8 @@ class ToyGateway {
           lane.sent[first + i] += open[i];
         }
         ++lane.next_k;
-        (void)local::send_transfer(channel_, body);
       }
+      send_frozen(handle, lane, subscribed->second);
     }
   }
 
@@ -132,16 +143,42 @@ class ToyGateway {
   Incarnation life() const {
     return {state_.incarnation.counter, state_.incarnation.nonce + state_.topics_lost};
   }
+  Incarnation life(const ToyTopic& topic) const {
+    return {life().counter, life().nonce + 1000 * topic.births};
+  }
 
  private:
   using Key = std::pair<std::uint64_t, std::uint64_t>;
+  struct Subscriber {
+    std::uint64_t incarnation = 0;
+    std::uint64_t next_k = 1;  // to be sent on this connection
+  };
+  struct Publishing {
+    local::PublishBegin begin = {};
+    std::vector<std::int64_t> quanta = {};
+    std::optional<std::pair<std::uint64_t, float>> bad = {};  // the element and its value
+  };
+
+  void send_frozen(std::uint32_t handle, ToyTopic::Lane& lane, Subscriber& to) {
+    for (auto at = lane.frozen.lower_bound(to.next_k); at != lane.frozen.end(); ++at) {
+      const auto body =
+          std::as_writable_bytes(std::span(at->second)).first(lane.frozen_bytes[at->first]);
+      local::readdress_transfer(body, local::TopicHandle{handle});  // it may be another one now
+      if (!local::send_transfer(channel_, body)) {
+        return;
+      }
+      to.next_k = at->first + 1;
+    }
+  }
 
   void on(const local::Hello& hello) {
     publisher_ = {hello.publisher.value(), hello.incarnation.packed()};
     say(local::Welcome{.version = 1,
                        .gateway = state_.incarnation,
                        .site = "fra",
-                       .sites = {"fra", "iad", "sin"}});
+                       .sites = {"fra", "iad", "sin"},
+                       .workers = workers,
+                       .worker = worker});
   }
   void on(const local::Declare& declare) {
     if (refuse_declare) {
@@ -149,27 +186,37 @@ class ToyGateway {
           .handle = declare.handle, .error = *refuse_declare, .code = Code::kRefused});
       return;
     }
-    ToyTopic& topic = state_.topics[declare.topic];
+    const Sharding sharding{.element_count = declare.element_count, .shards = declare.shards};
+    if (!sharding.is_valid() ||
+        (workers != 0 && worker_of(TopicId::of(declare.topic), declare.shard, workers) != worker)) {
+      say(local::Declared{
+          .handle = declare.handle, .error = "not of this worker", .code = Code::kInvalid});
+      return;
+    }
+    ToyTopic& topic =
+        state_.topics[declare.shards == 1 ? declare.topic
+                                          : fmt::format("{}.{}", declare.topic, declare.shard)];
     topic.declared = declare;
-    topic.sum.resize(declare.element_count);
+    topic.sum.resize(sharding.elements(declare.shard));
     handles_[static_cast<std::uint32_t>(declare.handle)] = &topic;
     say(local::Declared{.handle = declare.handle,
                         .seed_wanted = declare.has_seed && topic.seed.empty(),
                         .memory_bound = 123,
                         .sites = holders,
-                        .incarnation = life(),
+                        .incarnation = life(topic),
                         .publisher_before = state_.publisher_before,
                         .publishers_forgotten = state_.publishers_forgotten});
   }
   void on(const local::SeedChunk& chunk) {
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(chunk.topic));
+    if (chunk.first != topic.seed.size()) {
+      std::abort();
+    }
     topic.seed.insert(topic.seed.end(), chunk.values.begin(), chunk.values.end());
   }
   void on(const local::PublishBegin& begin) {
     ++publishes_begun;
-    begin_ = begin;
-    quanta_.clear();
-    bad_.reset();
+    publishing_[static_cast<std::uint32_t>(begin.topic)] = {.begin = begin};
   }
   void on(const local::PublishData& data) {
     const auto found = handles_.find(static_cast<std::uint32_t>(data.topic));
@@ -177,17 +224,21 @@ class ToyGateway {
       return;  // answered at the commit
     }
     const ToyTopic& topic = *found->second;
+    Publishing& publishing = publishing_.at(found->first);
+    auto& quanta = publishing.quanta;
     for (const float value : data.values) {
       const double scaled =
           std::ldexp(static_cast<double>(value), static_cast<int>(topic.declared.fraction_bits));
       if (!std::isfinite(value) || std::fabs(scaled) > 0x1p60) {
-        bad_ = bad_ ? bad_ : std::optional(std::pair(begin_.first + quanta_.size(), value));
-        quanta_.push_back(0);
+        if (!publishing.bad) {
+          publishing.bad = std::pair(publishing.begin.first + quanta.size(), value);
+        }
+        quanta.push_back(0);
       } else {
-        quanta_.push_back(static_cast<std::int64_t>(std::nearbyint(scaled)));
+        quanta.push_back(static_cast<std::int64_t>(std::nearbyint(scaled)));
       }
     }
-    quanta_.insert(quanta_.end(), data.fixed.begin(), data.fixed.end());
+    quanta.insert(quanta.end(), data.fixed.begin(), data.fixed.end());
   }
   void on(const local::PublishCommit& commit) {
     const auto found = handles_.find(static_cast<std::uint32_t>(commit.topic));
@@ -196,26 +247,27 @@ class ToyGateway {
       return;
     }
     ToyTopic& topic = *found->second;
-    if (bad_) {
+    const auto& [begin, quanta, bad] = publishing_.at(found->first);
+    if (bad) {
       say(local::Refused{.topic = commit.topic,
                          .number = commit.number,
                          .code = Code::kInvalid,
-                         .element = bad_->first,
-                         .text = fmt::format("{}", bad_->second)});
+                         .element = bad->first,
+                         .text = fmt::format("{}", bad->second)});
       return;
     }
     auto& merged = topic.merged[publisher_];
     if (!merged.contains(commit.number)) {
-      if (begin_.step) {
-        const Key step{publisher_.first, *begin_.step};
+      if (begin.step) {
+        const Key step{publisher_.first, *begin.step};
         if (topic.steps.contains(step)) {
           say(local::Duplicate{commit.topic, commit.number});
           return;
         }
         topic.steps[step] = commit.number;
       }
-      for (std::size_t i = 0; i < quanta_.size(); ++i) {
-        topic.sum[begin_.first + i] += quanta_[i];
+      for (std::size_t i = 0; i < quanta.size(); ++i) {
+        topic.sum.at(begin.first + i) += quanta[i];
       }
       merged.insert(commit.number);
       ++topic.accepted;
@@ -231,26 +283,23 @@ class ToyGateway {
     last_subscribe = subscribe;
     const auto handle = static_cast<std::uint32_t>(subscribe.topic);
     ToyTopic& topic = *handles_.at(handle);
-    subscriptions_[handle] = subscribe.incarnation.packed();
     const bool known = topic.lanes.contains(subscribe.incarnation.packed());
-    const bool resumed = known && (subscribe.from == life() || subscribe.resume.empty());
+    const bool resumed = known && (subscribe.from == life(topic) || subscribe.resume.empty());
     ToyTopic::Lane& lane = topic.lanes[subscribe.incarnation.packed()];
     if (!resumed) {
       lane = {};
     }
-    say(local::Subscribed{.topic = subscribe.topic, .from = life(), .resumed = resumed});
-    const std::uint64_t frontier = subscribe.resume.empty() ? 0 : subscribe.resume[0].frontier;
-    for (const auto& [k, words] : lane.frozen) {
-      if (k > frontier || resend_all) {
-        (void)local::send_transfer(channel_,
-                                   std::as_bytes(std::span(words)).first(lane.frozen_bytes[k]));
-      }
-    }
+    say(local::Subscribed{.topic = subscribe.topic, .from = life(topic), .resumed = resumed});
+    const bool from_start = !resumed || subscribe.resume.empty() || resend_all;
+    subscriptions_[handle] = {subscribe.incarnation.packed(),
+                              from_start ? 1 : subscribe.resume[0].frontier + 1};
+    send_frozen(handle, lane, subscriptions_[handle]);
   }
   void on(const local::Receipt& receipt) {
     receipts[receipt.lane] = receipt.frontier;
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(receipt.topic));
-    auto& lane = topic.lanes[subscriptions_.at(static_cast<std::uint32_t>(receipt.topic))];
+    auto& lane =
+        topic.lanes[subscriptions_.at(static_cast<std::uint32_t>(receipt.topic)).incarnation];
     if (!resend_all) {
       lane.frozen.erase(lane.frozen.begin(), lane.frozen.upper_bound(receipt.frontier));
     }
@@ -278,10 +327,8 @@ class ToyGateway {
   local::Channel& channel_;
   Key publisher_{};
   std::map<std::uint32_t, ToyTopic*> handles_;
-  std::map<std::uint32_t, std::uint64_t> subscriptions_;
-  local::PublishBegin begin_;
-  std::vector<std::int64_t> quanta_;
-  std::optional<std::pair<std::uint64_t, float>> bad_;
+  std::map<std::uint32_t, Subscriber> subscriptions_;
+  std::map<std::uint32_t, Publishing> publishing_;
 };
 
 }  // namespace godwit::client

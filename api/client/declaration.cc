@@ -1,0 +1,71 @@
+#include "api/client/declaration.h"
+
+#include <algorithm>
+#include <span>
+
+#include "api/local/records.h"
+#include "api/local/seed.h"
+#include "dataplane/base/checksum.h"
+
+namespace godwit::client {
+namespace {
+
+std::uint64_t hash_of_seed(std::span<const float> seed) {
+  const auto bytes = std::as_bytes(seed);
+  return bytes.empty() ? 0 : (std::uint64_t{crc32c(bytes)} << 32U) | (bytes.size() & 0xffffffffU);
+}
+
+}  // namespace
+
+Result<Declaration> check_declaration(const TopicOptions& options) {
+  if (options.name.empty() || !local::is_name(options.name) || !local::is_name(options.tenant) ||
+      !local::is_name(options.service_class)) {
+    return fail(Code::kInvalid,
+                "names of topics, tenants and classes are 1 to 255 printable ASCII bytes");
+  }
+  if (options.element_count < 1 || options.element_count > local::kElementsMax) {
+    return fail(Code::kInvalid, "topic {}: element_count must be in [1, 2^40]", options.name);
+  }
+  const Sharding sharding{.element_count = options.element_count,
+                          .shards = std::max(1U, options.shards)};
+  if (!sharding.is_valid()) {
+    return fail(Code::kInvalid,
+                "topic {}: shards is {}; it must be a power of two up to {} and to the number of "
+                "tiles of {} elements, {}",
+                options.name,
+                options.shards,
+                kShardsMax,
+                kShardTileElements,
+                sharding.tiles());
+  }
+  if (options.fraction_bits > local::kFractionBitsMax || !(options.tolerance >= 0.0) ||
+      !(options.tolerance <= 1e300) || !(options.significance.threshold >= 0.0) ||
+      !(options.significance.threshold <= 1e300)) {
+    return fail(Code::kInvalid,
+                "topic {}: fraction_bits must be in [0, 62], tolerance and threshold in [0, inf)",
+                options.name);
+  }
+  if (!options.seed.empty() && options.seed.size() != options.element_count) {
+    return fail(Code::kInvalid, "topic {}: the seed must have element_count values", options.name);
+  }
+  if (auto good = local::check_seed(0, options.seed, options.fraction_bits); !good) {
+    return fail(Code::kInvalid, "topic {}: {}", options.name, good.error().message);
+  }
+  if (options.update_deadline < Duration::zero() ||
+      options.update_deadline > local::kLongestDeadline) {
+    return fail(Code::kInvalid,
+                "topic {}: update_deadline is {} s; it must be 0 (none) or up to {} s",
+                options.name,
+                options.update_deadline.to_seconds(),
+                local::kLongestDeadline.to_seconds());
+  }
+  if (options.allowed_sites.size() > local::kSitesMax ||
+      !std::all_of(options.allowed_sites.begin(),
+                   options.allowed_sites.end(),
+                   [](const auto& site) { return !site.empty() && local::is_name(site); })) {
+    return fail(Code::kInvalid, "topic {}: allowed_sites are at most 64 site names", options.name);
+  }
+  return Declaration{options, sharding, hash_of_seed(options.seed)};
+}
+
+}  // namespace godwit::client

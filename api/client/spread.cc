@@ -1,0 +1,307 @@
+#include "api/client/spread.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/base/assert.h"
+
+namespace godwit::client {
+namespace {
+
+void add_counts(ClientStats& to, const ClientStats& from) {
+  to.connections += from.connections;
+  to.publishes_safe += from.publishes_safe;
+  to.publishes_resent += from.publishes_resent;
+  to.publishes_refused += from.publishes_refused;
+  to.publishes_duplicate += from.publishes_duplicate;
+  to.transfers_applied += from.transfers_applied;
+  to.transfers_skipped += from.transfers_skipped;
+}
+
+}  // namespace
+
+Spread::Spread(CoreOptions options)
+    : options_(std::move(options)), room_(options_.unsafe_bytes_max) {
+  cores_.push_back(std::make_unique<Core>(options_, room_));
+  parts_.resize(1);
+}
+
+// ---- the connections --------------------------------------------------------------------------
+
+void Spread::on_connected(Instant now, std::uint32_t worker, local::Channel& channel) {
+  cores_[worker]->on_connected(now, channel);
+}
+
+void Spread::on_disconnected(Instant now, std::uint32_t worker, std::string_view reason) {
+  cores_[worker]->on_disconnected(now, reason);
+  last_error_ = reason;
+  if (is_moving() && std::none_of(cores_.begin(), cores_.end(), [](const auto& core) {
+        return core->is_connected();
+      })) {
+    move_parts();
+  }
+}
+
+void Spread::on_dial_failed(Instant now, std::uint32_t worker, std::string_view reason) {
+  cores_[worker]->on_dial_failed(now, reason);
+  last_error_ = reason;
+}
+
+Instant Spread::next_dial(std::uint32_t worker) const {
+  return is_moving() ? Instant::never() : cores_[worker]->next_dial();
+}
+
+std::string Spread::failure(Instant now, std::uint32_t worker) const {
+  return cores_[worker]->failure(now);
+}
+
+void Spread::heed_welcome(Core& core) {
+  const auto said = core.take_said_workers();
+  if (!said) {
+    return;
+  }
+  gateway_knows_shards_ = *said != 0;
+  const std::uint32_t before = std::exchange(workers_said_, std::max(1U, *said));
+  if (before == 0) {
+    resize_cores();  // nothing is declared yet
+  } else if (before != workers_said_) {
+    for (const auto& one : cores_) {
+      one->give_up("the gateway has another number of workers now");
+    }
+  }
+}
+
+void Spread::resize_cores() {
+  for (std::size_t worker = workers_said_; worker < cores_.size(); ++worker) {
+    add_counts(gone_, cores_[worker]->stats());
+  }
+  const auto kept = std::min<std::size_t>(cores_.size(), workers_said_);
+  cores_.resize(workers_said_);
+  parts_.resize(workers_said_);
+  for (std::size_t worker = kept; worker < workers_said_; ++worker) {
+    CoreOptions options = options_;
+    options.worker = static_cast<std::uint32_t>(worker);
+    options.seed += worker;
+    cores_[worker] = std::make_unique<Core>(std::move(options), room_);
+  }
+  for (const auto& core : cores_) {
+    core->expect_workers(workers_said_);
+  }
+  turn_ = 0;
+}
+
+// Every part goes to the Core of its new worker; waits for clocks are asked again there.
+void Spread::move_parts() {
+  for (auto& [request, wait] : waits_) {
+    for (std::size_t shard = 0; shard < wait.shards.size(); ++shard) {
+      Core& core = core_at(topics_[wait.topic].places[shard]);
+      ShardWait& asked = wait.shards[shard];
+      if (!asked.outcome) {
+        asked.outcome = core.take_wait(asked.request);
+      }
+      core.cancel_wait(asked.request);
+    }
+  }
+  std::vector<std::vector<std::unique_ptr<TopicPart>>> taken;
+  for (const auto& core : cores_) {
+    taken.push_back(core->take_parts());
+  }
+  resize_cores();
+  parts_.assign(cores_.size(), {});
+  for (std::uint32_t index = 0; index < topics_.size(); ++index) {
+    Topic& topic = topics_[index];
+    for (std::uint32_t shard = 0; shard < topic.places.size(); ++shard) {
+      const Place old = topic.places[shard];
+      const std::uint32_t worker = worker_of_shard(topic, shard);
+      put(index, shard, {worker, cores_[worker]->adopt(std::move(taken[old.worker][old.handle]))});
+    }
+  }
+  for (auto& [request, wait] : waits_) {
+    for (std::size_t shard = 0; shard < wait.shards.size(); ++shard) {
+      const Place& place = topics_[wait.topic].places[shard];
+      if (!wait.shards[shard].outcome) {
+        wait.shards[shard].request =
+            core_at(place).start_wait(place.handle, wait.clock, wait.deadline);
+      }
+    }
+  }
+}
+
+std::uint32_t Spread::worker_of_shard(const Topic& topic, std::uint32_t shard) const {
+  return worker_of(TopicId::of(topic.options.name), shard, workers());
+}
+
+void Spread::put(std::uint32_t topic, std::uint32_t shard, Place place) {
+  topics_[topic].places[shard] = place;
+  auto& parts = parts_[place.worker];
+  parts.resize(std::max<std::size_t>(parts.size(), place.handle + 1));
+  parts[place.handle] = {topic, shard};
+}
+
+// ---- the turn ---------------------------------------------------------------------------------
+
+std::optional<Event> Spread::receive(Instant now) {
+  if (std::exchange(handed_out_, false)) {
+    cores_[turn_]->pump(now);
+  }
+  for (std::size_t idle = 0; idle < cores_.size(); ++idle) {
+    const auto event = cores_[turn_]->receive(now);
+    heed_welcome(*cores_[turn_]);
+    if (event) {
+      handed_out_ = true;
+      return ours(*event);
+    }
+    turn_ = turn_ + 1 < cores_.size() ? turn_ + 1 : 0;
+  }
+  return std::nullopt;
+}
+
+// An event of the Core whose turn it is, in topics of the application. When one shard starts again
+// from zero the application can only return to the seed as a whole: all others start again, too.
+Event Spread::ours(const Event& event) {
+  if (const auto* const delivery = std::get_if<Delivery>(&event)) {
+    Delivery given = *delivery;
+    given.topic = parts_[turn_][delivery->topic].topic;
+    return given;
+  }
+  const PartOf part = parts_[turn_][std::get<Restart>(event).topic];
+  const Topic& topic = topics_[part.topic];
+  for (std::uint32_t shard = 0; shard < topic.places.size(); ++shard) {
+    if (shard != part.shard) {
+      core_at(topic.places[shard]).subscribe_anew(topic.places[shard].handle);
+    }
+  }
+  return Restart{part.topic};
+}
+
+void Spread::pump(Instant now) {
+  for (const auto& core : cores_) {
+    core->pump(now);
+  }
+}
+
+// ---- topics -----------------------------------------------------------------------------------
+
+Result<std::uint32_t> Spread::declare(const TopicOptions& wanted) {
+  GODWIT_ASSERT(workers_said_ != 0, "the gateway has said Welcome");
+  TopicOptions options = wanted;
+  if (options.shards == 0) {
+    options.shards = gateway_knows_shards_ ? Sharding::default_shards(options.element_count) : 1;
+  }
+  const auto declaration = check_declaration(options);
+  if (!declaration) {
+    return Failure(declaration.error());
+  }
+  if (options.shards > 1 && !gateway_knows_shards_) {
+    return fail(Code::kUnsupported,
+                "topic {}: the gateway does not know shards; update it or declare one shard",
+                options.name);
+  }
+  std::uint32_t index = 0;
+  std::size_t parts = 0;
+  auto place = static_cast<std::uint32_t>(topics_.size());
+  for (; index < topics_.size(); ++index) {
+    const Topic& topic = topics_[index];
+    parts += topic.places.size();
+    if (topic.options.name != options.name) {
+      continue;
+    }
+    const bool same = topic.options.element_count == options.element_count &&
+                      topic.options.fraction_bits == options.fraction_bits &&
+                      topic.sharding.shards == options.shards;
+    if (has_open_part(topic) && !same) {
+      return fail(Code::kInvalid, "topic {} is declared with another shape", options.name);
+    }
+    if (!is_failed(index)) {
+      return index;
+    }
+    if (topic.sharding.shards == options.shards) {
+      place = index;  // another attempt in the same place
+    }
+  }
+  if (place == topics_.size()) {
+    if (parts + options.shards > local::kTopicsPerClientMax) {
+      return fail(Code::kFull,
+                  "a client declares at most {} topics, or shards of topics",
+                  local::kTopicsPerClientMax);
+    }
+    topics_.emplace_back();
+  }
+  Topic& topic = topics_[place];
+  topic.options = options;
+  topic.options.seed = {};
+  topic.sharding = declaration->sharding;
+  topic.places.resize(options.shards);
+  for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
+    const std::uint32_t worker = worker_of_shard(topic, shard);
+    const auto handle = cores_[worker]->declare(*declaration, shard);
+    GODWIT_ASSERT(handle.has_value(), "all that a Core refuses is refused above");
+    put(place, shard, {worker, *handle});
+  }
+  return place;
+}
+
+bool Spread::has_open_part(const Topic& topic) const {
+  return std::any_of(topic.places.begin(), topic.places.end(), [&](const Place& place) {
+    return !core_at(place).is_failed(place.handle);
+  });
+}
+
+TopicState Spread::topic_state(std::uint32_t index) const {
+  TopicState state = TopicState::kOpen;
+  for (const Place& place : topics_[index].places) {
+    const TopicState part = core_at(place).topic_state(place.handle);
+    if (part == TopicState::kFailed) {
+      return part;
+    }
+    state = part == TopicState::kOpening ? part : state;
+  }
+  return state;
+}
+
+Error Spread::topic_error(std::uint32_t index) const {
+  const Topic& topic = topics_[index];
+  const auto failed = std::find_if(topic.places.begin(), topic.places.end(), [&](const Place& at) {
+    return core_at(at).is_failed(at.handle);
+  });
+  Error error = core_at(*failed).topic_error(failed->handle);
+  if (topic.places.size() > 1) {
+    error.message = fmt::format("shard {}: {}", failed - topic.places.begin(), error.message);
+  }
+  return error;
+}
+
+std::uint64_t Spread::memory_bound(std::uint32_t index) const {
+  std::uint64_t bytes = 0;
+  for (const Place& place : topics_[index].places) {
+    bytes += core_at(place).memory_bound(place.handle);
+  }
+  return bytes;
+}
+
+// ---- reports ----------------------------------------------------------------------------------
+
+bool Spread::is_ready() const {
+  return std::all_of(
+      cores_.begin(), cores_.end(), [](const auto& core) { return core->is_ready(); });
+}
+
+void Spread::leave(Instant now) {
+  for (const auto& core : cores_) {
+    core->leave(now);
+  }
+}
+
+ClientStats Spread::stats() const {
+  ClientStats stats = gone_;
+  for (const auto& core : cores_) {
+    add_counts(stats, core->stats());
+  }
+  stats.connected = is_ready();
+  stats.publishes = publishes_;
+  stats.unsafe_bytes = room_.used();
+  stats.last_error = last_error_;
+  return stats;
+}
+
+}  // namespace godwit::client

@@ -1,0 +1,107 @@
+// One shard of a topic as a client keeps it: what was declared, what is published and not safe, how
+// far its changes were received. It outlives connections and may move from one to another.
+//
+// Thread: one at a time. Memory: the shard's part of the seed, unsafe publishes, received sums.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/client/block_sums.h"
+#include "api/client/client.h"
+#include "api/client/declaration.h"
+#include "api/client/outbox.h"
+#include "api/local/records.h"
+#include "dataplane/base/sharding.h"
+
+namespace godwit::client {
+
+enum class TopicState : std::uint8_t {
+  kOpening,  // declared, not answered yet
+  kOpen,
+  kFailed,  // refused; the part's error says why
+};
+
+enum class Subscription : std::uint8_t {
+  kNone,
+  kPolled,    // changes add up in `pending`
+  kCallback,  // changes come as Delivery
+};
+
+struct TopicPart {
+  TopicPart(const Declaration& declaration, std::uint32_t part);
+
+  TopicOptions options = {};  // without the seed
+  Sharding sharding = {};
+  std::uint32_t shard = 0;
+  std::vector<float> seed = {};  // the shard's values
+  std::uint64_t seed_hash = 0;   // of the whole seed
+  TopicState state = TopicState::kOpening;
+  Error error = {};
+  std::uint64_t memory_bound = 0;
+  std::vector<std::string> sites = {};  // that hold it
+  Outbox outbox = {};
+  Incarnation replaces = {};  // the process that published last, before our first publish
+  std::uint64_t publishers_forgotten = 0;  // before the oldest publish that is not answered
+
+  // What this connection has been told.
+  bool declare_sent = false;
+  bool unanswered_told = false;
+  bool subscribe_sent = false;
+  bool watch_sent = false;
+  std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them
+
+  // Subscription. The sums are of elements of the topic.
+  Subscription subscription = Subscription::kNone;
+  SubscriberId subscriber = {};
+  Incarnation incarnation = {};  // of the subscriber's state
+  Incarnation from = {};         // the topic's life to which the frontiers belong
+  bool lanes_open = false;       // Subscribed was received on this connection
+  std::array<std::uint64_t, local::kLanesMax> frontier = {};
+  std::uint64_t receipts_owed = 0;  // bit by lane
+  BlockSums pending = {};
+  bool restarted = false;
+  std::unique_ptr<BlockSums> sum = {};
+
+  // Coverage.
+  bool watch = false;
+  Incarnation life = {};  // of the topic's state at the gateway
+  std::map<SiteId, std::uint64_t> covered = {};
+
+  std::uint64_t elements() const { return sharding.elements(shard); }
+
+  // Whether the application holds changes of the shard, its own ones among them.
+  bool holds_changes() const {
+    const bool received =
+        std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
+    // What it published itself comes again as well, since it cannot be told from the others' then.
+    return from != Incarnation{} && (received || outbox.has_published());
+  }
+  // Everything will come again from zero.
+  void forget_received() {
+    frontier = {};
+    receipts_owed = 0;
+    pending.clear();
+    if (sum) {
+      sum->clear();
+    }
+  }
+  // A new connection has been told nothing.
+  void begin_connection() {
+    declare_sent = false;
+    unanswered_told = false;
+    subscribe_sent = false;
+    watch_sent = false;
+    lanes_open = false;
+    seed_at.reset();
+    receipts_owed = 0;
+  }
+};
+
+}  // namespace godwit::client
