@@ -17,6 +17,11 @@ std::string if_known(std::uint64_t value, std::string (*show)(std::uint64_t)) {
   return value == 0 ? "-" : show(value);
 }
 
+std::string connection_name(const admin::LinkReport& link) {
+  return link.connections() > 1 ? fmt::format("{}/{}", link.name(), link.connection())
+                                : link.name();
+}
+
 std::string state_name(admin::LinkReport::State state) {
   switch (state) {
     case admin::LinkReport::STATE_CONNECTING:
@@ -68,7 +73,7 @@ std::string link_table(const Links& links) {
                "RECONNECTS"});
   for (const admin::LinkReport& link : links) {
     table.add({link.peer(),
-               link.name(),
+               connection_name(link),
                state_name(link.state()),
                human_duration(link.in_state_ns()),
                if_known(link.rtt_ns(), human_duration),
@@ -203,7 +208,7 @@ std::string to_text(const admin::LinksReport& report) {
     if (link.state() != admin::LinkReport::STATE_UP) {
       out += fmt::format(" ! {}  {}  {}: {}\n     next: godwit peer {}\n",
                          link.reason().empty() ? "link.down" : plain(link.reason()),
-                         plain(link.name()),
+                         plain(connection_name(link)),
                          human_duration(link.in_state_ns()),
                          link.last_error().empty() ? "not up" : plain(link.last_error()),
                          plain(link.peer()));

@@ -114,8 +114,8 @@ ClientSession::Taken ClientSession::on(Instant now, const local::PublishBegin& r
   if (!owns_inbox(*declared)) {
     return break_with(Code::kRefused, "another process publishes under this client's name");
   }
-  if (record.count == 0 || record.first >= topic.spec().element_count ||
-      record.count > topic.spec().element_count - record.first) {
+  if (record.count == 0 || record.first >= topic.spec().element_count() ||
+      record.count > topic.spec().element_count() - record.first) {
     return refuse_publish(*declared,
                           record.topic,
                           PublishRefusal::kShape,

@@ -173,14 +173,15 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
     return Failure(opened.error());
   }
   Topic* topic = core_.topics.emplace(spec->id, std::move(*opened)).first->second.get();
-  log::info("topic {} is declared: {} elements", spec->name, spec->element_count);
+  log::info("topic {} is declared: {} elements", spec->name, spec->element_count());
   exchange_.announce(now, *topic);  // to peers only when its seed is complete
   return topic;
 }
 
 ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record) {
   const Declared* before = find(record.handle);
-  if (before != nullptr && before->topic->spec().name != record.topic) {
+  if (before != nullptr && (before->topic->spec().name != record.topic ||
+                            before->topic->spec().id.shard != record.shard)) {
     return break_with(Code::kInvalid, "Declare: the handle names another topic already");
   }
   if (!record.replaces && predecessor_leaves()) {
@@ -343,7 +344,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::WaitClock& reco
   if (clock_replies_.size() >= kClockRepliesMax) {
     return break_with(Code::kFull, "the client waits for clocks and takes no changes");
   }
-  const TopicId topic = declared->topic->spec().id;
+  const TopicShard topic = declared->topic->spec().id;
   const auto id = waits_.size() < local::kWaitsMax
                       ? core_.waits.add_wait(now, topic, record.min_clock, now + record.deadline)
                       : std::nullopt;

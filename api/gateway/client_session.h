@@ -76,7 +76,7 @@ class ClientSession {
   };
   struct ClockReply {
     local::ClockReached reply;
-    TopicId topic;
+    TopicShard topic;
     std::uint64_t number = 0;  // changes up to it must be delivered first
   };
   enum class Taken : std::uint8_t {
@@ -151,7 +151,7 @@ class ClientSession {
   std::set<local::TopicHandle> refused_;  // by Declare; the client may have gone on before it knew
   std::deque<std::unique_ptr<Subscription>> subscriptions_;
   std::deque<std::function<bool(local::Channel&)>> outbox_;
-  std::map<scheduler::StalenessWaits::WaitId, std::pair<std::uint64_t, TopicId>> waits_;
+  std::map<scheduler::StalenessWaits::WaitId, std::pair<std::uint64_t, TopicShard>> waits_;
   std::deque<ClockReply> clock_replies_;
   std::vector<std::int64_t> fixed_;  // one record's values in quanta
 };

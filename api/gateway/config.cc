@@ -100,6 +100,11 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
     }
     link.congestion = reader.choice("congestion", "", {"bbr", "cubic"});
     link.background = reader.boolean("background", false);
+    link.connections =
+        static_cast<std::uint32_t>(reader.whole_number("connections", 1, 1, kShardsMax));
+    if (!is_shard_count(link.connections)) {
+      reader.reject("connections", "must be a power of two from 1 to 64");
+    }
     if (link.background && link.cap.is_unlimited()) {
       reader.reject("background", "needs a cap, the most that the link may take");
     }
@@ -272,6 +277,9 @@ std::string shared_part(const Config& config) {
     out += fmt::format("rtt = {}\n", in_microseconds(link.rtt));
     if (!link.congestion.empty()) {
       out += fmt::format("congestion = {}\n", toml_string(link.congestion));
+    }
+    if (link.connections > 1) {
+      out += fmt::format("connections = {}\n", link.connections);
     }
     if (link.background) {
       out += "background = true\n";

@@ -38,6 +38,7 @@ struct LinkConfig {
   Duration rtt = Duration::ms(100);    // expected round trip: sizes windows before any measurement
   std::string congestion;              // bbr | cubic; empty = that of [self]
   bool background = false;             // takes what others on the path leave; needs a cap
+  std::uint32_t connections = 1;       // a power of two up to 64; share the cap and the shards
 };
 
 // Rules for the topics whose names match; the first match wins.

@@ -54,6 +54,16 @@ struct PresentClient {
   bool leaves = false;  // its connection has ended, and something may be left in its ring
 };
 
+// The topic's lanes to and from a peer; nothing when another connection carries the shard, or
+// neither end has told the other of the topic.
+inline PeerLanes* lanes_between(Topic& topic, const Peer& peer) {
+  const auto at = topic.peers().find(peer.site().id);
+  return at != topic.peers().end() && peer.carries(topic.spec().id) ? &at->second : nullptr;
+}
+inline const PeerLanes* lanes_between(const Topic& topic, const Peer& peer) {
+  return lanes_between(const_cast<Topic&>(topic), peer);
+}
+
 struct Core {
   // `measure` reads the thread's processor time, for what encoding costs; the simulator's stands
   // still.
@@ -78,13 +88,13 @@ struct Core {
     return GODWIT_MUTANT(kKeepIncarnation) ? incarnation : Incarnation{incarnation.counter, nonce};
   }
 
-  Topic* find_topic(TopicId id) {
+  Topic* find_topic(TopicShard id) {
     const auto at = topics.find(id);
     return at == topics.end() ? nullptr : at->second.get();
   }
-  Peer* find_peer(SiteId id) {
+  Peer* find_peer(SiteId id, std::uint32_t connection = 0) {
     for (const auto& peer : peers) {
-      if (peer->site().id == id) {
+      if (peer->site().id == id && peer->connection() == connection) {
         return peer.get();
       }
     }
@@ -129,8 +139,8 @@ struct Core {
   std::function<Instant()> stopwatch;
   SiteId self;
   Coder coder;
-  std::map<TopicId, std::unique_ptr<Topic>> topics;
-  std::vector<std::unique_ptr<Peer>> peers;  // in the order of the sites' names
+  std::map<TopicShard, std::unique_ptr<Topic>> topics;  // shards of one topic are neighbours
+  std::vector<std::unique_ptr<Peer>> peers;  // by site, in the order of their names, and connection
   scheduler::ClockTable clocks;
   scheduler::StalenessWaits waits;
   CoreCounters counters;

@@ -99,20 +99,16 @@ bool Egress::send_one(Instant now, Peer& peer, const scheduler::LinkView& link) 
 std::optional<Egress::Missing> Egress::most_urgent_missing(const Peer& peer) const {
   std::optional<Missing> first;
   for (const auto& [id, topic] : core_.topics) {
-    const auto at = topic->peers().find(peer.site().id);
-    if (at == topic->peers().end() || !at->second.open) {
+    PeerLanes* lanes = lanes_between(*topic, peer);
+    if (lanes == nullptr || !lanes->open || lanes->resend_after >= lanes->resend_until) {
       continue;
     }
-    PeerLanes& lanes = at->second;
-    if (lanes.resend_after >= lanes.resend_until) {
+    const auto k = topic->ledger().next_unreceipted(*lanes->outgoing, lanes->resend_after);
+    if (!k || *k > lanes->resend_until) {
+      lanes->resend_after = lanes->resend_until;
       continue;
     }
-    const auto k = topic->ledger().next_unreceipted(*lanes.outgoing, lanes.resend_after);
-    if (!k || *k > lanes.resend_until) {
-      lanes.resend_after = lanes.resend_until;
-      continue;
-    }
-    const Missing missing{topic.get(), &lanes, *k, lanes.due.at(*k % ledger::kWindowMax)};
+    const Missing missing{topic.get(), lanes, *k, lanes->due.at(*k % ledger::kWindowMax)};
     const auto urgency = [](const Missing& one) {
       return std::pair(class_of(*one.topic), one.due);
     };
@@ -284,12 +280,12 @@ void Egress::on_changed(Instant now, Topic& topic, const ledger::TileActivity& a
   }
   const Instant due = topic.deadlines().on_merged(now, activity);
   for (const auto& peer : core_.peers) {
-    const auto at = topic.peers().find(peer->site().id);
-    if (at == topic.peers().end() || !at->second.outgoing) {
+    const PeerLanes* lanes = lanes_between(topic, *peer);
+    if (lanes == nullptr || !lanes->outgoing) {
       continue;
     }
     peer->queue.on_merge(now,
-                         {at->second.handle, activity.tile},
+                         {lanes->handle, activity.tile},
                          {.energy = activity.energy,
                           .elements = ledger::kTileElements,
                           .traffic_class = topic.spec().traffic_class,
@@ -333,9 +329,9 @@ Instant Egress::deadline() const {
 
 void Egress::deepen(Instant now, const Topic& topic) {
   for (const auto& peer : core_.peers) {
-    const auto at = topic.peers().find(peer->site().id);
-    if (at != topic.peers().end() && at->second.outgoing) {
-      peer->queue.set_draining(now, at->second.handle, true);
+    const PeerLanes* lanes = lanes_between(topic, *peer);
+    if (lanes != nullptr && lanes->outgoing) {
+      peer->queue.set_draining(now, lanes->handle, true);
     }
   }
 }
@@ -345,16 +341,16 @@ void Egress::offer_open(Instant now, Topic& topic, std::uint32_t tile) {
     return;
   }
   for (const auto& peer : core_.peers) {
-    const auto at = topic.peers().find(peer->site().id);
-    if (at == topic.peers().end() || !at->second.outgoing) {
+    const PeerLanes* lanes = lanes_between(topic, *peer);
+    if (lanes == nullptr || !lanes->outgoing) {
       continue;
     }
-    const double energy = topic.ledger().measure_open(*at->second.outgoing, tile).energy;
+    const double energy = topic.ledger().measure_open(*lanes->outgoing, tile).energy;
     if (energy <= 0) {
-      topic.ledger().settle(*at->second.outgoing, tile);  // its changes cancelled out
+      topic.ledger().settle(*lanes->outgoing, tile);  // its changes cancelled out
     } else {
       peer->queue.on_merge(now,
-                           {at->second.handle, tile},
+                           {lanes->handle, tile},
                            {.energy = energy,
                             .elements = ledger::kTileElements,
                             .traffic_class = topic.spec().traffic_class});

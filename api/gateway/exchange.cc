@@ -1,8 +1,6 @@
 #include "api/gateway/exchange.h"
 
 #include <algorithm>
-#include <cstring>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -14,48 +12,6 @@ namespace godwit::gateway {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
-
-// The stable id of a refusal that an operator must end; nothing for those that pass by themselves,
-// when both ends have declared the topic and know each other's life.
-std::optional<std::string_view> reason_of(control::Refuse::Code code) {
-  switch (code) {
-    case control::Refuse::CODE_UNKNOWN_TOPIC:
-    case control::Refuse::CODE_INCARNATION_MISMATCH:
-      return std::nullopt;
-    case control::Refuse::CODE_RESIDENCY:
-      return "topic.residency";
-    case control::Refuse::CODE_SHAPE_MISMATCH:
-      return "topic.shape_mismatch";
-    case control::Refuse::CODE_SEED_MISMATCH:
-      return "topic.seed_mismatch";
-    case control::Refuse::CODE_POLICY_MISMATCH:
-      return "topic.policy_mismatch";
-    case control::Refuse::CODE_MEMORY:
-      return "topic.no_memory";
-    default:
-      return "topic.refused";
-  }
-}
-
-// The same as the metric's label, for all codes.
-std::string_view label_of(control::Refuse::Code code) {
-  switch (code) {
-    case control::Refuse::CODE_UNKNOWN_TOPIC:
-      return "unknown_topic";
-    case control::Refuse::CODE_INCARNATION_MISMATCH:
-      return "incarnation_mismatch";
-    default:
-      break;
-  }
-  constexpr std::string_view kFirst = "topic.";
-  const std::string_view reason = reason_of(code)->substr(kFirst.size());
-  return reason == "refused" ? "other" : reason;
-}
-
-// `count` refusals of one kind were told of, this one among them.
-bool is_logged(std::uint64_t count) {
-  return count <= Exchange::kRefusalsLogged || is_milestone(count);
-}
 
 // What a gateway keeps of an announcement is bounded by it.
 bool are_site_names(const google::protobuf::RepeatedPtrField<std::string>& names) {
@@ -78,53 +34,16 @@ ledger::LaneOptions lane_options() {
 
 }  // namespace
 
-PeerLanes* Exchange::find_lanes(Peer& peer, std::uint64_t topic_id, Topic** found) {
-  Topic* topic = core_.find_topic(TopicId(topic_id));
+PeerLanes* Exchange::find_lanes(Peer& peer, TopicShard id, Topic** found) {
+  Topic* topic = core_.find_topic(id);
   *found = topic;
-  if (topic == nullptr) {
-    return nullptr;
-  }
-  const auto at = topic->peers().find(peer.site().id);
-  return at == topic->peers().end() ? nullptr : &at->second;
-}
-
-void Exchange::refuse(Instant now,
-                      Peer& peer,
-                      TopicId topic,
-                      std::string_view name,
-                      control::Refuse::Code code,
-                      std::string_view text) {
-  const std::uint64_t count = ++peer.topics_refused_here[label_of(code)];
-  if (is_logged(count)) {
-    log::warn("topic {:016x} refused to {}: {} ({}, {} so far)",
-              topic.value(),
-              peer.site().name,
-              printable(text),
-              label_of(code),
-              count);
-  }
-  if (const auto reason = reason_of(code)) {
-    const auto known = peer.refused_topics.find(topic);
-    if (known != peer.refused_topics.end()) {
-      const bool is_same = known->second.refusal.reason == *reason;
-      known->second.refusal = {
-          *reason, printable(text), is_same ? known->second.refusal.since : now};
-    } else if (peer.refused_topics.size() < kAnnouncedMax) {
-      peer.refused_topics[topic] = {printable(name), {*reason, printable(text), now}};
-    }
-  }
-  control::ControlMessage message;
-  auto* refusal = message.mutable_refuse();
-  refusal->set_topic(topic.value());
-  refusal->set_code(code);
-  refusal->set_text(printable(text));
-  peer.send(message);
+  return topic == nullptr ? nullptr : lanes_between(*topic, peer);
 }
 
 void Exchange::announce_to(Topic& topic, Peer& peer) {
   const TopicSpec& spec = topic.spec();
-  if (peer.state != PeerState::kUp || !topic.seed_complete() || !spec.may_hold(peer.site().name) ||
-      !core_.config.may_hold(spec.name, peer.site().name)) {
+  if (peer.state != PeerState::kUp || !peer.carries(spec.id) || !topic.seed_complete() ||
+      !spec.may_hold(peer.site().name) || !core_.config.may_hold(spec.name, peer.site().name)) {
     return;
   }
   PeerLanes& lanes = topic.peers()[peer.site().id];
@@ -134,15 +53,16 @@ void Exchange::announce_to(Topic& topic, Peer& peer) {
   lanes.announced = true;
   control::ControlMessage message;
   auto* announce = message.mutable_topic_announce();
-  announce->set_topic(spec.id.value());
+  announce->set_topic(spec.id.topic.value());
+  announce->set_shard(spec.id.shard);
   announce->set_name(spec.name);
-  announce->set_elements(spec.element_count);
+  announce->set_elements(spec.sharding.element_count);
   announce->set_fraction_bits(spec.fraction_bits);
   for (const auto& site : spec.allowed_sites) {
     announce->add_allowed_sites(site);
   }
   announce->set_seed_hash(spec.seed_hash);
-  announce->set_shards(1);
+  announce->set_shards(spec.sharding.shards);
   announce->set_tolerance(spec.tolerance);
   announce->set_incarnation(topic.ledger().incarnation().packed());
   peer.send(message);
@@ -158,19 +78,18 @@ void Exchange::on_up(Instant now, Peer& peer) {
 void Exchange::on_down(Instant now, Peer& peer) {
   peer.refused_topics.clear();
   for (auto& [id, topic] : core_.topics) {
-    const auto at = topic->peers().find(peer.site().id);
-    if (at == topic->peers().end()) {
+    PeerLanes* lanes = lanes_between(*topic, peer);
+    if (lanes == nullptr) {
       continue;
     }
-    PeerLanes& lanes = at->second;
-    lanes.announced = false;
-    lanes.refusal.reset();
-    lanes.open = false;
-    lanes.receipt_due = Instant::never();
-    lanes.coverage_told = 0;
-    lanes.told_coverage = 0;
-    if (lanes.outgoing) {
-      peer.queue.set_blocked(now, lanes.handle, true);
+    lanes->announced = false;
+    lanes->refusal.reset();
+    lanes->open = false;
+    lanes->receipt_due = Instant::never();
+    lanes->coverage_told = 0;
+    lanes->told_coverage = 0;
+    if (lanes->outgoing) {
+      peer.queue.set_blocked(now, lanes->handle, true);
     }
   }
 }
@@ -219,12 +138,15 @@ Result<void> Exchange::on_announce(Instant now,
                                    Peer& peer,
                                    const control::TopicAnnounce& announce) {
   const std::string& name = announce.name();
-  const TopicId id = TopicId::of(name);
-  if (name.empty() || name.size() > kNameBytesMax || id.value() != announce.topic()) {
+  const TopicShard id = shard_of(announce);
+  if (name.empty() || name.size() > kNameBytesMax || id.topic != TopicId::of(name)) {
     return violation("TopicAnnounce: the id is not the hash of a name of 1 to 255 bytes");
   }
   if (!are_site_names(announce.allowed_sites())) {
     return violation("TopicAnnounce: its allowed sites are not at most 64 names of sites");
+  }
+  if (announce.shard() >= kShardsMax || !peer.carries(id)) {
+    return violation("TopicAnnounce: another connection carries the shard, or there is none such");
   }
   if (!core_.config.may_hold(name, peer.site().name) ||
       !core_.config.may_hold(name, core_.config.site)) {
@@ -263,26 +185,6 @@ Result<void> Exchange::on_announce(Instant now,
   return {};
 }
 
-// The link and its other topics go on.
-void Exchange::refuse_lane(Instant now, Topic& topic, Peer& peer, const Error& why) {
-  const TopicSpec& spec = topic.spec();
-  if (why.code != Code::kUnsupported) {
-    return refuse(
-        now, peer, spec.id, spec.name, control::Refuse::CODE_INCARNATION_MISMATCH, why.message);
-  }
-  refuse(now,
-         peer,
-         spec.id,
-         spec.name,
-         control::Refuse::CODE_SHAPE_MISMATCH,
-         fmt::format("topic {}: its sums at {} were made for other sites and have no place for {} "
-                     "({}); make it anew, under another name or after its files are removed",
-                     spec.name,
-                     core_.config.site,
-                     peer.site().name,
-                     why.message));
-}
-
 void Exchange::accept(Instant now,
                       Topic& topic,
                       Peer& peer,
@@ -302,22 +204,25 @@ void Exchange::accept(Instant now,
                               peer.site().name,
                               core_.config.site));
   }
-  if (announce.name() != spec.name || announce.elements() != spec.element_count ||
-      announce.fraction_bits() != spec.fraction_bits || announce.shards() != 1) {
+  if (announce.name() != spec.name || announce.elements() != spec.sharding.element_count ||
+      announce.fraction_bits() != spec.fraction_bits || announce.shards() != spec.sharding.shards) {
     return refuse(
         now,
         peer,
         spec.id,
         spec.name,
         control::Refuse::CODE_SHAPE_MISMATCH,
-        fmt::format("topic {}: {} has {} elements with {} fraction bits, {} has {} with {}",
+        fmt::format("topic {}: {} has {} elements with {} fraction bits in {} shards, {} has {} "
+                    "with {} in {}",
                     spec.name,
                     core_.config.site,
-                    spec.element_count,
+                    spec.sharding.element_count,
                     spec.fraction_bits,
+                    spec.sharding.shards,
                     peer.site().name,
                     announce.elements(),
-                    announce.fraction_bits()));
+                    announce.fraction_bits(),
+                    announce.shards()));
   }
   if (announce.seed_hash() != spec.seed_hash) {
     return refuse(now,
@@ -372,7 +277,8 @@ void Exchange::accept(Instant now,
   announce_to(topic, peer);
   control::ControlMessage message;
   auto* open = message.mutable_lane_open();
-  open->set_topic(spec.id.value());
+  open->set_topic(spec.id.topic.value());
+  open->set_shard(spec.id.shard);
   open->set_from_incarnation(topic.ledger().incarnation().packed());
   open->set_to_incarnation(theirs.packed());
   open->set_next_k(topic.ledger().lane(*lane).next_k);
@@ -402,11 +308,11 @@ void Exchange::offer_all(
 
 Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::LaneOpen& open) {
   Topic* topic = nullptr;
-  PeerLanes* lanes = find_lanes(peer, open.topic(), &topic);
-  if (topic == nullptr || lanes == nullptr || open.shard() != 0) {
+  PeerLanes* lanes = find_lanes(peer, shard_of(open), &topic);
+  if (topic == nullptr || lanes == nullptr) {
     refuse(now,
            peer,
-           TopicId(open.topic()),
+           shard_of(open),
            "",
            control::Refuse::CODE_UNKNOWN_TOPIC,
            "a lane was opened for a topic that was not agreed upon");
@@ -438,6 +344,7 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
   control::ControlMessage message;
   auto* accept = message.mutable_lane_accept();
   accept->set_topic(open.topic());
+  accept->set_shard(open.shard());
   accept->set_from_incarnation(open.from_incarnation());
   accept->set_to_incarnation(open.to_incarnation());
   accept->set_frontier(topic->ledger().incoming(*incoming).frontier);
@@ -449,8 +356,8 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
 
 Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::LaneAccept& accept) {
   Topic* topic = nullptr;
-  PeerLanes* lanes = find_lanes(peer, accept.topic(), &topic);
-  if (lanes == nullptr || !lanes->outgoing || accept.shard() != 0 ||
+  PeerLanes* lanes = find_lanes(peer, shard_of(accept), &topic);
+  if (lanes == nullptr || !lanes->outgoing ||
       Incarnation::from_packed(accept.from_incarnation()) != topic->ledger().incarnation() ||
       Incarnation::from_packed(accept.to_incarnation()) != lanes->peer_incarnation) {
     return {};  // of a lane that was replaced meanwhile
@@ -468,29 +375,6 @@ Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::La
   }
   peer.queue.set_blocked(now, lanes->handle, info.quarantined);
   send_clock(*topic, peer);
-  return {};
-}
-
-Result<void> Exchange::on_refuse(Instant now, Peer& peer, const control::Refuse& refuse) {
-  Topic* topic = nullptr;
-  PeerLanes* lanes = find_lanes(peer, refuse.topic(), &topic);
-  if (lanes == nullptr) {
-    return {};  // of a topic that was never offered
-  }
-  if (refuse.code() == control::Refuse::CODE_UNKNOWN_TOPIC) {
-    lanes->announced = false;  // it was not remembered: said again when the peer declares the topic
-  }
-  const std::uint64_t count = ++peer.topics_refused_there[label_of(refuse.code())];
-  const auto reason = reason_of(refuse.code());
-  const bool is_told = reason && lanes->refusal && lanes->refusal->reason == *reason;
-  const std::string text = printable(refuse.text());
-  if (!is_told && is_logged(count)) {
-    log::warn("{} refuses topic {}: {}", peer.site().name, topic->spec().name, text);
-  }
-  if (reason) {
-    const Instant since = is_told ? lanes->refusal->since : now;
-    lanes->refusal = Refusal{.reason = *reason, .text = text, .since = since};
-  }
   return {};
 }
 

@@ -11,6 +11,8 @@
 // Thread: the worker.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string_view>
 
 #include "api/gateway/core.h"
@@ -22,8 +24,8 @@ class Exchange {
  public:
   // Receipts wait so long for others to come along (DESIGN: at most 10 ms).
   static constexpr Duration kReceiptDelay = Duration::ms(5);
-  // Topics that a peer may announce before we have declared them; one more is refused as unknown,
-  // and announced again when we announce it. Chosen.
+  // Shards of topics that a peer may announce before we have declared them; one more is refused as
+  // unknown, and announced again when we announce it. Chosen.
   static constexpr std::size_t kAnnouncedMax = 4096;
   // Refusals of one kind by or to a peer that are logged one by one; then at 100, 1,000 and so on.
   // Chosen: a screen.
@@ -64,7 +66,7 @@ class Exchange {
   // `name` is empty where only the id is known.
   static void refuse(Instant now,
                      Peer& peer,
-                     TopicId topic,
+                     TopicShard topic,
                      std::string_view name,
                      control::Refuse::Code code,
                      std::string_view text);
@@ -79,7 +81,13 @@ class Exchange {
   void send_clock(const Topic& topic, Peer& peer);
   void release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
   void tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);
-  PeerLanes* find_lanes(Peer& peer, std::uint64_t topic, Topic** found);
+  PeerLanes* find_lanes(Peer& peer, TopicShard id, Topic** found);
+  // Whose shard a message is of; a number beyond the range is the shard of no topic.
+  template <class Message>
+  static TopicShard shard_of(const Message& message) {
+    return {TopicId(message.topic()),
+            static_cast<std::uint16_t>(std::min<std::uint32_t>(message.shard(), 0xffff))};
+  }
   // A control message that breaks the protocol: its sender's session is closed with these words.
   static Failure violation(std::string_view what) {
     return fail(Code::kCorrupt, "control message: {}", what);

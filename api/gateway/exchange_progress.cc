@@ -15,8 +15,8 @@ constexpr std::size_t kBitmapBytes = ledger::kWindowMax / 8;
 
 Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receipt& message) {
   Topic* topic = nullptr;
-  PeerLanes* lanes = find_lanes(peer, message.topic(), &topic);
-  if (lanes == nullptr || !lanes->outgoing || message.shard() != 0 ||
+  PeerLanes* lanes = find_lanes(peer, shard_of(message), &topic);
+  if (lanes == nullptr || !lanes->outgoing ||
       Incarnation::from_packed(message.from_incarnation()) != topic->ledger().incarnation() ||
       Incarnation::from_packed(message.to_incarnation()) != lanes->peer_incarnation) {
     return {};
@@ -50,7 +50,7 @@ Result<void> Exchange::on_receipt(Instant now, Peer& peer, const control::Receip
 
 Result<void> Exchange::on_clock(Peer& peer, const control::Clock& clock) {
   Topic* topic = nullptr;
-  if (find_lanes(peer, clock.topic(), &topic) == nullptr) {
+  if (find_lanes(peer, shard_of(clock), &topic) == nullptr) {
     return {};
   }
   if (clock.site() != peer.site().id.value()) {
@@ -66,8 +66,8 @@ Result<void> Exchange::on_clock(Peer& peer, const control::Clock& clock) {
 
 Result<void> Exchange::on_coverage(Peer& peer, const control::Coverage& coverage) {
   Topic* topic = nullptr;
-  PeerLanes* lanes = find_lanes(peer, coverage.topic(), &topic);
-  if (lanes == nullptr || !lanes->incoming || coverage.shard() != 0) {
+  PeerLanes* lanes = find_lanes(peer, shard_of(coverage), &topic);
+  if (lanes == nullptr || !lanes->incoming) {
     return {};
   }
   lanes->told_coverage = coverage.covered_to();
@@ -106,12 +106,13 @@ void Exchange::advance_clock(Topic& topic) {
 
 void Exchange::send_clock(const Topic& topic, Peer& peer) {
   if (topic.clock == 0 || peer.state != PeerState::kUp ||
-      !topic.spec().may_hold(peer.site().name) || !topic.peers().contains(peer.site().id)) {
+      !topic.spec().may_hold(peer.site().name) || lanes_between(topic, peer) == nullptr) {
     return;
   }
   control::ControlMessage message;
   auto* clock = message.mutable_clock();
-  clock->set_topic(topic.spec().id.value());
+  clock->set_topic(topic.spec().id.topic.value());
+  clock->set_shard(topic.spec().id.shard);
   clock->set_site(core_.self.value());
   clock->set_clock(topic.clock);
   clock->set_publish_number(topic.clock_number);
@@ -123,7 +124,8 @@ void Exchange::send_receipt(Topic& topic, Peer& peer, const PeerLanes& lanes) {
   const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
   control::ControlMessage message;
   auto* out = message.mutable_receipt();
-  out->set_topic(topic.spec().id.value());
+  out->set_topic(topic.spec().id.topic.value());
+  out->set_shard(topic.spec().id.shard);
   out->set_to_incarnation(topic.ledger().incarnation().packed());
   out->set_from_incarnation(info.from_incarnation.packed());
   out->set_frontier(receipt.frontier);
@@ -148,7 +150,8 @@ void Exchange::receipt_unapplied(Instant now,
   }
   control::ControlMessage message;
   auto* out = message.mutable_receipt();
-  out->set_topic(topic.spec().id.value());
+  out->set_topic(topic.spec().id.topic.value());
+  out->set_shard(topic.spec().id.shard);
   out->set_to_incarnation(topic.ledger().incarnation().packed());
   out->set_from_incarnation(info.from_incarnation.packed());
   out->set_frontier(header.k);
@@ -166,7 +169,8 @@ void Exchange::tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
   lanes.coverage_told = covered;
   control::ControlMessage message;
   auto* out = message.mutable_coverage();
-  out->set_topic(topic.spec().id.value());
+  out->set_topic(topic.spec().id.topic.value());
+  out->set_shard(topic.spec().id.shard);
   out->set_covered_to(covered);
   out->set_as_of_k(topic.ledger().lane(*lanes.outgoing).next_k - 1);
   peer.send(message);
@@ -178,17 +182,16 @@ void Exchange::flush(Instant now) {
       continue;
     }
     for (auto& [id, topic] : core_.topics) {
-      const auto at = topic->peers().find(peer->site().id);
-      if (at == topic->peers().end()) {
+      PeerLanes* lanes = lanes_between(*topic, *peer);
+      if (lanes == nullptr) {
         continue;
       }
-      PeerLanes& lanes = at->second;
-      if (lanes.incoming && lanes.receipt_due <= now) {
-        lanes.receipt_due = Instant::never();
-        send_receipt(*topic, *peer, lanes);
+      if (lanes->incoming && lanes->receipt_due <= now) {
+        lanes->receipt_due = Instant::never();
+        send_receipt(*topic, *peer, *lanes);
       }
-      if (lanes.open) {
-        tell_coverage(*topic, *peer, lanes);
+      if (lanes->open) {
+        tell_coverage(*topic, *peer, *lanes);
       }
     }
   }

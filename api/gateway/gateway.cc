@@ -46,7 +46,11 @@ Gateway::Gateway(Instant now,
     if (site.name == config.site) {
       continue;
     }
-    core_.peers.push_back(std::make_unique<Peer>(config, site, random, now));
+    const LinkConfig* link = config.find_link(config.site, site.name);
+    const std::uint32_t connections = link != nullptr ? link->connections : 1;
+    for (std::uint32_t connection = 0; connection < connections; ++connection) {
+      core_.peers.push_back(std::make_unique<Peer>(config, site, connection, random, now));
+    }
     known.push_back(core_.peers.back()->transport_config());
   }
   endpoint.configure(std::move(known));
@@ -98,7 +102,7 @@ Result<void> Gateway::recover(Instant now) {
     Topic& opened = *core_.topics.emplace((*topic)->spec().id, std::move(*topic)).first->second;
     if (opened.ledger().recovered()) {
       log::info(
-          "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count);
+          "topic {} is recovered: {} elements", opened.spec().name, opened.spec().element_count());
       ++core_.counters.topics_recovered;
     } else {
       log::warn(

@@ -22,21 +22,17 @@ Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::
                 peer.site().name,
                 core_.config.site);
   }
-  Topic* topic = core_.find_topic(header->topic);
-  PeerLanes* lanes = nullptr;
-  if (topic != nullptr) {
-    const auto at = topic->peers().find(from);
-    lanes = at == topic->peers().end() ? nullptr : &at->second;
-  }
-  if (lanes == nullptr || !lanes->incoming || header->shard != 0 ||
-      header->from_incarnation != lanes->peer_incarnation ||
+  Topic* topic = core_.find_topic({header->topic, header->shard});
+  PeerLanes* lanes = topic != nullptr ? lanes_between(*topic, peer) : nullptr;
+  if (lanes == nullptr || !lanes->incoming || header->from_incarnation != lanes->peer_incarnation ||
       header->to_incarnation != topic->ledger().incarnation() ||
       !topic->spec().may_hold(peer.site().name) ||
       !core_.config.may_hold(topic->spec().name, peer.site().name)) {
     ++peer.counters.transfers_stray;
     return fail(Code::kRefused,
-                "transfer: no lane for topic {:016x} from {}",
+                "transfer: no lane for topic {:016x}, shard {}, from {}",
                 header->topic.value(),
+                header->shard,
                 peer.site().name);
   }
   const auto view = wire::parse_transfer(bytes, topic->ledger().shape().tile_count());

@@ -86,39 +86,55 @@ void Links::greet_strangers(Instant now) {
                                  : nullptr;
     Peer* peer = site != nullptr ? core_.find_peer(site->id) : nullptr;
     if (peer == nullptr) {
-      const bool closed = event->kind == transport::Event::Kind::kClosed;
-      ++strangers_refused_;
-      if (!closed || event->close.is_refusal()) {
-        ++refusals_[closed ? event->close.reason : transport::CloseReason::kUnknownSite];
-      }
-      const std::string text =
-          printable(closed ? event->close.text
-                           : fmt::format("\"{}\" is no peer of this site", event->identity.site));
-      const auto reason = closed ? event->close.reason : transport::CloseReason::kUnknownSite;
-      if (is_milestone(++strangers_by_reason_[reason])) {  // they come again every second
-        log::warn("a connection was refused: {} ({}, {} so far)",
-                  text,
-                  transport::name(reason),
-                  strangers_by_reason_[reason]);
-      }
-      last_stranger_ = text;
-      endpoint_.retire(now, session);
-      continue;
+      refuse_stranger(now, *session, *event);
+    } else if (peer->connections() > 1) {
+      keep_unnamed(now, *session, *event);
+    } else {
+      assign(now, *peer, *session, *event);
     }
-    if (peer->state == PeerState::kUp) {
-      on_rival(now, *peer, *session, *event);
-      continue;
-    }
-    if (peer->session != nullptr) {
-      end_session(now,
-                  *peer,
-                  SessionCode::kReplaced,
-                  Error{Code::kClosed, "a newer session of the same site took over"});
-    }
-    peer->session = session;
-    peer->redial.on_attempt(now);
-    established(now, *peer, *event);
   }
+  greet_unnamed(now);
+}
+
+void Links::refuse_stranger(Instant now,
+                            transport::Session& session,
+                            const transport::Event& event) {
+  const bool closed = event.kind == transport::Event::Kind::kClosed;
+  ++strangers_refused_;
+  if (!closed || event.close.is_refusal()) {
+    ++refusals_[closed ? event.close.reason : transport::CloseReason::kUnknownSite];
+  }
+  const std::string text =
+      printable(closed ? event.close.text
+                       : fmt::format("\"{}\" is no peer of this site", event.identity.site));
+  const auto reason = closed ? event.close.reason : transport::CloseReason::kUnknownSite;
+  if (is_milestone(++strangers_by_reason_[reason])) {  // they come again every second
+    log::warn("a connection was refused: {} ({}, {} so far)",
+              text,
+              transport::name(reason),
+              strangers_by_reason_[reason]);
+  }
+  last_stranger_ = text;
+  endpoint_.retire(now, &session);
+}
+
+void Links::assign(Instant now,
+                   Peer& peer,
+                   transport::Session& session,
+                   const transport::Event& first) {
+  if (peer.state == PeerState::kUp) {
+    on_rival(now, peer, session, first);
+    return;
+  }
+  if (peer.session != nullptr) {
+    end_session(now,
+                peer,
+                SessionCode::kReplaced,
+                Error{Code::kClosed, "a newer session of the same site took over"});
+  }
+  peer.session = &session;
+  peer.redial.on_attempt(now);
+  established(now, peer, first);
 }
 
 void Links::poll_events(Instant now, Peer& peer) {
@@ -162,10 +178,11 @@ void Links::established(Instant now, Peer& peer, const transport::Event& event) 
   peer.own_certificate = event.own_certificate;
   peer.redial.on_success();
   peer.on_state(now, PeerState::kGreeting);
-  peer.send(own_hello());
+  peer.send(own_hello(peer));
 }
 
-control::ControlMessage Links::own_hello() const {
+control::ControlMessage Links::own_hello(std::uint32_t connection,
+                                         std::uint32_t connections) const {
   control::ControlMessage message;
   auto* hello = message.mutable_hello();
   hello->set_version_min(kVersionMin);
@@ -174,6 +191,8 @@ control::ControlMessage Links::own_hello() const {
   hello->set_gateway_id(core_.config.site + "-1");
   hello->set_incarnation(core_.incarnation.packed());
   hello->set_software("godwitd 0.1.0");
+  hello->set_connection(connection);
+  hello->set_connections(connections);
   const Capabilities own = Capabilities::own();
   for (const std::string& name : own.names()) {
     hello->add_capabilities(name);
@@ -247,6 +266,16 @@ Result<Capabilities> Links::check_hello(const Peer& peer, const control::Hello& 
                 "Hello: it names site \"{}\", the certificate names \"{}\"",
                 printable(hello.site()).substr(0, 255),
                 peer.site().name);
+  }
+  if (hello.connection() != peer.connection() ||
+      std::max(hello.connections(), 1U) != peer.connections()) {
+    return fail(Code::kCorrupt,
+                "Hello: it is of connection {} of {}, and this is {} of {}; [[links]] connections "
+                "must be the same at both sites",
+                hello.connection(),
+                std::max(hello.connections(), 1U),
+                peer.connection(),
+                peer.connections());
   }
   if (hello.version_min() > kVersionMax || hello.version_max() < kVersionMin) {
     return fail(Code::kUnsupported,

@@ -1,7 +1,8 @@
 // Sessions with all peers: dial for ever, greet, dispatch what arrives, say goodbye.
 //
-// Of two sites the one with the smaller name dials. A newer session replaces an older one, and an
-// older one that is up stays so until the newer one is. What a peer sends goes to Exchange
+// Of two sites the one with the smaller name dials, once for each connection of the link; which one
+// a session is for its Hello says. A newer session replaces an older one, and an older one that is
+// up stays so until the newer one is. What a peer sends goes to Exchange
 // (control) and Ingress (transfers); an error there ends the session with a reason that the peer,
 // our log, the metric and `godwit status` name.
 //
@@ -31,6 +32,7 @@ enum class SessionCode : std::uint64_t {
   kProtocolViolation = 4,
   kReplaced = 5,
   kNoStorage = 6,
+  kNoSuchConnection = 7,
 };
 
 class Links {
@@ -59,15 +61,30 @@ class Links {
   // Events of one session per turn: bounds the time that one peer can take from the others.
   static constexpr int kEventsPerTurn = 64;
 
+  // An established session of a site whose link has several connections: its Hello is to come.
+  struct Unnamed {
+    transport::Session* session;
+    transport::Event first;
+  };
+
   void dial(Instant now, Peer& peer);
   void greet_strangers(Instant now);
+  void refuse_stranger(Instant now, transport::Session& session, const transport::Event& event);
+  void keep_unnamed(Instant now, transport::Session& session, const transport::Event& first);
+  void greet_unnamed(Instant now);
+  // False: it has to be waited for, still.
+  bool name_one(Instant now, const Unnamed& unnamed);
+  void assign(Instant now, Peer& peer, transport::Session& session, const transport::Event& first);
   void poll_events(Instant now, Peer& peer);
   // False: the session has ended.
   bool on_event(Instant now, Peer& peer, transport::Event& event);
   Result<void> on_control(Instant now, Peer& peer, std::span<const std::byte> bytes);
   Result<void> on_hello(Instant now, Peer& peer, const control::Hello& hello);
   void established(Instant now, Peer& peer, const transport::Event& event);
-  control::ControlMessage own_hello() const;
+  control::ControlMessage own_hello(std::uint32_t connection, std::uint32_t connections) const;
+  control::ControlMessage own_hello(const Peer& peer) const {
+    return own_hello(peer.connection(), peer.connections());
+  }
   // What the greeting peer can; or why it is not the one, or speaks no common version.
   static Result<Capabilities> check_hello(const Peer& peer, const control::Hello& hello);
   static void keep_hello(Peer& peer, const control::Hello& hello, Capabilities capabilities);
@@ -82,6 +99,7 @@ class Links {
                 transport::Session& session,
                 const transport::Event& first);
   void poll_successor(Instant now, Peer& peer);
+  void successor_greeted(Instant now, Peer& peer, std::span<const std::byte> hello);
   void successor_established(Instant now, Peer& peer, const transport::Event& event);
   void take_over(Instant now, Peer& peer, const control::Hello& hello, Capabilities capabilities);
   // It ended, or must, before it could take over.
@@ -105,6 +123,7 @@ class Links {
   Ingress& ingress_;
   std::string certificate_;                     // our present one's SHA-256; empty: not known
   std::vector<transport::Session*> strangers_;  // accepted; their first event is to come
+  std::vector<Unnamed> unnamed_;                // the oldest first
   std::uint64_t strangers_refused_ = 0;
   std::map<transport::CloseReason, std::uint64_t> strangers_by_reason_;  // the same
   std::string last_stranger_;

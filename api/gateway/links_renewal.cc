@@ -78,7 +78,7 @@ void Links::on_rival(Instant now,
 void Links::successor_established(Instant now, Peer& peer, const transport::Event& event) {
   peer.successor_identity = event.identity;
   peer.successor_certificate = event.own_certificate;
-  if (!send_now(now, *peer.successor, own_hello())) {
+  if (!send_now(now, *peer.successor, own_hello(peer))) {
     successor_failed(now, peer, broken("it took no greeting"));
   }
 }
@@ -97,19 +97,26 @@ void Links::poll_successor(Instant now, Peer& peer) {
       successor_failed(now, peer, event->close);
       return;
     }
-    const auto message = parse(peer, event->bytes.bytes());
-    if (event->kind != transport::Event::Kind::kControl || !message ||
-        message->kind_case() != control::ControlMessage::kHello) {
+    if (event->kind != transport::Event::Kind::kControl) {
       successor_failed(now, peer, broken("something came before Hello"));
       return;
     }
-    auto capabilities = check_hello(peer, message->hello());
-    if (!capabilities) {
-      successor_failed(now, peer, broken(capabilities.error().message));
-      return;
-    }
-    take_over(now, peer, message->hello(), std::move(*capabilities));
+    successor_greeted(now, peer, event->bytes.bytes());
   }
+}
+
+void Links::successor_greeted(Instant now, Peer& peer, std::span<const std::byte> hello) {
+  const auto message = parse(peer, hello);
+  if (!message || message->kind_case() != control::ControlMessage::kHello) {
+    successor_failed(now, peer, broken("something came before Hello"));
+    return;
+  }
+  auto capabilities = check_hello(peer, message->hello());
+  if (!capabilities) {
+    successor_failed(now, peer, broken(capabilities.error().message));
+    return;
+  }
+  take_over(now, peer, message->hello(), std::move(*capabilities));
 }
 
 void Links::take_over(Instant now,

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "codec/catalog.h"
 
@@ -40,65 +45,121 @@ void MetricsFeed::on_turn(Instant now, Duration busy, const local::TurnedAway& t
   process(now);
 }
 
+// Connections of one link are neighbours: their amounts add up under the name of the site.
 void MetricsFeed::links(Instant now) {
-  for (const auto& peer : gateway_.core().peers) {
-    const std::string& name = peer->site().name;
-    const transport::SessionStats stats =
-        peer->session != nullptr ? peer->session->stats() : transport::SessionStats{};
-    const bool up = peer->state == PeerState::kUp;
-    cells_.gauge(Metric::kLinkUp, {name}).set(up ? 1 : 0);
-    const LinkTotals totals = peer->totals();
-    cells_.counter(Metric::kLinkSentBytes, {name}).set_total(totals.sent);
-    cells_.counter(Metric::kLinkReceivedBytes, {name}).set_total(totals.received);
-    cells_.counter(Metric::kLinkLostPackets, {name}).set_total(totals.packets_lost);
-    cells_.counter(Metric::kLinkProbeTimeouts, {name}).set_total(totals.probe_timeouts);
-    cells_.counter(Metric::kLinkBlackHoles, {name}).set_total(totals.black_holes);
-    cells_.counter(Metric::kLinkKeyUpdates, {name}).set_total(totals.key_updates);
-    cells_.gauge(Metric::kLinkPacketBytes, {name}).set(static_cast<double>(stats.packet_bytes));
-    cells_.gauge(Metric::kLinkCongestionWindowBytes, {name})
-        .set(static_cast<double>(stats.congestion_window));
-    cells_.counter(Metric::kLinkTransfersSent, {name}).set_total(peer->counters.transfers_sent);
-    cells_.counter(Metric::kLinkTransfersResent, {name}).set_total(peer->counters.transfers_resent);
-    const PeerCounters& c = peer->counters;
-    const std::uint64_t refused = c.transfers_corrupt + c.transfers_stray;
-    cells_.counter(Metric::kLinkTransfersReceived, {name, "applied"})
-        .set_total(c.transfers_received - c.transfers_duplicate - refused);
-    cells_.counter(Metric::kLinkTransfersReceived, {name, "duplicate"})
-        .set_total(c.transfers_duplicate);
-    cells_.counter(Metric::kLinkTransfersReceived, {name, "refused"}).set_total(refused);
-    if (up) {
-      cells_.histogram(Metric::kLinkRttSeconds, {name}).observe(stats.rtt_smoothed.to_seconds());
-    }
-    cells_.gauge(Metric::kLinkRateBytes, {name}).set(up ? peer->rate().bytes_per_second() : 0);
-    const bool capped = peer->link() != nullptr && !peer->link()->cap.is_unlimited();
-    cells_.gauge(Metric::kLinkCapBytes, {name})
-        .set(capped ? peer->link()->cap.bytes_per_second() : 0);
-    cells_.gauge(Metric::kLinkInFlightBytes, {name}).set(static_cast<double>(stats.in_flight));
-    cells_.counter(Metric::kLinkReconnects, {name})
-        .set_total(c.handshakes > 0 ? c.handshakes - 1 : 0);
+  const auto& peers = gateway_.core().peers;
+  for (auto first = peers.begin(); first != peers.end();) {
+    const auto end = std::find_if(
+        first, peers.end(), [&](const auto& one) { return one->site().id != (*first)->site().id; });
+    link(std::span(first, end));
+    queue(now, std::span(first, end));
+    first = end;
+  }
+}
+
+void MetricsFeed::link(Connections connections) {
+  const std::string& name = connections.front()->site().name;
+  const LinkConfig* config = connections.front()->link();
+  LinkTotals totals;
+  PeerCounters counts;
+  transport::SessionStats present;
+  std::map<std::string_view, std::uint64_t> closed;
+  std::map<std::string_view, std::uint64_t> refused_here;
+  std::map<std::string_view, std::uint64_t> refused_there;
+  std::uint64_t reconnects = 0;
+  double rate = 0;
+  bool up = true;
+  for (const auto& peer : connections) {
+    totals += peer->totals();
+    counts += peer->counters;
+    reconnects += peer->counters.handshakes > 0 ? peer->counters.handshakes - 1 : 0;
     for (const auto& [reason, count] : peer->closed_by_reason) {
-      cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(count);
+      closed[reason] += count;
     }
     for (const auto& [reason, count] : peer->topics_refused_here) {
-      cells_.counter(Metric::kLinkTopicsRefused, {name, "here", reason}).set_total(count);
+      refused_here[reason] += count;
     }
     for (const auto& [reason, count] : peer->topics_refused_there) {
-      cells_.counter(Metric::kLinkTopicsRefused, {name, "peer", reason}).set_total(count);
+      refused_there[reason] += count;
     }
-    cells_.gauge(Metric::kQueueKeys, {name}).set(static_cast<double>(peer->queue.pending_keys()));
-    cells_.gauge(Metric::kQueuePendingEnergy, {name}).set(peer->queue.pending_energy());
-    cells_.gauge(Metric::kQueueOldestAgeSeconds, {name})
-        .set(peer->queue.oldest_age(now).to_seconds());
-    const auto& queue = peer->queue.stats();
-    static constexpr std::array<std::string_view, scheduler::kReasonCount> kReasons = {
-        "deadline", "age", "significance", "deepen"};
-    for (std::size_t i = 0; i < kReasons.size(); ++i) {
-      cells_.counter(Metric::kQueueDecisions, {name, kReasons.at(i)}).set_total(queue.decisions[i]);
+    const transport::SessionStats stats =
+        peer->session != nullptr ? peer->session->stats() : transport::SessionStats{};
+    present.packet_bytes = std::max(present.packet_bytes, stats.packet_bytes);
+    present.congestion_window += stats.congestion_window;
+    present.in_flight += stats.in_flight;
+    if (peer->state != PeerState::kUp) {
+      up = false;
+      continue;
     }
-    cells_.counter(Metric::kQueueDeadlines, {name, "met"}).set_total(queue.deadlines_met);
-    cells_.counter(Metric::kQueueDeadlines, {name, "expired"}).set_total(queue.deadlines_expired);
-    cells_.counter(Metric::kQueueVisitBytes, {name}).set_total(queue.bytes);
+    rate += peer->rate().bytes_per_second();
+    cells_.histogram(Metric::kLinkRttSeconds, {name}).observe(stats.rtt_smoothed.to_seconds());
   }
+  const auto counter = [&](Metric metric, std::uint64_t total) {
+    cells_.counter(metric, {name}).set_total(total);
+  };
+  const auto gauge = [&](Metric metric, double value) { cells_.gauge(metric, {name}).set(value); };
+  gauge(Metric::kLinkUp, up ? 1 : 0);
+  counter(Metric::kLinkSentBytes, totals.sent);
+  counter(Metric::kLinkReceivedBytes, totals.received);
+  counter(Metric::kLinkLostPackets, totals.packets_lost);
+  counter(Metric::kLinkProbeTimeouts, totals.probe_timeouts);
+  counter(Metric::kLinkBlackHoles, totals.black_holes);
+  counter(Metric::kLinkKeyUpdates, totals.key_updates);
+  gauge(Metric::kLinkPacketBytes, static_cast<double>(present.packet_bytes));
+  gauge(Metric::kLinkCongestionWindowBytes, static_cast<double>(present.congestion_window));
+  counter(Metric::kLinkTransfersSent, counts.transfers_sent);
+  counter(Metric::kLinkTransfersResent, counts.transfers_resent);
+  const std::uint64_t refused = counts.transfers_corrupt + counts.transfers_stray;
+  cells_.counter(Metric::kLinkTransfersReceived, {name, "applied"})
+      .set_total(counts.transfers_received - counts.transfers_duplicate - refused);
+  cells_.counter(Metric::kLinkTransfersReceived, {name, "duplicate"})
+      .set_total(counts.transfers_duplicate);
+  cells_.counter(Metric::kLinkTransfersReceived, {name, "refused"}).set_total(refused);
+  gauge(Metric::kLinkRateBytes, rate);
+  gauge(Metric::kLinkCapBytes,
+        config != nullptr && !config->cap.is_unlimited() ? config->cap.bytes_per_second() : 0);
+  gauge(Metric::kLinkInFlightBytes, static_cast<double>(present.in_flight));
+  counter(Metric::kLinkReconnects, reconnects);
+  for (const auto& [reason, count] : closed) {
+    cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(count);
+  }
+  for (const auto& [reason, count] : refused_here) {
+    cells_.counter(Metric::kLinkTopicsRefused, {name, "here", reason}).set_total(count);
+  }
+  for (const auto& [reason, count] : refused_there) {
+    cells_.counter(Metric::kLinkTopicsRefused, {name, "peer", reason}).set_total(count);
+  }
+}
+
+void MetricsFeed::queue(Instant now, Connections connections) {
+  const std::string& name = connections.front()->site().name;
+  scheduler::LinkQueue::Stats stats;
+  std::size_t keys = 0;
+  double energy = 0;
+  Duration age = Duration::zero();
+  for (const auto& peer : connections) {
+    const auto& of_one = peer->queue.stats();
+    for (std::size_t i = 0; i < scheduler::kReasonCount; ++i) {
+      stats.decisions[i] += of_one.decisions[i];
+    }
+    stats.deadlines_met += of_one.deadlines_met;
+    stats.deadlines_expired += of_one.deadlines_expired;
+    stats.bytes += of_one.bytes;
+    keys += peer->queue.pending_keys();
+    energy += peer->queue.pending_energy();
+    age = std::max(age, peer->queue.oldest_age(now));
+  }
+  cells_.gauge(Metric::kQueueKeys, {name}).set(static_cast<double>(keys));
+  cells_.gauge(Metric::kQueuePendingEnergy, {name}).set(energy);
+  cells_.gauge(Metric::kQueueOldestAgeSeconds, {name}).set(age.to_seconds());
+  static constexpr std::array<std::string_view, scheduler::kReasonCount> kReasons = {
+      "deadline", "age", "significance", "deepen"};
+  for (std::size_t i = 0; i < kReasons.size(); ++i) {
+    cells_.counter(Metric::kQueueDecisions, {name, kReasons.at(i)}).set_total(stats.decisions[i]);
+  }
+  cells_.counter(Metric::kQueueDeadlines, {name, "met"}).set_total(stats.deadlines_met);
+  cells_.counter(Metric::kQueueDeadlines, {name, "expired"}).set_total(stats.deadlines_expired);
+  cells_.counter(Metric::kQueueVisitBytes, {name}).set_total(stats.bytes);
 }
 
 void MetricsFeed::endpoint() {
@@ -140,43 +201,94 @@ void MetricsFeed::port_counts() {
   cells_.gauge(Metric::kPortLinkUp, {}).set(port_->link_up() ? 1 : 0);
 }
 
+// Shards of one topic are neighbours in the core's map: their amounts add up under its name.
 void MetricsFeed::topics() {
   const Core& core = gateway_.core();
-  for (const auto& [id, topic] : core.topics) {
-    const std::string& name = topic->spec().name;
-    const ledger::Conservation sums = topic->ledger().conservation();
-    cells_.counter(Metric::kTopicPublishes, {name}).set_total(topic->ledger().publishes());
-    cells_.counter(Metric::kTopicElements, {name}).set_total(topic->ledger().elements_published());
-    static constexpr std::array<std::string_view, kPublishRefusals> kRefusals = {
-        "not_finite", "out_of_range", "shape", "no_memory", "other"};
-    for (std::size_t i = 0; i < kRefusals.size(); ++i) {
-      cells_.counter(Metric::kTopicRefused, {name, kRefusals.at(i)})
-          .set_total(topic->refused.at(i));
+  for (auto first = core.topics.begin(); first != core.topics.end();) {
+    const auto end = core.topics.upper_bound({first->first.topic, kShardsMax});
+    topic(first->second->spec().name, first, end);
+    first = end;
+  }
+}
+
+void MetricsFeed::topic(const std::string& name, Shard first, Shard end) {
+  const Core& core = gateway_.core();
+  const auto sum = [&](const auto& amount) {
+    return std::accumulate(
+        first, end, decltype(amount(*first->second))(), [&](auto so_far, const auto& one) {
+          return so_far + amount(*one.second);
+        });
+  };
+  ledger::Conservation sums;
+  for (auto at = first; at != end; ++at) {
+    const ledger::Conservation of_shard = at->second->ledger().conservation();
+    sums.defects += of_shard.defects;
+    sums.scrub_passes += of_shard.scrub_passes;
+    sums.published += of_shard.published;
+    sums.sent += of_shard.sent;
+    sums.in_flight += of_shard.in_flight;
+    sums.applied += of_shard.applied;
+    sums.open += of_shard.open;
+    sums.detached += of_shard.detached;
+  }
+  cells_.counter(Metric::kTopicPublishes, {name}).set_total(sum([](const Topic& one) {
+    return one.ledger().publishes();
+  }));
+  cells_.counter(Metric::kTopicElements, {name}).set_total(sum([](const Topic& one) {
+    return one.ledger().elements_published();
+  }));
+  static constexpr std::array<std::string_view, kPublishRefusals> kRefusals = {
+      "not_finite", "out_of_range", "shape", "no_memory", "other"};
+  for (std::size_t i = 0; i < kRefusals.size(); ++i) {
+    cells_.counter(Metric::kTopicRefused, {name, kRefusals.at(i)})
+        .set_total(sum([i](const Topic& one) { return one.refused.at(i); }));
+  }
+  cells_.counter(Metric::kTopicDuplicates, {name}).set_total(sum([](const Topic& one) {
+    return one.duplicates;
+  }));
+  const auto gauge = [&](Metric metric, std::uint64_t value) {
+    cells_.gauge(metric, {name}).set(static_cast<double>(value));
+  };
+  gauge(Metric::kTopicMemoryBytes, sum([](const Topic& one) { return one.memory_used(); }));
+  gauge(Metric::kTopicMemoryBoundBytes, sum([](const Topic& one) { return one.memory_bound(); }));
+  gauge(Metric::kConservationDefect, sums.defects);
+  cells_.counter(Metric::kLedgerScrubs, {name}).set_total(sums.scrub_passes);
+  const std::pair<std::string_view, double> masses[] = {
+      {"published", sums.published},
+      {"open", sums.open},
+      {"frozen", sums.in_flight},
+      {"receipted", sums.sent - sums.in_flight},
+      {"applied", sums.applied},
+      {"detached", sums.detached},
+  };
+  for (const auto& [state, amount] : masses) {
+    cells_.gauge(Metric::kLedgerMass, {name, state}).set(amount);
+  }
+  for (const auto& site : core.config.sites) {
+    progress(name, site, first, end);
+  }
+}
+
+// A site is as far as its shard that is furthest behind.
+void MetricsFeed::progress(const std::string& name,
+                           const SiteConfig& site,
+                           Shard first,
+                           Shard end) {
+  std::uint64_t clock = std::numeric_limits<std::uint64_t>::max();
+  std::optional<std::uint64_t> lag;
+  for (auto at = first; at != end; ++at) {
+    const Topic& shard = *at->second;
+    clock = std::min(clock, gateway_.core().clocks.clock(at->first, site.id));
+    const auto lanes = shard.peers().find(site.id);
+    if (lanes != shard.peers().end()) {
+      const std::uint64_t last = shard.ledger().last_publish().value();
+      const std::uint64_t behind = last - std::min(last, shard.covered_at(lanes->second));
+      lag = std::max(lag.value_or(0), behind);
     }
-    cells_.counter(Metric::kTopicDuplicates, {name}).set_total(topic->duplicates);
-    cells_.gauge(Metric::kTopicMemoryBytes, {name}).set(static_cast<double>(topic->memory_used()));
-    cells_.gauge(Metric::kTopicMemoryBoundBytes, {name})
-        .set(static_cast<double>(topic->memory_bound()));
-    cells_.gauge(Metric::kConservationDefect, {name}).set(static_cast<double>(sums.defects));
-    cells_.counter(Metric::kLedgerScrubs, {name}).set_total(sums.scrub_passes);
-    cells_.gauge(Metric::kLedgerMass, {name, "published"}).set(sums.published);
-    cells_.gauge(Metric::kLedgerMass, {name, "open"}).set(sums.open);
-    cells_.gauge(Metric::kLedgerMass, {name, "frozen"}).set(sums.in_flight);
-    cells_.gauge(Metric::kLedgerMass, {name, "receipted"}).set(sums.sent - sums.in_flight);
-    cells_.gauge(Metric::kLedgerMass, {name, "applied"}).set(sums.applied);
-    cells_.gauge(Metric::kLedgerMass, {name, "detached"}).set(sums.detached);
-    for (const auto& site : core.config.sites) {
-      cells_.gauge(Metric::kTopicClock, {name, site.name})
-          .set(static_cast<double>(core.clocks.clock(id, site.id)));
-    }
-    for (const auto& [site, lanes] : topic->peers()) {
-      const SiteConfig* known = core.config.find_site(site);
-      if (known != nullptr) {
-        const std::uint64_t last = topic->ledger().last_publish().value();
-        cells_.gauge(Metric::kTopicCoverageLag, {name, known->name})
-            .set(static_cast<double>(last - std::min(last, topic->covered_at(lanes))));
-      }
-    }
+  }
+  cells_.gauge(Metric::kTopicClock, {name, site.name}).set(static_cast<double>(clock));
+  if (lag) {
+    cells_.gauge(Metric::kTopicCoverageLag, {name, site.name}).set(static_cast<double>(*lag));
   }
 }
 

@@ -6,6 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "api/gateway/gateway.h"
@@ -34,9 +38,17 @@ class MetricsFeed {
 
  private:
   void links(Instant now);
+  // Of one link; at least one.
+  using Connections = std::span<const std::unique_ptr<Peer>>;
+  void link(Connections connections);
+  void queue(Instant now, Connections connections);
   void endpoint();
   void port_counts();
   void topics();
+  // Shards of one topic.
+  using Shard = std::map<TopicShard, std::unique_ptr<Topic>>::const_iterator;
+  void topic(const std::string& name, Shard first, Shard end);
+  void progress(const std::string& name, const SiteConfig& site, Shard first, Shard end);
   void clients(const local::TurnedAway& turned_away);
   void process(Instant now);
   void codec_uses(std::string_view operation, const Coder::Uses& uses);

@@ -40,6 +40,30 @@ scheduler::LinkQueue::Options queue_options(const Config& config) {
 
 }  // namespace
 
+LinkTotals& LinkTotals::operator+=(const LinkTotals& other) {
+  sent += other.sent;
+  received += other.received;
+  packets_lost += other.packets_lost;
+  probe_timeouts += other.probe_timeouts;
+  key_updates += other.key_updates;
+  black_holes += other.black_holes;
+  return *this;
+}
+
+PeerCounters& PeerCounters::operator+=(const PeerCounters& other) {
+  transfers_sent += other.transfers_sent;
+  transfers_resent += other.transfers_resent;
+  transfers_received += other.transfers_received;
+  transfers_duplicate += other.transfers_duplicate;
+  transfers_corrupt += other.transfers_corrupt;
+  transfers_stray += other.transfers_stray;
+  coded_bytes_sent += other.coded_bytes_sent;
+  control_malformed += other.control_malformed;
+  handshakes += other.handshakes;
+  refused += other.refused;
+  return *this;
+}
+
 std::string printable(std::string_view text) {
   std::string out(text.substr(0, kTextBytesMax));
   std::replace_if(
@@ -54,14 +78,23 @@ bool is_milestone(std::uint64_t count) {
   return count == 1;
 }
 
-Peer::Peer(const Config& config, const SiteConfig& site, Random& random, Instant now)
+Peer::Peer(const Config& config,
+           const SiteConfig& site,
+           std::uint32_t connection,
+           Random& random,
+           Instant now)
     : state_since(now),
       redial(random),
       queue(queue_options(config)),
       site_(site),
       link_(config.find_link(config.site, site.name)),
+      connection_(connection),
       dials_(config.site < site.name),
       outbox_(now, rate()) {}
+
+std::string Peer::label() const {
+  return connections() == 1 ? site_.name : fmt::format("{}/{}", site_.name, connection_);
+}
 
 transport::PeerConfig Peer::transport_config() const {
   transport::PeerConfig peer;
@@ -87,8 +120,9 @@ Duration Peer::rtt_expected() const {
 
 BitRate Peer::rate() const {
   if (link_ != nullptr && !link_->cap.is_unlimited()) {
-    return BitRate::bps(static_cast<std::uint64_t>(
-        static_cast<double>(link_->cap.bits_per_second()) * transport::LinkShaper::kShare));
+    return BitRate::bps(
+        static_cast<std::uint64_t>(static_cast<double>(link_->cap.bits_per_second()) *
+                                   transport::LinkShaper::kShare / connections()));
   }
   const BitRate measured = session != nullptr ? session->stats().delivery : BitRate();
   return std::max(measured, kRateUnknown);
@@ -145,8 +179,7 @@ std::uint32_t Peer::handle_for(Topic& topic, ledger::LaneIndex lane) {
 
 void Peer::on_failed_attempt(std::string_view reason, std::string_view text) {
   if (++failures[std::string(reason)] == 1) {
-    log::warn(
-        "no session with {}: {} ({}); it is tried again, and counted", site_.name, text, reason);
+    log::warn("no session with {}: {} ({}); it is tried again, and counted", label(), text, reason);
   }
 }
 
@@ -192,10 +225,10 @@ void Peer::on_state(Instant now, PeerState next) {
       before +=
           fmt::format("{}{} {}", before.empty() ? "; attempts that failed: " : ", ", reason, count);
     }
-    log::info("link to {} is up{}", site_.name, before);
+    log::info("link to {} is up{}", label(), before);
     failures.clear();
   } else if (state == PeerState::kUp) {
-    log::warn("link to {} is down: {}", site_.name, last_error);
+    log::warn("link to {} is down: {}", label(), last_error);
   }
   if (next == PeerState::kDown) {
     renewal = {};

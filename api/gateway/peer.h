@@ -1,4 +1,6 @@
 // Another site as this gateway deals with it: the link, the present session, and what waits for it.
+// A link with several connections has a peer for each: a connection carries the shards of its
+// slots, and shares the link's cap with the others.
 //
 //     kDown ──dial/accept──▶ kConnecting ──certificates──▶ kGreeting ──Hello──▶ kUp
 //       ▲                        └──────────────┬──────────────┴────────────────┘
@@ -45,6 +47,8 @@ struct LinkTotals {
   std::uint64_t probe_timeouts = 0;
   std::uint64_t key_updates = 0;
   std::uint64_t black_holes = 0;
+
+  LinkTotals& operator+=(const LinkTotals& other);
 };
 
 // One outgoing lane as the peer's queue names it.
@@ -64,6 +68,8 @@ struct PeerCounters {
   std::uint64_t control_malformed = 0;
   std::uint64_t handshakes = 0;  // that reached kUp
   std::uint64_t refused = 0;     // sessions that ended by certificate or site
+
+  PeerCounters& operator+=(const PeerCounters& other);
 };
 
 // What a peer says, as a person may see it: at most 1,024 bytes, printable ASCII, the others as
@@ -91,15 +97,26 @@ struct FailedRenewal {
 
 class Peer {
  public:
-  Peer(const Config& config, const SiteConfig& site, Random& random, Instant now);
+  // `connection` is one of the link's; 0 where no link is configured.
+  Peer(const Config& config,
+       const SiteConfig& site,
+       std::uint32_t connection,
+       Random& random,
+       Instant now);
 
   const SiteConfig& site() const { return site_; }
   const LinkConfig* link() const { return link_; }
+  std::uint32_t connection() const { return connection_; }
+  std::uint32_t connections() const { return link_ != nullptr ? link_->connections : 1; }
+  bool carries(TopicShard id) const { return id.slot() % connections() == connection_; }
+  // The site, and the connection where there are several: "fra", "fra/2".
+  std::string label() const;
   bool dials() const { return dials_; }
   transport::PeerConfig transport_config() const;
   // The round trip that the next session is begun with; zero = unknown.
   Duration rtt_expected() const;
-  // What the link can take: the cap's usable share, or what the transport measured.
+  // What the connection can take: its part of the cap's usable share, or what the transport
+  // measured.
   BitRate rate() const;
   // One way, half of the round trip: what is sent now arrives that much later. Zero = unknown.
   Duration delay() const;
@@ -152,10 +169,10 @@ class Peer {
   std::map<std::string, std::uint64_t> failures;
   std::string software;  // from its Hello
   std::string gateway_id;
-  std::uint64_t incarnation = 0;                        // packed, from its Hello
-  Capabilities capabilities;                            // the same
-  std::map<TopicId, control::TopicAnnounce> announced;  // by the peer, on the present session
-  std::map<TopicId, RefusedTopic> refused_topics;       // at most Exchange::kAnnouncedMax
+  std::uint64_t incarnation = 0;                           // packed, from its Hello
+  Capabilities capabilities;                               // the same
+  std::map<TopicShard, control::TopicAnnounce> announced;  // by the peer, on the present session
+  std::map<TopicShard, RefusedTopic> refused_topics;       // at most Exchange::kAnnouncedMax
   // Refusals of topics by us and by the peer, by the metric's label.
   std::map<std::string_view, std::uint64_t> topics_refused_here;
   std::map<std::string_view, std::uint64_t> topics_refused_there;
@@ -173,6 +190,7 @@ class Peer {
  private:
   const SiteConfig& site_;
   const LinkConfig* link_;
+  std::uint32_t connection_;
   bool dials_;
   ControlOutbox outbox_;
   LinkTotals totals_before_;  // of the sessions that have ended

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "api/gateway/report_parts.h"
+
 namespace godwit::gateway {
 namespace {
 
@@ -46,6 +48,7 @@ std::string Reporter::answer(Instant now, std::span<const std::byte> request) {
     response.mutable_error()->set_text("the request is no AdminRequest");
   } else {
     response = respond(now, parsed);
+    join_parts(response);
   }
   return response.SerializeAsString();
 }
@@ -98,12 +101,19 @@ admin::AdminResponse Reporter::respond(Instant now, const admin::AdminRequest& r
                  : response;
     }
     case admin::AdminRequest::kExplain: {
-      Topic* one = core.find_topic(TopicId::of(request.explain().topic()));
-      if (one == nullptr) {
-        return not_found("topic", request.explain().topic());
+      for (auto& [id, one] : core.topics) {
+        if (one->spec().name != request.explain().topic()) {
+          continue;
+        }
+        admin::ExplainReport shard;
+        explain(now, *one, shard);
+        if (response.has_explain()) {
+          add_shard(*response.mutable_explain(), shard);
+        } else {
+          *response.mutable_explain() = std::move(shard);
+        }
       }
-      explain(now, *one, *response.mutable_explain());
-      return response;
+      return response.has_explain() ? response : not_found("topic", request.explain().topic());
     }
     case admin::AdminRequest::kPeers: {
       auto* out = response.mutable_peers();
@@ -169,7 +179,7 @@ std::string Reporter::lane_name(const ledger::LaneKey& key) const {
 
 void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
   out.set_name(topic.spec().name);
-  out.set_elements(topic.spec().element_count);
+  out.set_elements(topic.spec().sharding.element_count);
   out.set_publishes(topic.ledger().publishes());
   out.set_refused(std::accumulate(topic.refused.begin(), topic.refused.end(), std::uint64_t{0}));
   out.set_memory_used_bytes(topic.memory_used());
@@ -214,7 +224,7 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
   static_cast<void>(now);
   const TopicSpec& spec = topic.spec();
   summary(topic, *out.mutable_summary());
-  out.set_id(spec.id.value());
+  out.set_id(spec.id.topic.value());
   out.set_fraction_bits(spec.fraction_bits);
   for (const auto& site : spec.allowed_sites) {
     out.add_allowed_sites(site);
@@ -244,7 +254,7 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
     touched += topic.ledger().touched(tile) ? ledger::kTileBlocks : 0U;
   }
   out.set_touched_blocks(touched);
-  out.set_shards(1);
+  out.set_shards(spec.sharding.shards);
   out.set_publishers(publishers_of(gateway_.core(), topic));
   out.set_subscribers(static_cast<std::uint32_t>(gateway_.subscriber_count(topic)));
   const std::uint64_t bound = topic.memory_bound();
@@ -287,9 +297,9 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
   }
   for (const auto& peer : gateway_.core().peers) {
     const std::string& name = peer->site().name;
-    const auto found = topic.peers().find(peer->site().id);
+    const PeerLanes* found = lanes_between(topic, *peer);
     const auto refused = peer->refused_topics.find(topic.spec().id);
-    if (found == topic.peers().end() && refused == peer->refused_topics.end()) {
+    if (found == nullptr && refused == peer->refused_topics.end()) {
       continue;
     }
     auto* lane = out.add_lanes();
@@ -311,7 +321,7 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
       set(ours.reason, fmt::format("refused here to {}: {}", name, ours.text), check);
       continue;
     }
-    const PeerLanes& lanes = found->second;
+    const PeerLanes& lanes = *found;
     if (lanes.refusal) {
       set(lanes.refusal->reason,
           fmt::format("{} refuses it: {}", name, lanes.refusal->text),

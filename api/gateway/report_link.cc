@@ -21,6 +21,8 @@ admin::LinkReport::State Reporter::link_state(const Peer& peer) {
 void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
   out.set_name(peer.link() != nullptr ? peer.link()->name : peer.site().name);
   out.set_peer(peer.site().name);
+  out.set_connection(peer.connection());
+  out.set_connections(peer.connections());
   out.set_state(link_state(peer));
   if (peer.state != PeerState::kUp) {
     out.set_reason(port_is_down()             ? "port.link_down"
@@ -66,10 +68,10 @@ void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
     }
   }
   for (const auto& [id, one] : gateway_.core().topics) {
-    const auto at = one->peers().find(peer.site().id);
-    if (at != one->peers().end() && at->second.outgoing) {
+    const PeerLanes* lanes = lanes_between(*one, peer);
+    if (lanes != nullptr && lanes->outgoing) {
       out.set_in_flight_transfers(out.in_flight_transfers() +
-                                  one->ledger().lane(*at->second.outgoing).unreceipted);
+                                  one->ledger().lane(*lanes->outgoing).unreceipted);
     }
   }
 }

@@ -66,7 +66,7 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
     const bool refused = link_state(*one) == admin::LinkReport::STATE_REFUSED;
     add(admin::Problem::SEVERITY_FAILURE,
         refused ? "link.refused" : "link.down",
-        one->site().name,
+        one->label(),
         one->last_error.empty()
             ? fmt::format("no session with {} yet", one->site().name)
             : fmt::format("{} (attempts that failed: {})", one->last_error, one->failed_attempts()),

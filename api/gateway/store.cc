@@ -20,47 +20,64 @@ namespace {
 constexpr std::size_t kDescriptionBytesMax = 64 * 1024;
 constexpr std::size_t kChecksumBytes = 4;
 constexpr std::size_t kIdDigits = 16;
+constexpr std::size_t kShardDigits = 2;
 
-std::uint32_t checksum(std::uint64_t topic, std::string_view description) {
-  std::array<std::byte, sizeof(topic)> id{};
-  ByteWriter(id).u64(topic);
-  return crc32c(as_bytes(description), crc32c(id));
+std::uint32_t checksum(TopicShard id, std::string_view description) {
+  std::array<std::byte, sizeof(std::uint64_t) + sizeof(std::uint16_t)> named{};
+  ByteWriter writer(named);
+  writer.u64(id.topic.value());
+  if (id.shard != 0) {
+    writer.u16(id.shard);
+  }
+  return crc32c(as_bytes(description), crc32c(writer.written()));
 }
 
-// The id that a file's name says; nothing when it says none.
-std::optional<std::uint64_t> id_of(const std::string& stem) {
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(stem.data(), stem.data() + stem.size(), id, 16);
-  const bool is_whole = error == std::errc() && end == stem.data() + stem.size();
-  return is_whole && stem.size() == kIdDigits ? std::optional(id) : std::nullopt;
+// What a file's name says in so many digits of a base; nothing when it says none.
+std::optional<std::uint64_t> number(std::string_view text, std::size_t digits, int base) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole && text.size() == digits ? std::optional(value) : std::nullopt;
 }
 
-// The description in a file's bytes, if they are whole and of the topic.
-std::optional<std::string> unsealed(std::string_view bytes, std::optional<std::uint64_t> topic) {
-  if (!topic || bytes.size() <= kChecksumBytes ||
+std::optional<TopicShard> id_of(std::string_view stem) {
+  const auto topic = number(stem.substr(0, kIdDigits), kIdDigits, 16);
+  if (!topic || stem.size() <= kIdDigits) {
+    return topic ? std::optional(TopicShard(TopicId(*topic))) : std::nullopt;
+  }
+  const auto shard = number(stem.substr(kIdDigits + 1), kShardDigits, 10);
+  const bool is_one = shard && *shard > 0 && *shard < kShardsMax && stem[kIdDigits] == '-';
+  return is_one ? std::optional(TopicShard(TopicId(*topic), static_cast<std::uint16_t>(*shard)))
+                : std::nullopt;
+}
+
+// The description in a file's bytes, if they are whole and of the shard.
+std::optional<std::string> unsealed(std::string_view bytes, std::optional<TopicShard> id) {
+  if (!id || bytes.size() <= kChecksumBytes ||
       bytes.size() > kDescriptionBytesMax + kChecksumBytes) {
     return std::nullopt;
   }
   const std::string_view description = bytes.substr(0, bytes.size() - kChecksumBytes);
   ByteReader stored(as_bytes(bytes.substr(description.size())));
-  return stored.u32() == checksum(*topic, description) ? std::optional(std::string(description))
-                                                       : std::nullopt;
+  return stored.u32() == checksum(*id, description) ? std::optional(std::string(description))
+                                                    : std::nullopt;
 }
 
 }  // namespace
 
-std::string FileStore::path(TopicId topic, std::string_view ending) const {
-  return fmt::format("{}/{:016x}.{}", directory_, topic.value(), ending);
+std::string FileStore::path(TopicShard id, std::string_view ending) const {
+  const std::string shard = id.shard == 0 ? "" : fmt::format("-{:02}", id.shard);
+  return fmt::format("{}/{:016x}{}.{}", directory_, id.topic.value(), shard, ending);
 }
 
-Result<memory::Mapping*> FileStore::mapping(TopicId topic, std::uint64_t bytes) {
+Result<memory::Mapping*> FileStore::mapping(TopicShard id, std::uint64_t bytes) {
   // One that is open is what a declaration left that was refused: its lock is ours already.
-  auto& held = open_[topic];
+  auto& held = open_[id];
   if (held != nullptr && held->size() == bytes) {
     return held.get();
   }
   held.reset();
-  auto opened = memory::Mapping::open(path(topic, "sums"), bytes);
+  auto opened = memory::Mapping::open(path(id, "sums"), bytes);
   if (!opened) {
     return Failure(opened.error());
   }
@@ -68,14 +85,14 @@ Result<memory::Mapping*> FileStore::mapping(TopicId topic, std::uint64_t bytes) 
   return held.get();
 }
 
-Result<void> FileStore::describe(TopicId topic, const std::string& description) {
-  const std::string whole = path(topic, "topic");
+Result<void> FileStore::describe(TopicShard id, const std::string& description) {
+  const std::string whole = path(id, "topic");
   const std::string beside = whole + ".new";
   {
     std::ofstream out(beside, std::ios::binary | std::ios::trunc);
     out.write(description.data(), static_cast<std::streamsize>(description.size()));
     std::array<std::byte, kChecksumBytes> seal{};
-    ByteWriter(seal).u32(checksum(topic.value(), description));
+    ByteWriter(seal).u32(checksum(id, description));
     out << as_text(seal);
     out.flush();
     if (!out) {

@@ -1,4 +1,4 @@
-// Where a gateway keeps its topics: one sparse mapping of sums and one description each.
+// Where a gateway keeps its topics: one sparse mapping of sums and one description for each shard.
 //
 // The file store is the product's; the simulator brings one in memory that outlives its gateways.
 #pragma once
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
+#include "dataplane/base/topic_shard.h"
 #include "dataplane/memory/mapping.h"
 
 namespace godwit::gateway {
@@ -18,19 +18,21 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // The mapping of a topic's sums, of exactly `bytes`; made when there is none. It stays the
-  // store's and lives as long as the store, or until the topic's is asked for in another size:
+  // The mapping of a shard's sums, of exactly `bytes`; made when there is none. It stays the
+  // store's and lives as long as the store, or until the shard's is asked for in another size:
   // nobody may hold it then.
-  virtual Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) = 0;
-  // Replaces a topic's description as a whole.
-  virtual Result<void> describe(TopicId topic, const std::string& description) = 0;
+  virtual Result<memory::Mapping*> mapping(TopicShard id, std::uint64_t bytes) = 0;
+  // Replaces a shard's description as a whole.
+  virtual Result<void> describe(TopicShard id, const std::string& description) = 0;
   // Every description there is. kCorrupt: one is damaged; the message names its file.
   virtual Result<std::vector<std::string>> descriptions() = 0;
 };
 
-// Files `<topic>.sums` and `<topic>.topic` in a directory, the topic's id in hexadecimal.
+// Files `<shard>.sums` and `<shard>.topic` in a directory: the topic's id in hexadecimal, and of
+// shards after the first "-" and the shard in two digits.
 //
-//   ID.topic:  the description │ u32 CRC32C of the id (u64) and the description; little endian
+//   ID.topic:  the description │ u32 CRC32C of the id (u64), of shards after the first the shard
+//              (u16), and the description; little endian
 //
 // So a description with a flipped bit, and one under another topic's name, is refused: it may say
 // where data may be.
@@ -38,15 +40,15 @@ class FileStore : public Store {
  public:
   explicit FileStore(std::string directory) : directory_(std::move(directory)) {}
 
-  Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) override;
-  Result<void> describe(TopicId topic, const std::string& description) override;
+  Result<memory::Mapping*> mapping(TopicShard id, std::uint64_t bytes) override;
+  Result<void> describe(TopicShard id, const std::string& description) override;
   Result<std::vector<std::string>> descriptions() override;
 
  private:
-  std::string path(TopicId topic, std::string_view ending) const;
+  std::string path(TopicShard id, std::string_view ending) const;
 
   std::string directory_;
-  std::map<TopicId, std::unique_ptr<memory::Mapping>> open_;
+  std::map<TopicShard, std::unique_ptr<memory::Mapping>> open_;
 };
 
 }  // namespace godwit::gateway

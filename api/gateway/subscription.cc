@@ -167,7 +167,7 @@ Subscription::Written Subscription::write_blocks(std::uint64_t k, std::size_t ro
   const std::span<std::int64_t> removed = core_.coder.removed();
   const std::uint64_t first = std::uint64_t{cursor_} * ledger::kTileElements;
   const std::uint64_t end =
-      std::min<std::uint64_t>(ledger::kTileElements, topic_.spec().element_count - first);
+      std::min<std::uint64_t>(ledger::kTileElements, topic_.spec().element_count() - first);
   const auto body = std::as_writable_bytes(std::span(body_));
   local::TransferWriter writer(body.first(std::min(room, body.size())), handle_, 0, k);
   Written written;

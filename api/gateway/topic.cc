@@ -14,30 +14,34 @@ namespace godwit::gateway {
 namespace {
 
 constexpr std::uint32_t kPublishersMax = 32;  // chosen: parameter servers or trainers of one site
-// A lane's ring holds two bandwidth-delay products of its link (DESIGN: window), in these bounds.
+// The rings of a topic's lanes to one peer hold two bandwidth-delay products of the link (DESIGN:
+// window), in these bounds; each shard has its part of it.
 constexpr std::uint64_t kRingBytesMin = 4U << 20U;
 constexpr std::uint64_t kRingBytesMax = 64U << 20U;
+constexpr std::uint64_t kShardRingBytesMin = 512U << 10U;
 
-std::uint32_t ring_bytes(const Config& config) {
+std::uint32_t ring_bytes(const Config& config, std::uint32_t shards) {
   std::uint64_t most = kRingBytesMin;
   for (const auto& link : config.links) {
     if (!link.cap.is_unlimited()) {
       most = std::max(most, 2 * link.cap.bytes_in(link.rtt).count());
     }
   }
-  return static_cast<std::uint32_t>(std::bit_ceil(std::min(most, kRingBytesMax)));
+  const std::uint64_t part = std::min(most, kRingBytesMax) / shards;
+  return static_cast<std::uint32_t>(std::bit_ceil(std::max(part, kShardRingBytesMin)));
 }
 
 ledger::Shape make_shape(const TopicSpec& spec, const Config& config) {
   ledger::Shape shape;
   const auto others = static_cast<std::uint32_t>(config.sites.size() - 1);
-  shape.topic = spec.id;
+  shape.topic = spec.id.topic;
+  shape.shard = spec.id.shard;
   shape.site = SiteId::of(config.site);
-  shape.element_count = spec.element_count;
+  shape.element_count = spec.element_count();
   shape.lanes_out = others + Topic::kSubscribersMax;
   shape.lanes_in = others;
   shape.inboxes = kPublishersMax;
-  shape.ring_bytes = ring_bytes(config);
+  shape.ring_bytes = ring_bytes(config, spec.sharding.shards);
   shape.seed = spec.has_seed;
   shape.site_count = static_cast<std::uint32_t>(config.sites.size());
   shape.tolerance = spec.tolerance_quanta();
@@ -56,6 +60,10 @@ std::optional<std::string_view> damage(const state::TopicState& stored) {
   }
   if (stored.fraction_bits() > local::kFractionBitsMax) {
     return "fraction_bits";
+  }
+  const Sharding sharding{stored.element_count(), std::max(stored.shards(), 1U)};
+  if (!sharding.is_valid() || stored.shard() >= sharding.shards) {
+    return "the shards";
   }
   if (!is_amount(stored.tolerance()) || !is_amount(stored.significance())) {
     return "the tolerance or the significance";
@@ -148,8 +156,8 @@ Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
   }
   TopicSpec spec;
   spec.name = stored.name();
-  spec.id = TopicId::of(spec.name);
-  spec.element_count = stored.element_count();
+  spec.id = {TopicId::of(spec.name), static_cast<std::uint16_t>(stored.shard())};
+  spec.sharding = {stored.element_count(), std::max(stored.shards(), 1U)};
   spec.fraction_bits = stored.fraction_bits();
   spec.tolerance = stored.tolerance();
   spec.tenant = stored.tenant();
@@ -162,8 +170,9 @@ Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
   spec.has_seed = stored.has_seed();
   spec.seed_hash = stored.seed_hash();
   ledger::Shape shape;
-  shape.topic = spec.id;
-  shape.element_count = spec.element_count;
+  shape.topic = spec.id.topic;
+  shape.shard = spec.id.shard;
+  shape.element_count = spec.element_count();
   shape.lanes_out = stored.lanes_out();
   shape.lanes_in = stored.lanes_in();
   shape.inboxes = stored.inboxes();
@@ -319,7 +328,9 @@ double Topic::quanta_per_unit() const {
 std::string Topic::describe() const {
   state::TopicState stored;
   stored.set_name(spec_.name);
-  stored.set_element_count(spec_.element_count);
+  stored.set_element_count(spec_.sharding.element_count);
+  stored.set_shards(spec_.sharding.shards);
+  stored.set_shard(spec_.id.shard);
   stored.set_fraction_bits(spec_.fraction_bits);
   stored.set_tolerance(spec_.tolerance);
   stored.set_tenant(spec_.tenant);
@@ -360,8 +371,11 @@ Result<void> Topic::check_same(const TopicSpec& other, bool comes_back) const {
                 other.name,
                 spec_.name);
   }
-  if (other.element_count != spec_.element_count) {
+  if (other.sharding.element_count != spec_.sharding.element_count) {
     return differs("the element count");
+  }
+  if (other.sharding.shards != spec_.sharding.shards) {
+    return differs("the number of shards");
   }
   if (other.fraction_bits != spec_.fraction_bits) {
     return differs("fraction_bits");
@@ -425,7 +439,7 @@ Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<cons
   if (seed_complete()) {
     return {};
   }
-  if (first > seed_next_ || values.size() > spec_.element_count - first) {
+  if (first > seed_next_ || values.size() > spec_.element_count() - first) {
     return fail(Code::kInvalid, "topic {}: seed chunks must come in order and fit", spec_.name);
   }
   // Several clients may bring the same seed at once: what one has written the others skip.
@@ -442,7 +456,7 @@ Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<cons
     return written;
   }
   seed_next_ += values.size();
-  if (seed_next_ == spec_.element_count) {
+  if (seed_next_ == spec_.element_count()) {
     seed_complete_ = true;
     return store.describe(spec_.id, describe());
   }

@@ -1,6 +1,7 @@
-// A topic at this gateway: what was declared, its ledger, and where its lanes lead.
+// One shard of a topic at this worker: what was declared, its ledger, and where its lanes lead.
 //
-// One shard per topic in this version: the ledger covers the whole topic.
+// Shards of a topic know nothing of one another: each has its own sums, publish numbers, coverage
+// and clock. Clients put them together, and reports do.
 //
 // Thread: the worker.
 #pragma once
@@ -23,6 +24,8 @@
 #include "api/local/records.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
+#include "dataplane/base/sharding.h"
+#include "dataplane/base/topic_shard.h"
 #include "dataplane/base/units.h"
 #include "dataplane/ledger/ledger.h"
 #include "scheduler/filter/significance.h"
@@ -40,11 +43,11 @@ enum class PublishRefusal : std::uint8_t {
 };
 inline constexpr std::size_t kPublishRefusals = 5;
 
-// What a declaration and the policies of the configuration make of a topic together.
+// What a declaration and the policies of the configuration make of a topic's shard together.
 struct TopicSpec {
   std::string name;
-  TopicId id;
-  std::uint64_t element_count = 0;
+  TopicShard id;
+  Sharding sharding;                 // of the whole topic
   std::uint32_t fraction_bits = 40;  // a quantum is 2^-fraction_bits
   double tolerance = 0;              // absolute, in the topic's units
   std::string tenant;
@@ -60,6 +63,8 @@ struct TopicSpec {
   bool has_seed = false;
   std::uint64_t seed_hash = 0;
 
+  // Of this shard; its elements are numbered from 0.
+  std::uint64_t element_count() const { return sharding.elements(id.shard); }
   bool may_hold(std::string_view site) const;
   std::uint64_t tolerance_quanta() const;
 };

@@ -1,4 +1,4 @@
-// What a declaration and the policies of the configuration make of a topic together.
+// What a declaration and the policies of the configuration make of a topic's shard together.
 
 #include <algorithm>
 #include <cmath>
@@ -32,8 +32,8 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
   const PolicyConfig& policy = config.policy_for(declare.topic);
   TopicSpec spec;
   spec.name = declare.topic;
-  spec.id = TopicId::of(declare.topic);
-  spec.element_count = declare.element_count;
+  spec.id = {TopicId::of(declare.topic), static_cast<std::uint16_t>(declare.shard)};
+  spec.sharding = {declare.element_count, std::max(declare.shards, 1U)};
   spec.fraction_bits = declare.fraction_bits;
   spec.tolerance = policy.tolerance.value_or(declare.tolerance);
   spec.tenant = declare.tenant;
@@ -57,6 +57,16 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
       policy.significance ? policy.significance_decays : declare.significance.decays_with_clock;
   spec.has_seed = declare.has_seed;
   spec.seed_hash = declare.has_seed ? declare.seed_hash : 0;
+  if (!spec.sharding.is_valid() || spec.id.shard >= spec.sharding.shards) {
+    return fail(Code::kInvalid,
+                "topic {}: {} elements cannot be divided into {} shards: a power of two up to {}, "
+                "and a tile of {} elements for each",
+                spec.name,
+                spec.sharding.element_count,
+                spec.sharding.shards,
+                kShardsMax,
+                kShardTileElements);
+  }
   if (!std::isfinite(spec.tolerance) || spec.tolerance < 0 || !std::isfinite(spec.significance) ||
       spec.significance < 0) {
     return fail(Code::kInvalid,

@@ -8,7 +8,7 @@
 
 namespace godwit::scheduler {
 
-void ClockTable::declare(TopicId topic, std::span<const SiteId> sites) {
+void ClockTable::declare(TopicShard topic, std::span<const SiteId> sites) {
   GODWIT_ASSERT(sites.size() <= kSitesMax);
   std::vector<SiteClock>& entries = topics_[topic];
   std::vector<SiteClock> kept;
@@ -29,7 +29,7 @@ void ClockTable::declare(TopicId topic, std::span<const SiteId> sites) {
   entries = std::move(kept);
 }
 
-void ClockTable::remove(TopicId topic) {
+void ClockTable::remove(TopicShard topic) {
   topics_.erase(topic);
 }
 
@@ -43,7 +43,7 @@ bool ClockTable::release(SiteClock& entry) {
   return entry.released != before;
 }
 
-bool ClockTable::on_tick(TopicId topic,
+bool ClockTable::on_tick(TopicShard topic,
                          SiteId site,
                          std::uint64_t clock,
                          std::uint64_t publish_number) {
@@ -71,7 +71,7 @@ bool ClockTable::on_tick(TopicId topic,
   return release(*entry);
 }
 
-bool ClockTable::on_coverage(TopicId topic, SiteId site, std::uint64_t covered_number) {
+bool ClockTable::on_coverage(TopicShard topic, SiteId site, std::uint64_t covered_number) {
   SiteClock* entry = find(topic, site);
   if (entry == nullptr || covered_number <= entry->covered) {
     return false;
@@ -80,7 +80,7 @@ bool ClockTable::on_coverage(TopicId topic, SiteId site, std::uint64_t covered_n
   return release(*entry);
 }
 
-void ClockTable::on_restart(TopicId topic, SiteId site) {
+void ClockTable::on_restart(TopicShard topic, SiteId site) {
   SiteClock* entry = find(topic, site);
   if (entry != nullptr) {
     entry->covered = 0;
@@ -90,11 +90,11 @@ void ClockTable::on_restart(TopicId topic, SiteId site) {
   }
 }
 
-ClockTable::SiteClock* ClockTable::find(TopicId topic, SiteId site) {
+ClockTable::SiteClock* ClockTable::find(TopicShard topic, SiteId site) {
   return const_cast<SiteClock*>(std::as_const(*this).find(topic, site));
 }
 
-const ClockTable::SiteClock* ClockTable::find(TopicId topic, SiteId site) const {
+const ClockTable::SiteClock* ClockTable::find(TopicShard topic, SiteId site) const {
   const auto found = topics_.find(topic);
   if (found == topics_.end()) {
     return nullptr;
@@ -106,17 +106,17 @@ const ClockTable::SiteClock* ClockTable::find(TopicId topic, SiteId site) const 
   return at != found->second.end() && at->site == site ? &*at : nullptr;
 }
 
-std::uint64_t ClockTable::clock(TopicId topic, SiteId site) const {
+std::uint64_t ClockTable::clock(TopicShard topic, SiteId site) const {
   const SiteClock* entry = find(topic, site);
   return entry != nullptr ? entry->released : 0;
 }
 
-std::uint64_t ClockTable::ticked(TopicId topic, SiteId site) const {
+std::uint64_t ClockTable::ticked(TopicShard topic, SiteId site) const {
   const SiteClock* entry = find(topic, site);
   return entry != nullptr ? entry->ticked : 0;
 }
 
-std::uint64_t ClockTable::clock_min(TopicId topic) const {
+std::uint64_t ClockTable::clock_min(TopicShard topic) const {
   const auto found = topics_.find(topic);
   if (found == topics_.end() || found->second.empty()) {
     return 0;
@@ -128,12 +128,12 @@ std::uint64_t ClockTable::clock_min(TopicId topic) const {
   return least;
 }
 
-std::size_t ClockTable::site_count(TopicId topic) const {
+std::size_t ClockTable::site_count(TopicShard topic) const {
   const auto found = topics_.find(topic);
   return found != topics_.end() ? found->second.size() : 0;
 }
 
-void ClockTable::missing(TopicId topic, std::uint64_t clock_min, std::vector<SiteId>& out) const {
+void ClockTable::missing(TopicShard topic, std::uint64_t clock_min, std::vector<SiteId>& out) const {
   out.clear();
   const auto found = topics_.find(topic);
   if (found == topics_.end()) {

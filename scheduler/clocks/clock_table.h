@@ -1,4 +1,4 @@
-// The clock of every (topic, site), released only when the data it promises has been applied here.
+// The clock of every (topic shard, site), released only when the data it promises has been applied here.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataplane/base/ids.h"
+#include "dataplane/base/topic_shard.h"
 
 namespace godwit::scheduler {
 
@@ -19,7 +20,7 @@ namespace godwit::scheduler {
 //
 // Clocks never go back. When more than kPendingTicks wait, the newest two merge: a clock is then
 // released later than it could be, never earlier.
-// Thread: one worker. Memory: about 1.2 KiB per (topic, site), allocated by declare. Time: O(log
+// Thread: one worker. Memory: about 1.2 KiB per (topic shard, site), allocated by declare. Time: O(log
 // n).
 class ClockTable {
  public:
@@ -29,22 +30,22 @@ class ClockTable {
   // The sites whose clocks count for a topic. Sites that are no longer listed are forgotten;
   // those that stay keep their clocks. Sites beyond kSitesMax are an assertion (configuration
   // checks).
-  void declare(TopicId topic, std::span<const SiteId> sites);
-  void remove(TopicId topic);
+  void declare(TopicShard topic, std::span<const SiteId> sites);
+  void remove(TopicShard topic);
 
   // Both return true when the released clock moved. Unknown topics and sites are ignored (false).
-  bool on_tick(TopicId topic, SiteId site, std::uint64_t clock, std::uint64_t publish_number);
-  bool on_coverage(TopicId topic, SiteId site, std::uint64_t covered_number);
+  bool on_tick(TopicShard topic, SiteId site, std::uint64_t clock, std::uint64_t publish_number);
+  bool on_coverage(TopicShard topic, SiteId site, std::uint64_t covered_number);
   // The site began a new incarnation, so its publish numbers start again: pending ticks are
   // dropped, its released clock stays.
-  void on_restart(TopicId topic, SiteId site);
+  void on_restart(TopicShard topic, SiteId site);
 
-  [[nodiscard]] std::uint64_t clock(TopicId topic, SiteId site) const;   // 0 before the first.
-  [[nodiscard]] std::uint64_t ticked(TopicId topic, SiteId site) const;  // Newest heard of.
-  [[nodiscard]] std::uint64_t clock_min(TopicId topic) const;  // Over its sites; 0 without any.
-  [[nodiscard]] std::size_t site_count(TopicId topic) const;
+  [[nodiscard]] std::uint64_t clock(TopicShard topic, SiteId site) const;   // 0 before the first.
+  [[nodiscard]] std::uint64_t ticked(TopicShard topic, SiteId site) const;  // Newest heard of.
+  [[nodiscard]] std::uint64_t clock_min(TopicShard topic) const;  // Over its sites; 0 without any.
+  [[nodiscard]] std::size_t site_count(TopicShard topic) const;
   // Replaces `out` by the topic's sites with clock < clock_min, in the order of their ids.
-  void missing(TopicId topic, std::uint64_t clock_min, std::vector<SiteId>& out) const;
+  void missing(TopicShard topic, std::uint64_t clock_min, std::vector<SiteId>& out) const;
 
  private:
   struct Tick {
@@ -61,10 +62,10 @@ class ClockTable {
     std::array<Tick, kPendingTicks> pending{};
   };
   static bool release(SiteClock& entry);
-  SiteClock* find(TopicId topic, SiteId site);
-  [[nodiscard]] const SiteClock* find(TopicId topic, SiteId site) const;
+  SiteClock* find(TopicShard topic, SiteId site);
+  [[nodiscard]] const SiteClock* find(TopicShard topic, SiteId site) const;
 
-  std::map<TopicId, std::vector<SiteClock>> topics_;  // Each vector sorted by site.
+  std::map<TopicShard, std::vector<SiteClock>> topics_;  // Each vector sorted by site.
 };
 
 }  // namespace godwit::scheduler

@@ -11,7 +11,7 @@ StalenessWaits::StalenessWaits(const ClockTable& clocks, std::size_t waits_max)
 }
 
 std::optional<StalenessWaits::WaitId> StalenessWaits::add_wait(Instant now,
-                                                               TopicId topic,
+                                                               TopicShard topic,
                                                                std::uint64_t clock_min,
                                                                Instant deadline) {
   if (waits_.size() >= waits_max_) {
@@ -24,7 +24,7 @@ std::optional<StalenessWaits::WaitId> StalenessWaits::add_wait(Instant now,
   return next_id_++;
 }
 
-bool StalenessWaits::holds(TopicId topic, std::uint64_t clock_min) const {
+bool StalenessWaits::holds(TopicShard topic, std::uint64_t clock_min) const {
   // Nobody else to wait for holds too.
   return clocks_.site_count(topic) == 0 || clocks_.clock_min(topic) >= clock_min;
 }
@@ -48,7 +48,7 @@ void StalenessWaits::remove(std::size_t index) {
   }
 }
 
-void StalenessWaits::on_progress(TopicId topic) {
+void StalenessWaits::on_progress(TopicShard topic) {
   const bool alone = clocks_.site_count(topic) == 0;
   const std::uint64_t least = clocks_.clock_min(topic);
   for (Wait& wait : waits_) {

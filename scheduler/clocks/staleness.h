@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/base/ids.h"
+#include "dataplane/base/topic_shard.h"
 #include "dataplane/base/units.h"
 #include "scheduler/clocks/clock_table.h"
 
@@ -42,13 +43,13 @@ class StalenessWaits {
   // nullopt when waits_max are waiting. A wait that holds already, or whose deadline has passed, is
   // done at the next poll.
   std::optional<WaitId> add_wait(Instant now,
-                                 TopicId topic,
+                                 TopicShard topic,
                                  std::uint64_t clock_min,
                                  Instant deadline);
   // The waiter is gone (its client closed): it will not be reported. False if it was not waiting.
   bool cancel(WaitId id);
   // A clock of this topic moved, or its list of sites did.
-  void on_progress(TopicId topic);
+  void on_progress(TopicShard topic);
   // Gives one finished wait, in the order they were added; false when there is none.
   bool poll_done(Instant now, Done& out);
   [[nodiscard]] Instant next_wakeup() const;  // Earliest deadline; past when one is done.
@@ -57,13 +58,13 @@ class StalenessWaits {
  private:
   struct Wait {
     WaitId id;
-    TopicId topic;
+    TopicShard topic;
     std::uint64_t clock_min;
     Instant deadline;
     bool reached;
   };
   // Whether every site of the topic has reached the clock.
-  [[nodiscard]] bool holds(TopicId topic, std::uint64_t clock_min) const;
+  [[nodiscard]] bool holds(TopicShard topic, std::uint64_t clock_min) const;
   void remove(std::size_t index);
 
   const ClockTable& clocks_;

@@ -21,13 +21,13 @@ class SmallStore final : public Store {
  public:
   static constexpr std::uint64_t kBytesMax = std::uint64_t{1} << 32U;  // address space, sparse
 
-  Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) override {
+  Result<memory::Mapping*> mapping(TopicShard topic, std::uint64_t bytes) override {
     if (bytes > kBytesMax) {
       return fail(Code::kFull, "no room for {} bytes", bytes);
     }
     return sums_.mapping(topic, bytes);
   }
-  Result<void> describe(TopicId topic, const std::string& description) override {
+  Result<void> describe(TopicShard topic, const std::string& description) override {
     return sums_.describe(topic, description);
   }
   Result<std::vector<std::string>> descriptions() override { return sums_.descriptions(); }

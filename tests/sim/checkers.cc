@@ -21,7 +21,7 @@ gateway::Topic* topic_at(Simulator& simulator, std::size_t site, const TopicDraw
 
 // P + R of a topic at a site.
 Sums read_sums(gateway::Topic& topic) {
-  const std::uint64_t elements = topic.spec().element_count;
+  const std::uint64_t elements = topic.spec().element_count();
   const std::uint32_t tiles = topic.ledger().shape().tile_count();
   Sums sums(std::size_t{tiles} * ledger::kTileElements);
   for (std::uint32_t tile = 0; tile < tiles; ++tile) {
@@ -276,7 +276,7 @@ void check_topic_end(Simulator& simulator, std::size_t index) {
     for (std::size_t i = 0; i < sums.size(); ++i) {
       sums[i] -= truth[i];
     }
-    const std::uint64_t more = ledger::FieldChecksum(held.spec().id, 0).of_range(0, sums);
+    const std::uint64_t more = ledger::FieldChecksum(held.spec().id.topic, held.spec().id.shard).of_range(0, sums);
     if (more != held.ledger().conservation().detached_checksum) {
       simulator.violation(fmt::format("{} holds of {} what nobody published and nobody lost: {}",
                                       scenario.sites[site],
@@ -319,7 +319,7 @@ void check_ledgers(Simulator& simulator, std::size_t site, bool settled) {
           "{}: the ledger of {} found a defect", scenario.sites[site], topic->spec().name));
     }
     const std::uint64_t bound =
-        storage_bound(ledger.shape(), occupancy_at_most(simulator, site, id, settled));
+        storage_bound(ledger.shape(), occupancy_at_most(simulator, site, id.topic, settled));
     if (ledger.bytes_used() > bound || ledger.bytes_bound() > bound) {
       simulator.violation(
           fmt::format("{}: {} takes {} bytes of {}, more than the {} that its sites "
@@ -337,7 +337,7 @@ void check_ledgers(Simulator& simulator, std::size_t site, bool settled) {
       }
     }
     for (const TopicDraw& draw : scenario.topics) {
-      if (TopicId::of(draw.name) == id && !scenario.may_hold(draw, site)) {
+      if (TopicId::of(draw.name) == id.topic && !scenario.may_hold(draw, site)) {
         simulator.violation(fmt::format("residency: {} holds {}", scenario.sites[site], draw.name));
       }
     }

@@ -4,8 +4,8 @@
 
 namespace godwit::sim {
 
-Result<memory::Mapping*> MemoryStore::mapping(TopicId topic, std::uint64_t bytes) {
-  auto& place = mappings_[topic];
+Result<memory::Mapping*> MemoryStore::mapping(TopicShard id, std::uint64_t bytes) {
+  auto& place = mappings_[id];
   if (!place) {
     auto made = memory::Mapping::anonymous(bytes);
     if (!made) {
@@ -20,8 +20,8 @@ Result<memory::Mapping*> MemoryStore::mapping(TopicId topic, std::uint64_t bytes
   return place.get();
 }
 
-Result<void> MemoryStore::describe(TopicId topic, const std::string& description) {
-  descriptions_[topic] = description;
+Result<void> MemoryStore::describe(TopicShard id, const std::string& description) {
+  descriptions_[id] = description;
   return {};
 }
 

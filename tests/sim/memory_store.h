@@ -15,8 +15,8 @@ namespace godwit::sim {
 
 class MemoryStore final : public gateway::Store {
  public:
-  Result<memory::Mapping*> mapping(TopicId topic, std::uint64_t bytes) override;
-  Result<void> describe(TopicId topic, const std::string& description) override;
+  Result<memory::Mapping*> mapping(TopicShard id, std::uint64_t bytes) override;
+  Result<void> describe(TopicShard id, const std::string& description) override;
   Result<std::vector<std::string>> descriptions() override;
 
   // The machine is gone, and its tmpfs with it. No gateway may be open.
@@ -27,8 +27,8 @@ class MemoryStore final : public gateway::Store {
   bool empty() const { return descriptions_.empty(); }
 
  private:
-  std::map<TopicId, std::unique_ptr<memory::Mapping>> mappings_;
-  std::map<TopicId, std::string> descriptions_;
+  std::map<TopicShard, std::unique_ptr<memory::Mapping>> mappings_;
+  std::map<TopicShard, std::string> descriptions_;
 };
 
 }  // namespace godwit::sim

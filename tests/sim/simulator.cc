@@ -240,7 +240,7 @@ void Simulator::turn_site(std::size_t index) {
 // A sender whose memory is broken: the transfer itself is sound, but not the next of its lane.
 void Simulator::forge(std::size_t from, std::size_t to, std::span<std::byte> bytes) {
   const auto header = wire::parse_header(bytes);
-  gateway::Topic* topic = sites_[to]->gateway().core().find_topic(header->topic);
+  gateway::Topic* topic = sites_[to]->gateway().core().find_topic({header->topic, header->shard});
   if (topic == nullptr) {
     return;
   }

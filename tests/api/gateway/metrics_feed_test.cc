@@ -1,5 +1,6 @@
 #include "api/gateway/metrics_feed.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -58,6 +59,11 @@ std::map<std::string, std::uint64_t> values_of(OneGateway& b, Metric metric) {
   return found;
 }
 
+// Of a gauge's series with this last label.
+double gauge_of(OneGateway& b, Metric metric, const std::string& label) {
+  return std::bit_cast<double>(values_of(b, metric).at(label));
+}
+
 TEST(MetricsFeed, ShowsWhatTheEndpointTurnedAway) {
   OneGateway b("b");
   b.endpoint.figures = {.sessions_accepted = 9,
@@ -82,6 +88,34 @@ TEST(MetricsFeed, CountsLostPacketsOverAllSessionsOfALink) {
   b.turn(1);
   b.greeted("a").figures.packets_lost = 2;
   EXPECT_EQ(values_of(b, Metric::kLinkLostPackets).at("a"), 6U);
+}
+
+TEST(MetricsFeed, CountsALinkOverItsConnections) {
+  OneGateway b("b", "[[links]]\nends = [\"a\", \"b\"]\nconnections = 2\n");
+  for (std::uint32_t connection = 0; connection < 2; ++connection) {
+    ScriptedSession& a = b.established("a");
+    control::ControlMessage hello = OneGateway::hello("a");
+    hello.mutable_hello()->set_connection(connection);
+    hello.mutable_hello()->set_connections(2);
+    a.control(hello);
+    a.figures.packets_lost = 4 + connection;
+    b.turn(1);
+    EXPECT_EQ(gauge_of(b, Metric::kLinkUp, "a"), connection == 0 ? 0 : 1) << "all or none";
+  }
+  EXPECT_EQ(values_of(b, Metric::kLinkLostPackets).at("a"), 9U);
+}
+
+TEST(MetricsFeed, CountsATopicOverItsShards) {
+  OneGateway b("b");
+  for (std::uint32_t shard = 0; shard < 2; ++shard) {
+    const auto handle = b.declare(
+        {.topic = "t", .element_count = 2 * kShardTileElements, .shards = 2, .shard = shard});
+    b.publish(handle, 0, {1, 2});
+  }
+  EXPECT_EQ(values_of(b, Metric::kTopicPublishes).at("t"), 2U);
+  EXPECT_EQ(values_of(b, Metric::kTopicElements).at("t"), 4U);
+  EXPECT_EQ(gauge_of(b, Metric::kTopicMemoryBytes, "t"),
+            static_cast<double>(b.gateway->core().memory_used()));
 }
 
 using Refused = std::map<std::string, std::uint64_t>;

@@ -201,7 +201,7 @@ class OneGateway {
       one.ledger().read_sum(i, tile);
       all.insert(all.end(), tile.begin(), tile.end());
     }
-    all.resize(one.spec().element_count);
+    all.resize(one.spec().element_count());
     return all;
   }
   const Peer& peer(const std::string& site) { return *gateway->core().find_peer(SiteId::of(site)); }

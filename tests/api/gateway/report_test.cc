@@ -204,9 +204,9 @@ TEST(Report, MakesItsOwnRefusalOfATopicAProblemToo) {
   EXPECT_EQ(problems[0].severity(), admin::Problem::SEVERITY_FAILURE);
   EXPECT_EQ(problems[0].reason(), "topic.shape_mismatch");
   EXPECT_EQ(problems[0].subject(), "t");
-  EXPECT_EQ(
-      problems[0].text(),
-      "refused here to a: topic t: b has 10 elements with 40 fraction bits, a has 11 with 40");
+  EXPECT_EQ(problems[0].text(),
+            "refused here to a: topic t: b has 10 elements with 40 fraction bits in 1 shards, a "
+            "has 11 with 40 in 1");
   EXPECT_EQ(problems[0].command(), "godwit explain t");
   EXPECT_EQ(problems[0].since_ns(), 8U * 3'000'000U) << "since the first announcement";
   // What is not declared here, because it must not be, cannot be explained.

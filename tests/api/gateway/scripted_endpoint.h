@@ -131,6 +131,14 @@ class ScriptedEndpoint final : public transport::Endpoint {
         dialled_.rbegin(), dialled_.rend(), [&](const auto& one) { return one.first == site; });
     return at == dialled_.rend() ? nullptr : at->second;
   }
+  // Every one of them, in their order.
+  std::vector<ScriptedSession*> all_dialled(const std::string& site) {
+    std::vector<ScriptedSession*> all;
+    for (const auto& [to, session] : dialled_) {
+      all.insert(all.end(), to == site ? 1U : 0U, session);
+    }
+    return all;
+  }
   std::size_t dials() const { return dialled_.size(); }
   // The gateway's process is gone, and its sessions with it.
   void lose_all() {

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,6 +24,24 @@ TEST(FileStore, KeepsDescriptionsOverRestarts) {
   }
   FileStore again(folder.path().string());
   EXPECT_THAT(*again.descriptions(), ::testing::UnorderedElementsAre("second", "other"));
+}
+
+TEST(FileStore, TellsShardsOfOneTopicApart) {
+  const testing_support::TemporaryFolder folder;
+  FileStore store(folder.path().string());
+  const TopicShard eleventh(TopicId::of("t"), 11);
+  ASSERT_TRUE(store.describe(TopicId::of("t"), "the first").has_value());
+  ASSERT_TRUE(store.describe(eleventh, "the eleventh").has_value());
+  EXPECT_THAT(*store.descriptions(), ::testing::UnorderedElementsAre("the first", "the eleventh"));
+  EXPECT_NE(*store.mapping(TopicId::of("t"), 1 << 20), *store.mapping(eleventh, 1 << 20));
+  const std::string name = fmt::format("{:016x}", TopicId::of("t").value());
+  EXPECT_TRUE(std::filesystem::exists(folder / (name + "-11.topic")));
+  // Under another shard's name, or none that a shard has, it is not believed.
+  for (const char* other : {"-12", "-1", "-011", "-64", "-00", "x11", "-1x"}) {
+    std::filesystem::rename(folder / (name + "-11.topic"), folder / (name + other + ".topic"));
+    EXPECT_FALSE(store.descriptions().has_value()) << other;
+    std::filesystem::rename(folder / (name + other + ".topic"), folder / (name + "-11.topic"));
+  }
 }
 
 TEST(FileStore, KeepsSumsOverRestarts) {

@@ -1,0 +1,83 @@
+// Sessions that a peer began on a link with several connections: the peer's Hello says for which.
+//
+//     session  ──certificates──▶ unnamed ──Hello──▶ the connection that it names
+//
+// We answer with our own Hello only then, half a round trip later than on a link with one.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/gateway/links.h"
+#include "dataplane/base/log.h"
+
+namespace godwit::gateway {
+
+// A site holds at most so many as its link has connections, or it could fill the endpoint's places.
+void Links::keep_unnamed(Instant now, transport::Session& session, const transport::Event& first) {
+  const auto of_site = [&](const Unnamed& one) {
+    return one.first.identity.site == first.identity.site;
+  };
+  const SiteConfig* site = core_.config.find_site(first.identity.site);
+  const std::uint32_t connections = core_.find_peer(site->id)->connections();
+  if (std::count_if(unnamed_.begin(), unnamed_.end(), of_site) >= connections) {
+    const auto oldest = std::find_if(unnamed_.begin(), unnamed_.end(), of_site);
+    endpoint_.retire(now, oldest->session);
+    unnamed_.erase(oldest);
+  }
+  Unnamed unnamed{&session, {}};
+  unnamed.first.kind = first.kind;
+  unnamed.first.identity = first.identity;
+  unnamed.first.own_certificate = first.own_certificate;
+  unnamed_.push_back(std::move(unnamed));
+}
+
+void Links::greet_unnamed(Instant now) {
+  std::erase_if(unnamed_, [&](const Unnamed& one) { return name_one(now, one); });
+}
+
+bool Links::name_one(Instant now, const Unnamed& unnamed) {
+  auto event = unnamed.session->poll_event();
+  if (!event) {
+    return false;
+  }
+  const SiteConfig* site = core_.config.find_site(unnamed.first.identity.site);
+  const auto refuse = [&](SessionCode code, const std::string& why) {
+    log::warn("a session of {} is closed: {}", site->name, why);
+    unnamed.session->close(now, static_cast<std::uint64_t>(code), why);
+    endpoint_.retire(now, unnamed.session);
+    return true;
+  };
+  if (event->kind == transport::Event::Kind::kClosed) {
+    endpoint_.retire(now, unnamed.session);
+    return true;
+  }
+  control::ControlMessage message;
+  if (event->kind != transport::Event::Kind::kControl ||
+      !message.ParseFromArray(event->bytes.bytes().data(),
+                              static_cast<int>(event->bytes.bytes().size())) ||
+      message.kind_case() != control::ControlMessage::kHello) {
+    return refuse(SessionCode::kProtocolViolation, "something came before Hello");
+  }
+  Peer* peer = core_.find_peer(site->id, message.hello().connection());
+  if (peer == nullptr) {
+    return refuse(SessionCode::kNoSuchConnection,
+                  fmt::format("Hello: there is no connection {}; [[links]] connections must be the "
+                              "same at both sites",
+                              message.hello().connection()));
+  }
+  assign(now, *peer, *unnamed.session, unnamed.first);
+  if (peer->session == unnamed.session) {
+    transport::Event hello;
+    hello.kind = transport::Event::Kind::kControl;
+    hello.bytes = std::move(event->bytes);
+    on_event(now, *peer, hello);
+  } else if (peer->successor == unnamed.session) {
+    successor_greeted(now, *peer, event->bytes.bytes());
+  }
+  return true;
+}
+
+}  // namespace godwit::gateway

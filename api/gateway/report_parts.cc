@@ -1,0 +1,188 @@
+#include "api/gateway/report_parts.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "dataplane/ledger/field_checksum.h"
+
+namespace godwit::gateway {
+namespace {
+
+// `join(into, from)` for every pair of equal keys; the later one goes.
+template <class Part, class Key, class Join>
+void join_equal(google::protobuf::RepeatedPtrField<Part>& parts, Key key, Join join) {
+  int kept = 0;
+  for (int i = 0; i < parts.size(); ++i) {
+    const auto same = [&](const Part& one) { return key(one) == key(parts.Get(i)); };
+    const auto first = std::find_if(parts.begin(), parts.begin() + kept, same);
+    if (first != parts.begin() + kept) {
+      join(*first, parts.Get(i));
+    } else {
+      parts.SwapElements(kept++, i);
+    }
+  }
+  parts.DeleteSubrange(kept, parts.size() - kept);
+}
+
+void join(admin::TopicSummary& into, const admin::TopicSummary& from) {
+  into.set_publishes(std::max(into.publishes(), from.publishes()));
+  into.set_refused(into.refused() + from.refused());
+  into.set_memory_used_bytes(into.memory_used_bytes() + from.memory_used_bytes());
+  into.set_memory_bound_bytes(into.memory_bound_bytes() + from.memory_bound_bytes());
+  into.set_open_bytes_estimate(into.open_bytes_estimate() + from.open_bytes_estimate());
+  into.set_unreceipted_transfers(into.unreceipted_transfers() + from.unreceipted_transfers());
+}
+
+void join(admin::LaneReport& into, const admin::LaneReport& from) {
+  into.set_next_k(std::max(into.next_k(), from.next_k()));
+  into.set_frontier(std::min(into.frontier(), from.frontier()));
+  into.set_unreceipted_transfers(into.unreceipted_transfers() + from.unreceipted_transfers());
+  into.set_unreceipted_bytes(into.unreceipted_bytes() + from.unreceipted_bytes());
+  into.set_open_bytes_estimate(into.open_bytes_estimate() + from.open_bytes_estimate());
+  if (from.published() - from.covered_to() > into.published() - into.covered_to()) {
+    into.set_published(from.published());
+    into.set_covered_to(from.covered_to());
+  }
+  into.set_window_full(into.window_full() || from.window_full());
+  into.set_oldest_unreceipted_ns(
+      std::max(into.oldest_unreceipted_ns(), from.oldest_unreceipted_ns()));
+  into.set_open(into.open() && from.open());
+  if (into.reason().empty()) {
+    into.set_reason(from.reason());
+  }
+}
+
+void join(admin::SiteClock& into, const admin::SiteClock& from) {
+  into.set_clock(std::min(into.clock(), from.clock()));
+  into.set_staleness(std::max(into.staleness(), from.staleness()));
+  into.set_age_ns(std::max(into.age_ns(), from.age_ns()));
+}
+
+void join(admin::TopicReport& into, const admin::TopicReport& from) {
+  join(*into.mutable_summary(), from.summary());
+  into.mutable_lanes()->MergeFrom(from.lanes());
+  join_equal(
+      *into.mutable_lanes(),
+      [](const auto& lane) { return std::string_view(lane.to()); },
+      [](auto& one, const auto& other) { join(one, other); });
+  into.mutable_clocks()->MergeFrom(from.clocks());
+  join_equal(
+      *into.mutable_clocks(),
+      [](const auto& clock) { return std::string_view(clock.site()); },
+      [](auto& one, const auto& other) { join(one, other); });
+  into.set_significance_withheld(into.significance_withheld() + from.significance_withheld());
+  into.set_touched_blocks(into.touched_blocks() + from.touched_blocks());
+  into.set_publishers(std::max(into.publishers(), from.publishers()));
+  into.set_subscribers(std::max(into.subscribers(), from.subscribers()));
+  into.set_memory_next_subscriber_bytes(into.memory_next_subscriber_bytes() +
+                                        from.memory_next_subscriber_bytes());
+  into.set_memory_next_publisher_bytes(into.memory_next_publisher_bytes() +
+                                       from.memory_next_publisher_bytes());
+}
+
+void join(admin::LaneLedger& into, const admin::LaneLedger& from) {
+  into.set_sent_checksum(ledger::field_add(into.sent_checksum(), from.sent_checksum()));
+  into.set_balanced(into.balanced() && from.balanced());
+}
+
+void join(admin::TopicLedger& into, const admin::TopicLedger& from) {
+  into.set_defect(into.defect() + from.defect());
+  into.set_published_checksum(
+      ledger::field_add(into.published_checksum(), from.published_checksum()));
+  into.set_received_checksum(ledger::field_add(into.received_checksum(), from.received_checksum()));
+  into.set_published_mass(into.published_mass() + from.published_mass());
+  into.set_received_mass(into.received_mass() + from.received_mass());
+  into.set_sent_mass(into.sent_mass() + from.sent_mass());
+  into.set_open_mass(into.open_mass() + from.open_mass());
+  into.set_in_flight_mass(into.in_flight_mass() + from.in_flight_mass());
+  into.set_detached_mass(into.detached_mass() + from.detached_mass());
+  into.set_scrub_passes(std::min(into.scrub_passes(), from.scrub_passes()));
+  into.mutable_lanes()->MergeFrom(from.lanes());
+  join_equal(
+      *into.mutable_lanes(),
+      [](const auto& lane) { return std::string_view(lane.to()); },
+      [](auto& one, const auto& other) { join(one, other); });
+}
+
+// How much an operator wants to know it, before the other shards' reasons.
+int weight(const admin::LaneExplanation& lane) {
+  static constexpr std::string_view kRising[] = {
+      "lane.current", "lane.sending", "lane.window_full", "lane.closed", "link.down"};
+  const auto at = std::find(std::begin(kRising), std::end(kRising), lane.reason());
+  return static_cast<int>(at - std::begin(kRising));
+}
+
+void join(admin::LaneExplanation& into, const admin::LaneExplanation& from) {
+  const std::uint64_t expected = into.expected_ns() + from.expected_ns();  // on one link
+  if (weight(from) > weight(into)) {
+    into = from;
+  }
+  into.set_expected_ns(expected);
+}
+
+void join(admin::PeerReport& into, const admin::PeerReport& from) {
+  into.set_connected(into.connected() && from.connected());
+  into.set_refused_handshakes(into.refused_handshakes() + from.refused_handshakes());
+  if (into.last_refusal().empty()) {
+    into.set_last_refusal(from.last_refusal());
+  }
+}
+
+// A topic's problems are those of its shards: once is enough.
+auto problem_key(const admin::Problem& problem) {
+  return std::tuple(std::string_view(problem.reason()),
+                    std::string_view(problem.subject()),
+                    std::string_view(problem.text()));
+}
+
+}  // namespace
+
+void add_shard(admin::ExplainReport& into, const admin::ExplainReport& shard) {
+  join(*into.mutable_topic(), shard.topic());
+  into.mutable_lanes()->MergeFrom(shard.lanes());
+  join_equal(
+      *into.mutable_lanes(),
+      [](const auto& lane) { return std::string_view(lane.to()); },
+      [](auto& one, const auto& other) { join(one, other); });
+}
+
+void join_parts(admin::AdminResponse& response) {
+  const auto join_two = [](auto& one, const auto& other) { join(one, other); };
+  switch (response.kind_case()) {
+    case admin::AdminResponse::kStatus:
+      join_equal(
+          *response.mutable_status()->mutable_topics(),
+          [](const auto& topic) { return std::string_view(topic.name()); },
+          join_two);
+      join_equal(*response.mutable_status()->mutable_problems(),
+                 problem_key,
+                 [](auto& one, const auto& other) {
+                   one.set_since_ns(std::max(one.since_ns(), other.since_ns()));
+                 });
+      return;
+    case admin::AdminResponse::kTopics:
+      join_equal(
+          *response.mutable_topics()->mutable_topics(),
+          [](const auto& topic) { return std::string_view(topic.summary().name()); },
+          join_two);
+      return;
+    case admin::AdminResponse::kPeers:
+      join_equal(
+          *response.mutable_peers()->mutable_peers(),
+          [](const auto& peer) { return std::string_view(peer.site()); },
+          join_two);
+      return;
+    case admin::AdminResponse::kLedger:
+      join_equal(
+          *response.mutable_ledger()->mutable_topics(),
+          [](const auto& topic) { return std::string_view(topic.topic()); },
+          join_two);
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace godwit::gateway

@@ -1,0 +1,173 @@
+// A link with several connections: which session is for which, and which shards it carries.
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/api/gateway/admin_ask.h"
+#include "tests/api/gateway/one_gateway.h"
+
+namespace godwit::gateway {
+namespace {
+
+using control::ControlMessage;
+
+constexpr const char* kTwo =
+    "[[links]]\nends = [\"a\", \"b\"]\ncap = \"20Mbit/s\"\nconnections = 2\n"
+    "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n";
+constexpr std::uint64_t kTwoTiles = 2 * kShardTileElements;
+
+ControlMessage hello(const std::string& site, std::uint32_t connection, std::uint32_t of = 2) {
+  ControlMessage message = OneGateway::hello(site);
+  message.mutable_hello()->set_connection(connection);
+  message.mutable_hello()->set_connections(of);
+  return message;
+}
+
+class Connections : public ::testing::Test {
+ protected:
+  OneGateway b_{"b", kTwo};
+
+  // Site a has dialled a connection, and greets.
+  ScriptedSession& dialled_by_a(std::uint32_t connection) {
+    ScriptedSession& session = b_.established("a");
+    session.control(hello("a", connection));
+    b_.turn(1);
+    return session;
+  }
+  PeerState state(const std::string& site, std::uint32_t connection) {
+    return b_.gateway->core().find_peer(SiteId::of(site), connection)->state;
+  }
+  // The shard of "t", of two, that a connection carries.
+  static std::uint32_t shard_on(std::uint32_t connection) {
+    return (TopicShard(TopicId::of("t")).slot() + connection) % 2;
+  }
+  void declare_shards() {
+    for (std::uint32_t shard = 0; shard < 2; ++shard) {
+      b_.declare({.topic = "t", .element_count = kTwoTiles, .shards = 2, .shard = shard});
+    }
+  }
+};
+
+TEST_F(Connections, AreWhatTheHelloOfTheDiallerSays) {
+  ScriptedSession& a = b_.established("a");
+  EXPECT_TRUE(a.controls.empty()) << "which one it is, is not known yet";
+  a.control(hello("a", 1));
+  b_.turn(1);
+  const auto answer = a.take(ControlMessage::kHello).hello();
+  EXPECT_EQ(answer.connection(), 1U);
+  EXPECT_EQ(answer.connections(), 2U);
+  EXPECT_EQ(state("a", 1), PeerState::kUp);
+  EXPECT_EQ(state("a", 0), PeerState::kDown);
+}
+
+TEST_F(Connections, AreAllDialled) {
+  b_.turn(400);
+  const auto sessions = b_.endpoint.all_dialled("c");
+  ASSERT_EQ(sessions.size(), 2U);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    sessions[i]->establish("c");
+    b_.turn(1);
+    EXPECT_EQ(sessions[i]->take(ControlMessage::kHello).hello().connection(), i);
+    sessions[i]->control(hello("c", i));
+    b_.turn(1);
+    EXPECT_EQ(state("c", i), PeerState::kUp);
+  }
+}
+
+TEST_F(Connections, CarryTheShardsOfTheirSlots) {
+  declare_shards();
+  for (std::uint32_t connection = 0; connection < 2; ++connection) {
+    ScriptedSession& a = dialled_by_a(connection);
+    EXPECT_EQ(a.take(ControlMessage::kTopicAnnounce).topic_announce().shard(),
+              shard_on(connection));
+    EXPECT_EQ(a.take(ControlMessage::kTopicAnnounce).kind_case(), ControlMessage::KIND_NOT_SET);
+  }
+}
+
+TEST_F(Connections, TakeNothingOfAShardThatAnotherCarries) {
+  declare_shards();
+  ScriptedSession& a = dialled_by_a(0);
+  ControlMessage announce = OneGateway::announcement("t", kTwoTiles);
+  announce.mutable_topic_announce()->set_shards(2);
+  announce.mutable_topic_announce()->set_shard(shard_on(1));
+  a.control(announce);
+  b_.turn(1);
+  EXPECT_TRUE(a.closed);
+  EXPECT_EQ(a.close_code, code(SessionCode::kProtocolViolation));
+}
+
+TEST_F(Connections, EndByThemselves) {
+  declare_shards();
+  ScriptedSession& first = dialled_by_a(0);
+  dialled_by_a(1);
+  first.end(transport::CloseReason::kSilent, "nothing came");
+  b_.turn(1);
+  EXPECT_EQ(state("a", 0), PeerState::kDown);
+  EXPECT_EQ(state("a", 1), PeerState::kUp);
+}
+
+TEST_F(Connections, AreTakenOverOneByOne) {
+  dialled_by_a(0);
+  ScriptedSession& former = dialled_by_a(1);
+  ScriptedSession& newer = dialled_by_a(1);
+  EXPECT_EQ(b_.gateway->core().find_peer(SiteId::of("a"), 1)->session, &newer);
+  EXPECT_FALSE(former.retired) << "it is read a little longer";
+  EXPECT_EQ(newer.take(ControlMessage::kHello).hello().connection(), 1U);
+  EXPECT_EQ(state("a", 0), PeerState::kUp);
+}
+
+TEST_F(Connections, ThatDoNotExistAreRefused) {
+  ScriptedSession& beyond = dialled_by_a(2);
+  EXPECT_TRUE(beyond.closed);
+  EXPECT_EQ(beyond.close_code, code(SessionCode::kNoSuchConnection));
+  EXPECT_NE(beyond.close_reason.find("no connection 2"), std::string::npos);
+  ScriptedSession& other = b_.established("a");
+  other.control(hello("a", 1, 4));
+  b_.turn(1);
+  EXPECT_TRUE(other.closed);
+  EXPECT_NE(other.close_reason.find("connection 1 of 4, and this is 1 of 2"), std::string::npos)
+      << other.close_reason;
+  EXPECT_EQ(state("a", 1), PeerState::kDown);
+}
+
+TEST_F(Connections, OfWhichNobodyKnowsWhichAreFewAndMustGreet) {
+  ScriptedSession& first = b_.established("a");
+  ScriptedSession& second = b_.established("a");
+  EXPECT_FALSE(first.retired);
+  ScriptedSession& third = b_.established("a");
+  EXPECT_TRUE(first.retired);
+  second.control(OneGateway::announcement("t", 10));
+  third.end(transport::CloseReason::kSilent, "nothing came");
+  b_.turn(1);
+  EXPECT_TRUE(second.closed && second.retired);
+  EXPECT_EQ(second.close_code, code(SessionCode::kProtocolViolation));
+  EXPECT_TRUE(third.retired);
+}
+
+TEST_F(Connections, OfALinkThatHasOneAreNotMistakenForIt) {
+  OneGateway b("b");
+  ScriptedSession& a = b.established("a");
+  a.control(hello("a", 1));
+  b.turn(1);
+  EXPECT_TRUE(a.closed);
+}
+
+TEST_F(Connections, ShareTheCapAndAreReportedOneByOne) {
+  dialled_by_a(0);
+  dialled_by_a(1);
+  admin::AdminRequest request;
+  request.mutable_links()->set_peer("a");
+  const auto links = ask(b_, request).links().links();
+  ASSERT_EQ(links.size(), 2);
+  EXPECT_EQ(links[1].connection(), 1U);
+  EXPECT_EQ(links[1].connections(), 2U);
+  EXPECT_EQ(links[0].planned_bps(), 9'700'000U);  // half of 97 % of the cap
+  EXPECT_EQ(links[0].cap_bps(), 20'000'000U);
+  request.mutable_peers()->set_site("a");
+  const auto peers = ask(b_, request).peers().peers();
+  ASSERT_EQ(peers.size(), 1);
+  EXPECT_TRUE(peers[0].connected());
+}
+
+}  // namespace
+}  // namespace godwit::gateway
