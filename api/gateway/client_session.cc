@@ -139,6 +139,8 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Hello& reco
   welcome.version = std::min(record.version_max, local::kVersionMax);
   welcome.gateway = core_.incarnation;
   welcome.site = core_.config.site;
+  welcome.workers = core_.config.workers;
+  welcome.worker = core_.worker;
   for (const auto& site : core_.config.sites) {
     welcome.sites.push_back(site.name);
   }
@@ -150,6 +152,14 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
   auto spec = make_spec(record, core_.config);
   if (!spec) {
     return Failure(spec.error());
+  }
+  if (const std::uint32_t worker = core_.worker_of(spec->id); worker != core_.worker) {
+    return fail(Code::kInvalid,
+                "topic {}: shard {} is of worker {}, and this is worker {}",
+                spec->name,
+                spec->id.shard,
+                worker,
+                core_.worker);
   }
   if (Topic* known = core_.find_topic(spec->id)) {
     if (auto same = known->check_same(*spec, record.replaces.has_value()); !same) {
@@ -167,7 +177,7 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
                             core_.config,
                             core_.store,
                             core_.new_life(),
-                            core_.config.memory - Bytes(core_.memory_bound()),
+                            core_.config.memory_each() - Bytes(core_.memory_bound()),
                             core_.coder);
   if (!opened) {
     return Failure(opened.error());

@@ -244,6 +244,10 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   if (config.memory < kMemoryMin || config.memory > kMemoryMax) {
     self.reject("memory", "must be from 32MiB to 65536GiB");
   }
+  config.workers = static_cast<std::uint32_t>(self.whole_number("workers", 1, 1, kShardsMax));
+  if (!is_shard_count(config.workers)) {
+    self.reject("workers", "must be a power of two from 1 to 64");
+  }
   self.finish();
   config.port = read_port(root.table("port"), overrides.port, problems);
   config.port.capture = substitute_site(config.port.capture, config.site);
@@ -377,9 +381,23 @@ Result<Config> parse_config(std::string_view text,
   read_links(root, problems, config);
   read_policies(root, problems, config);
   read_dscp(root, problems, config);
+  for (const auto& site : config.sites) {
+    const LinkConfig* link = config.find_link(config.site, site.name);
+    const std::uint32_t connections = link != nullptr ? link->connections : 1;
+    if (site.name != config.site && connections < config.workers) {
+      root.reject("self",
+                  fmt::format("workers is {}, and each needs a connection of its own to {}: give "
+                              "the link [[links]] connections = {} or more, not {}",
+                              config.workers,
+                              site.name,
+                              config.workers,
+                              connections));
+    }
+  }
   root.finish();
   if (problems.empty() && config.port.kind == "dpdk") {
-    const auto port = port_options(config.port, config.find_site(config.site)->endpoint);
+    const auto port =
+        port_options(config.port, config.find_site(config.site)->endpoint, 0, config.workers);
     if (!port) {
       root.reject("port", port.error().message);
     }
@@ -410,7 +428,8 @@ Result<Config> load_config(const std::string& path, const Overrides& overrides) 
 std::string effective_config(const Config& config) {
   return fmt::format(
       "version = 1\n\n[self]\nsite = {}\nstate_dir = {}\ndurable_dir = {}\nclient = {}\n"
-      "admin = {}\nmetrics_port = {}\ncongestion = {}\npacket_bytes = {}\nmemory = \"{}B\"\n\n"
+      "admin = {}\nmetrics_port = {}\ncongestion = {}\npacket_bytes = {}\nmemory = "
+      "\"{}B\"\nworkers = {}\n\n"
       "[port]\n{}\n[tls]\ncert = {}\nkey = {}\nca = {}\n{}",
       toml_string(config.site),
       toml_string(config.state_dir),
@@ -421,6 +440,7 @@ std::string effective_config(const Config& config) {
       toml_string(config.congestion),
       config.packet_bytes,
       config.memory.count(),
+      config.workers,
       port_as_toml(config.port),
       toml_string(config.certificate),
       toml_string(config.key),

@@ -83,7 +83,8 @@ struct Config {
   std::optional<std::uint16_t> metrics_port;  // of /metrics on loopback; none = off
   std::string congestion;                     // bbr | cubic
   std::size_t packet_bytes = 1452;            // most UDP payload of a packet
-  Bytes memory = Bytes::mib(1024);            // budget for all topics' state
+  Bytes memory = Bytes::mib(1024);            // budget for all topics' state, in equal parts
+  std::uint32_t workers = 1;                  // threads: a power of two up to 64
 
   PortConfig port;  // [port]
 
@@ -102,6 +103,8 @@ struct Config {
   const LinkConfig* find_link(std::string_view one, std::string_view other) const;
   // The first policy whose pattern matches, or the default one.
   const PolicyConfig& policy_for(std::string_view topic) const;
+  // Of one worker.
+  Bytes memory_each() const { return Bytes(memory.count() / workers); }
   // True when the topic may be held at the site.
   bool may_hold(std::string_view topic, std::string_view site) const;
 };

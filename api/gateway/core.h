@@ -65,14 +65,16 @@ inline const PeerLanes* lanes_between(const Topic& topic, const Peer& peer) {
 }
 
 struct Core {
-  // `measure` reads the thread's processor time, for what encoding costs; the simulator's stands
-  // still.
+  // `index` is this worker's, of the configuration's many; `measure` reads the thread's processor
+  // time, for what encoding costs; the simulator's stands still.
   Core(const Config& configuration,
        Store& storage,
        Incarnation life,
        Random& randomness,
-       std::function<Instant()> measure)
+       std::function<Instant()> measure,
+       std::uint32_t index = 0)
       : config(configuration),
+        worker(index),
         store(storage),
         incarnation(life),
         random(randomness),
@@ -88,6 +90,9 @@ struct Core {
     return GODWIT_MUTANT(kKeepIncarnation) ? incarnation : Incarnation{incarnation.counter, nonce};
   }
 
+  // The worker that serves the shard.
+  std::uint32_t worker_of(TopicShard id) const { return id.slot() % config.workers; }
+
   Topic* find_topic(TopicShard id) {
     const auto at = topics.find(id);
     return at == topics.end() ? nullptr : at->second.get();
@@ -100,6 +105,8 @@ struct Core {
     }
     return nullptr;
   }
+  // One of the worker's peers of the site; each has some of the link's connections.
+  Peer* find_any(SiteId id) { return find_peer(id, worker); }
   std::uint64_t memory_used() const {
     std::uint64_t sum = 0;
     for (const auto& [id, topic] : topics) {
@@ -119,7 +126,7 @@ struct Core {
   // Whether the topic's bound may rise to `bound`. kFull says what would, and what to do.
   Result<void> check_budget(const Topic& topic, std::uint64_t bound, std::string_view whom) const {
     const std::uint64_t more = bound - std::min(bound, topic.memory_bound());
-    const std::uint64_t left = (config.memory - Bytes(memory_bound())).count();
+    const std::uint64_t left = (config.memory_each() - Bytes(memory_bound())).count();
     if (more <= left) {
       return {};
     }
@@ -133,6 +140,7 @@ struct Core {
   }
 
   const Config& config;
+  std::uint32_t worker;
   Store& store;
   Incarnation incarnation;
   Random& random;

@@ -29,12 +29,13 @@ constexpr Duration kStorageRetry = Duration::ms(50);
 
 Gateway::Gateway(Instant now,
                  const Config& config,
+                 std::uint32_t worker,
                  Store& store,
                  Incarnation incarnation,
                  transport::Endpoint& endpoint,
                  Random& random,
                  std::function<Instant()> stopwatch)
-    : core_(config, store, incarnation, random, std::move(stopwatch)),
+    : core_(config, store, incarnation, random, std::move(stopwatch), worker),
       endpoint_(endpoint),
       exchange_(core_),
       ingress_(core_, exchange_),
@@ -48,7 +49,8 @@ Gateway::Gateway(Instant now,
     }
     const LinkConfig* link = config.find_link(config.site, site.name);
     const std::uint32_t connections = link != nullptr ? link->connections : 1;
-    for (std::uint32_t connection = 0; connection < connections; ++connection) {
+    for (std::uint32_t connection = worker; connection < connections;
+         connection += config.workers) {
       core_.peers.push_back(std::make_unique<Peer>(config, site, connection, random, now));
     }
     known.push_back(core_.peers.back()->transport_config());
@@ -62,9 +64,10 @@ Result<std::unique_ptr<Gateway>> Gateway::open(Instant now,
                                                Incarnation incarnation,
                                                transport::Endpoint& endpoint,
                                                Random& random,
-                                               std::function<Instant()> stopwatch) {
+                                               std::function<Instant()> stopwatch,
+                                               std::uint32_t worker) {
   std::unique_ptr<Gateway> gateway(
-      new Gateway(now, config, store, incarnation, endpoint, random, std::move(stopwatch)));
+      new Gateway(now, config, worker, store, incarnation, endpoint, random, std::move(stopwatch)));
   if (auto recovered = gateway->recover(now); !recovered) {
     return Failure(recovered.error());
   }

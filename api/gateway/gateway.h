@@ -1,4 +1,5 @@
-// One site's gateway, without any I/O of its own: the edges hand it packets, clients and the time.
+// One worker of a site's gateway, without any I/O of its own: the edges hand it packets, clients
+// and the time.
 //
 //   daemon:  port ─ QuicEndpoint ─┐                     simulator:  plain endpoint ─┐
 //            local::Server ───────┼─▶ Gateway             memory channels ──────────┼─▶ Gateway
@@ -28,15 +29,16 @@ namespace godwit::gateway {
 
 class Gateway {
  public:
-  // Opens every topic of the store. kCorrupt, kUnsupported: something there cannot be trusted;
-  // nothing is changed. All references outlive the gateway.
+  // Opens every shard of the store. `worker` is one of the configuration's. kCorrupt, kUnsupported:
+  // something there cannot be trusted; nothing is changed. All references outlive the gateway.
   static Result<std::unique_ptr<Gateway>> open(Instant now,
                                                const Config& config,
                                                Store& store,
                                                Incarnation incarnation,
                                                transport::Endpoint& endpoint,
                                                Random& random,
-                                               std::function<Instant()> stopwatch);
+                                               std::function<Instant()> stopwatch,
+                                               std::uint32_t worker = 0);
 
   // A client has come. The channel outlives its client; `id` is the caller's.
   void attach_client(std::uint64_t id, local::Channel& channel, std::size_t ring_bytes);
@@ -74,6 +76,7 @@ class Gateway {
 
   Gateway(Instant now,
           const Config& config,
+          std::uint32_t worker,
           Store& store,
           Incarnation incarnation,
           transport::Endpoint& endpoint,

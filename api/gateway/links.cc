@@ -84,7 +84,7 @@ void Links::greet_strangers(Instant now) {
     const SiteConfig* site = event->kind == transport::Event::Kind::kEstablished
                                  ? core_.config.find_site(event->identity.site)
                                  : nullptr;
-    Peer* peer = site != nullptr ? core_.find_peer(site->id) : nullptr;
+    Peer* peer = site != nullptr ? core_.find_any(site->id) : nullptr;
     if (peer == nullptr) {
       refuse_stranger(now, *session, *event);
     } else if (peer->connections() > 1) {
@@ -193,6 +193,7 @@ control::ControlMessage Links::own_hello(std::uint32_t connection,
   hello->set_software("godwitd 0.1.0");
   hello->set_connection(connection);
   hello->set_connections(connections);
+  hello->set_workers(core_.config.workers);
   const Capabilities own = Capabilities::own();
   for (const std::string& name : own.names()) {
     hello->add_capabilities(name);
@@ -255,6 +256,9 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
     return Failure(capabilities.error());
   }
   keep_hello(peer, hello, std::move(*capabilities));
+  if (redirect(now, peer, hello)) {
+    return fail(Code::kRefused, "another worker has the connection");
+  }
   peer.on_state(now, PeerState::kUp);
   exchange_.on_up(now, peer);
   return {};
@@ -275,6 +279,13 @@ Result<Capabilities> Links::check_hello(const Peer& peer, const control::Hello& 
                 hello.connection(),
                 std::max(hello.connections(), 1U),
                 peer.connection(),
+                peer.connections());
+  }
+  const std::uint32_t workers = std::max(hello.workers(), 1U);
+  if (!is_shard_count(workers) || workers > peer.connections()) {
+    return fail(Code::kCorrupt,
+                "Hello: {} workers for {} connections; a power of two, and at most as many",
+                workers,
                 peer.connections());
   }
   if (hello.version_min() > kVersionMax || hello.version_max() < kVersionMin) {

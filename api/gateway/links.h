@@ -33,6 +33,7 @@ enum class SessionCode : std::uint64_t {
   kReplaced = 5,
   kNoStorage = 6,
   kNoSuchConnection = 7,
+  kOtherWorker = 8,
 };
 
 class Links {
@@ -61,7 +62,8 @@ class Links {
   // Events of one session per turn: bounds the time that one peer can take from the others.
   static constexpr int kEventsPerTurn = 64;
 
-  // An established session of a site whose link has several connections: its Hello is to come.
+  // An established session of a site whose link has several connections: its Hello is to come, or
+  // was answered that another worker has the connection.
   struct Unnamed {
     transport::Session* session;
     transport::Event first;
@@ -72,8 +74,10 @@ class Links {
   void refuse_stranger(Instant now, transport::Session& session, const transport::Event& event);
   void keep_unnamed(Instant now, transport::Session& session, const transport::Event& first);
   void greet_unnamed(Instant now);
-  // False: it has to be waited for, still.
+  // False: something has to be waited for, still.
   bool name_one(Instant now, const Unnamed& unnamed);
+  // Whether another worker there has the connection; then it is dialled, and this session is over.
+  bool redirect(Instant now, Peer& peer, const control::Hello& hello);
   void assign(Instant now, Peer& peer, transport::Session& session, const transport::Event& first);
   void poll_events(Instant now, Peer& peer);
   // False: the session has ended.

@@ -1,17 +1,24 @@
 // godwitd: one site's gateway as a process.
 //
-// Everything that touches the operating system meets here: the port, the clients' socket, the
-// admin socket, the metrics endpoint and signals; the Gateway itself does no I/O.
+//     signals, certificate's files, `godwit`, scrapes ──▶ Daemon ──posts──▶ Worker 0 … N-1
+//
+// The main thread answers people and tells the workers; they do everything else (worker.h).
 
-#include <algorithm>
+#include <array>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <future>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,20 +26,12 @@
 #include "api/gateway/admin_server.h"
 #include "api/gateway/config.h"
 #include "api/gateway/file_watch.h"
-#include "api/gateway/gateway.h"
 #include "api/gateway/identity.h"
-#include "api/gateway/metrics_feed.h"
-#include "api/gateway/port_config.h"
-#include "api/gateway/report.h"
-#include "api/gateway/store.h"
-#include "api/local/server.h"
+#include "api/gateway/report_parts.h"
+#include "api/gateway/worker.h"
+#include "api/local/descriptor.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
-#include "dataplane/port/idle.h"
-#include "dataplane/port/make_port.h"
-#include "dataplane/port/with/capture.h"
-#include "dataplane/transport/quic_endpoint.h"
-#include "dataplane/transport/tls_context.h"
 #include "monitoring/collector.h"
 #include "monitoring/http_endpoint.h"
 
@@ -41,8 +40,11 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitConfig = 2;
-// The worker wakes at least so often, for metrics and the scrubber.
-constexpr Duration kWaitMax = Duration::ms(250);
+// How often the certificate's files are looked at, at least.
+constexpr int kLookMs = 250;
+// A worker that has not answered for so long hangs; who asked hears of it. Chosen: a turn takes
+// milliseconds.
+constexpr std::chrono::seconds kAnswerWithin{5};
 
 // SIGINT, SIGTERM and SIGHUP as a readable descriptor.
 int own_signals() {
@@ -64,93 +66,35 @@ int signalled(int fd) {
 
 class Daemon {
  public:
-  explicit Daemon(Config config) : config_(std::move(config)), random_(system_entropy()) {}
+  explicit Daemon(Config config) : config_(std::move(config)) {}
 
   Result<void> start();
   void run();
 
  private:
-  Result<void> start_transport();
   Result<void> start_metrics();
-  void turn_clients();
+  std::string answer(std::span<const std::byte> request);
   void take_signals(Instant now);
-  Result<void> check_certificate() const;
-  void renew_certificate();
-  bool wants_stop(Instant now);
-  void rest(Instant now);
+  bool all_ended() const;
+  void tell_all(const Worker::Task& task);
 
   Config config_;
-  Random random_;
-  Instant started_ = system_now();
   int signals_ = own_signals();
-  std::unique_ptr<port::Port> port_;
-  port::Idle idle_{port::IdleLadder::waiting(config_.port.idle)};
-  std::uint64_t packets_seen_ = 0;  // of the port, when the last turn ended
-  std::unique_ptr<transport::TlsContext> tls_;
-  std::optional<FileWatch> certificate_files_;
-  std::unique_ptr<transport::Endpoint> endpoint_;
-  std::unique_ptr<FileStore> store_;
-  std::unique_ptr<Gateway> gateway_;
-  std::unique_ptr<local::Server> clients_;
-  local::ServerOptions client_options_;
-  std::unique_ptr<Reporter> reporter_;
+  local::Descriptor ended_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};  // a worker has ended
+  std::unique_ptr<FileWatch> certificate_files_;
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<AdminServer> admin_;
-  monitoring::Cells cells_;
-  std::unique_ptr<MetricsFeed> feed_;
   std::unique_ptr<monitoring::Collector> collector_;
   std::unique_ptr<monitoring::HttpEndpoint> http_;
-  std::optional<Instant> stop_at_;
 };
 
-Result<void> Daemon::start_transport() {
-  const auto options = port_options(config_.port, config_.find_site(config_.site)->endpoint);
-  if (!options) {
-    return Failure(options.error());
-  }
-  auto port = port::make_port(*options);
-  if (!port) {
-    return Failure(port.error());
-  }
-  port_ = std::move(*port);
-  if (!config_.port.capture.empty()) {
-    auto capturing = port::with_capture(std::move(port_),
-                                        {.path = config_.port.capture,
-                                         .bytes_max = config_.port.capture_max,
-                                         .unix_ns_at_zero = system_unix_ns() - system_now().ns()});
-    if (!capturing) {
-      return Failure(capturing.error());
-    }
-    port_ = std::move(*capturing);
-    log::info("every packet is captured in {}, at most {} MiB",
-              config_.port.capture,
-              config_.port.capture_max.count() >> 20U);
-  }
-  certificate_files_.emplace(system_now(),
-                             std::vector{config_.authority, config_.certificate, config_.key});
-  auto tls = transport::TlsContext::load({config_.authority, config_.certificate, config_.key});
-  if (!tls) {
-    return Failure(tls.error());
-  }
-  tls_ = std::move(*tls);
-  if (auto checked = check_certificate(); !checked) {
-    return checked;
-  }
-  transport::QuicOptions quic;
-  quic.congestion = config_.congestion == "cubic" ? transport::CongestionControl::kCubic
-                                                  : transport::CongestionControl::kBbr;
-  quic.markings = config_.markings.value_or(transport::Markings{});
-  quic.packet_bytes = config_.packet_bytes;
-  endpoint_ = transport::make_quic_endpoint(*port_, *tls_, quic, random_);
-  return {};
-}
-
 Result<void> Daemon::start_metrics() {
-  feed_ = std::make_unique<MetricsFeed>(*gateway_, cells_, started_);
-  feed_->set_port(*port_);
-  feed_->set_certificate_end(tls_->own().valid_until);
+  std::vector<const monitoring::Cells*> cells;
+  for (const auto& worker : workers_) {
+    cells.push_back(&worker->cells());
+  }
   collector_ = std::make_unique<monitoring::Collector>(
-      monitoring::Identity{config_.site, "0.1.0", "release"},
-      std::vector<const monitoring::Cells*>{&cells_});
+      monitoring::Identity{config_.site, "0.1.0", "release"}, std::move(cells));
   if (!config_.metrics_port) {
     return {};
   }
@@ -163,147 +107,104 @@ Result<void> Daemon::start_metrics() {
 }
 
 Result<void> Daemon::start() {
-  const auto incarnation = recover_or_begin_incarnation(
+  const auto life = recover_or_begin_incarnation(
       config_.state_dir, config_.durable_dir, static_cast<std::uint32_t>(system_entropy()));
-  if (!incarnation) {
-    return Failure(incarnation.error());
+  if (!life) {
+    return Failure(life.error());
   }
-  if (auto started = start_transport(); !started) {
-    return started;
+  certificate_files_ = std::make_unique<FileWatch>(
+      system_now(), std::vector{config_.authority, config_.certificate, config_.key});
+  for (std::uint32_t index = 0; index < config_.workers; ++index) {
+    auto worker = Worker::open(config_, index, *life);
+    if (!worker) {
+      return Failure(worker.error());
+    }
+    workers_.push_back(std::move(*worker));
   }
-  store_ = std::make_unique<FileStore>(config_.state_dir);
-  auto gateway = Gateway::open(
-      system_now(), config_, *store_, *incarnation, *endpoint_, random_, &system_thread_time);
-  if (!gateway) {
-    return Failure(gateway.error());
-  }
-  gateway_ = std::move(*gateway);
-  gateway_->use_certificate(tls_->own().sha256);
   if (auto started = start_metrics(); !started) {
     return started;
   }
-  reporter_ = std::make_unique<Reporter>(*gateway_, started_);
-  reporter_->set_port(*port_);
-  auto admin = AdminServer::listen(config_.admin, [this](std::span<const std::byte> request) {
-    return reporter_->answer(system_now(), request);
-  });
+  auto admin = AdminServer::listen(
+      config_.admin, [this](std::span<const std::byte> request) { return answer(request); });
   if (!admin) {
     return Failure(admin.error());
   }
   admin_ = std::move(*admin);
-  client_options_.socket_path = config_.client;
-  reporter_->set_client_ring_bytes(client_options_.to_gateway_bytes +
-                                   client_options_.to_client_bytes);
-  auto clients = local::Server::listen(client_options_);
-  if (!clients) {
-    return Failure(clients.error());
+  for (const auto& worker : workers_) {
+    worker->start([fd = ended_.get()] {
+      const std::uint64_t one = 1;
+      static_cast<void>(::write(fd, &one, sizeof(one)));
+    });
   }
-  clients_ = std::move(*clients);
-  for (const int fd : {signals_, admin_->fd(), clients_->fd()}) {
-    port_->watch(fd);
-  }
-  log::info("gateway of site {} listens on {} ({}), clients on {}",
-            config_.site,
-            port_->local().format(),
-            port_->capabilities().name,
-            config_.client);
   return {};
 }
 
-void Daemon::turn_clients() {
-  while (auto event = clients_->poll_event()) {
-    const auto id = static_cast<std::uint64_t>(event->client);
-    switch (event->kind) {
-      case local::ServerEvent::Kind::kConnected:
-        gateway_->attach_client(
-            id, *clients_->channel(event->client), client_options_.to_client_bytes);
-        break;
-      case local::ServerEvent::Kind::kDisconnected:
-        gateway_->detach_client(id);
-        break;
-      case local::ServerEvent::Kind::kDoorbell:
-        break;
+void Daemon::tell_all(const Worker::Task& task) {
+  for (const auto& worker : workers_) {
+    worker->post(task);
+  }
+}
+
+// Each worker answers for its part.
+std::string Daemon::answer(std::span<const std::byte> request) {
+  using Answer = std::promise<std::string>;
+  const std::vector<std::byte> asked(request.begin(), request.end());
+  std::vector<std::future<std::string>> answers;
+  for (const auto& worker : workers_) {
+    const auto promise = std::make_shared<Answer>();
+    answers.push_back(promise->get_future());
+    worker->post([promise, asked](Worker& one) { promise->set_value(one.answer(asked)); });
+  }
+  admin::AdminResponse whole;
+  const auto until = std::chrono::steady_clock::now() + kAnswerWithin;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    admin::AdminResponse part;
+    if (answers[i].wait_until(until) != std::future_status::ready) {
+      whole.mutable_error()->set_code(admin::Error::CODE_BUSY);
+      whole.mutable_error()->set_text(
+          fmt::format("worker {} has not answered for {} s; its thread hangs or has ended",
+                      i,
+                      kAnswerWithin.count()));
+      break;
     }
+    part.ParseFromString(answers[i].get());
+    add_answer(whole, part);
   }
-}
-
-Result<void> Daemon::check_certificate() const {
-  const auto& names = tls_->own().sites;
-  if (std::find(names.begin(), names.end(), config_.site) == names.end()) {
-    return fail(Code::kRefused,
-                "{}: is the certificate of another site, not of \"{}\"",
-                config_.certificate,
-                config_.site);
-  }
-  return {};
-}
-
-// Sessions begun from now on show the new certificate; those that run are replaced one by one.
-void Daemon::renew_certificate() {
-  if (auto loaded = tls_->reload(config_.site); !loaded) {
-    log::error("the former certificate stays in use: {}", loaded.error().message);
-    return;
-  }
-  feed_->set_certificate_end(tls_->own().valid_until);
-  gateway_->use_certificate(tls_->own().sha256);
-  log::info("certificate {} is in use", tls_->own().sha256.substr(0, 16));
+  join_parts(whole);
+  return whole.SerializeAsString();
 }
 
 void Daemon::take_signals(Instant now) {
   while (const int number = signalled(signals_)) {
     if (number == SIGHUP) {
-      renew_certificate();
-    } else if (!stop_at_) {
-      stop_at_ = now;
+      tell_all([](Worker& worker) { worker.renew_certificate(); });
+    } else {
+      tell_all([](Worker& worker) { worker.stop(); });
     }
   }
   if (certificate_files_->has_changed(now)) {
-    renew_certificate();
+    tell_all([](Worker& worker) { worker.renew_certificate(); });
   }
 }
 
-bool Daemon::wants_stop(Instant now) {
-  if (!stop_at_ && reporter_->stop_requested()) {
-    stop_at_ = now + reporter_->stop_drain();
-    gateway_->drain();
-  }
-  return stop_at_ && (now >= *stop_at_ || gateway_->drained());
-}
-
-void Daemon::rest(Instant now) {
-  const Duration at_most = std::min(gateway_->deadline() - now, kWaitMax);
-  if (config_.port.kind == "dpdk") {  // its device rests as it is told, look by look
-    port_->wait(at_most);
-    return;
-  }
-  const port::Counters counters = port_->counters();
-  const std::uint64_t packets = counters.packets_received + counters.packets_sent;
-  const std::uint64_t found = packets - std::exchange(packets_seen_, packets);
-  port_->wait(idle_.after_turn(now, found, at_most));
+bool Daemon::all_ended() const {
+  return std::all_of(
+      workers_.begin(), workers_.end(), [](const auto& worker) { return worker->has_ended(); });
 }
 
 void Daemon::run() {
-  for (;;) {
-    const Instant now = system_now();
-    turn_clients();
-    const bool more = gateway_->on_turn(now);
-    for (const std::uint64_t id : gateway_->take_finished_clients()) {
-      clients_->disconnect(local::ClientId{id});
-      clients_->forget(local::ClientId{id});
-    }
+  while (!all_ended()) {
+    std::array<pollfd, 3> wait{
+        {{signals_, POLLIN, 0}, {admin_->fd(), POLLIN, 0}, {ended_.get(), POLLIN, 0}}};
+    ::poll(wait.data(), wait.size(), kLookMs);
+    std::uint64_t count = 0;
+    static_cast<void>(::read(ended_.get(), &count, sizeof(count)));
+    take_signals(system_now());
     admin_->poll();
-    const Instant done = system_now();
-    feed_->on_turn(done, done - now, clients_->turned_away());
-    take_signals(done);
-    if (wants_stop(done)) {
-      break;
-    }
-    if (!more) {
-      rest(done);
-    }
   }
-  gateway_->stop(system_now());
-  gateway_->on_turn(system_now());
+  for (const auto& worker : workers_) {
+    worker->join();
+  }
   log::info("gateway of site {} stops; its state stays in {}", config_.site, config_.state_dir);
 }
 

@@ -21,6 +21,10 @@ constexpr double kEncodeShare = 0.12;
 // Layer-3 and UDP headers of a datagram over IPv4, bytes: sessions count UDP payload.
 constexpr std::uint64_t kHeaderBytes = 28;
 
+// Every so many attempts that fail, the first worker is asked how many there are. Chosen: a peer
+// that comes back with fewer is found within seconds.
+constexpr std::uint64_t kAsksFirst = 4;
+
 constexpr std::size_t kTextBytesMax = 1024;  // of a Refuse or a Goodbye, as control.proto says
 
 void add(LinkTotals& totals, const transport::SessionStats& stats) {
@@ -89,6 +93,7 @@ Peer::Peer(const Config& config,
       site_(site),
       link_(config.find_link(config.site, site.name)),
       connection_(connection),
+      workers_(config.workers),
       dials_(config.site < site.name),
       outbox_(now, rate()) {}
 
@@ -100,10 +105,16 @@ transport::PeerConfig Peer::transport_config() const {
   transport::PeerConfig peer;
   peer.site = site_.name;
   if (auto address = port::Peer::parse(site_.endpoint)) {
-    peer.address = *address;
+    const bool asks_first = redial.failures_in_a_row() % kAsksFirst == kAsksFirst - 1;
+    const std::uint32_t worker = asks_first ? 0 : connection_ % workers_there;
+    const std::uint32_t port = address->udp_port() + worker;
+    peer.address = address->with_port(static_cast<std::uint16_t>(port));
   }
   peer.link = link_ != nullptr ? link_->name : site_.name;
   peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
+  if (!peer.cap.is_unlimited()) {
+    peer.cap = BitRate::bps(peer.cap.bits_per_second() / workers_);
+  }
   peer.rtt_expected = rtt_expected();
   if (link_ != nullptr && !link_->congestion.empty()) {
     peer.congestion = link_->congestion == "cubic" ? transport::CongestionControl::kCubic

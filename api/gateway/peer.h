@@ -167,6 +167,9 @@ class Peer {
   std::string last_reason;                   // the same as a stable id
   // Attempts that failed since a session was up last, by that id.
   std::map<std::string, std::uint64_t> failures;
+  // Workers of the gateway there, as its last Hello said. A connection is dialled at its worker's
+  // port, and now and then at the first's, which is there however many there are.
+  std::uint32_t workers_there = 1;
   std::string software;  // from its Hello
   std::string gateway_id;
   std::uint64_t incarnation = 0;                           // packed, from its Hello
@@ -191,6 +194,7 @@ class Peer {
   const SiteConfig& site_;
   const LinkConfig* link_;
   std::uint32_t connection_;
+  std::uint32_t workers_;  // of this gateway; each paces its equal part of the cap
   bool dials_;
   ControlOutbox outbox_;
   LinkTotals totals_before_;  // of the sessions that have ended

@@ -146,13 +146,23 @@ std::string port_as_toml(const PortConfig& config) {
          fmt::format("mtu = {}\nhuge_pages = {}\n", config.mtu, toml_string(config.huge_pages));
 }
 
-Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint) {
+Result<port::PortOptions> port_options(const PortConfig& config,
+                                       std::string_view endpoint,
+                                       std::uint32_t worker,
+                                       std::uint32_t workers) {
   port::PortOptions options;
-  const auto peer = port::Peer::parse(endpoint);
-  if (!peer) {
-    return Failure(peer.error());
+  const auto first = port::Peer::parse(endpoint);
+  if (!first) {
+    return Failure(first.error());
   }
-  options.local = *peer;
+  if (first->udp_port() + workers > 65'536) {
+    return fail(Code::kInvalid,
+                "endpoint {}: {} workers need as many ports from this one on",
+                endpoint,
+                workers);
+  }
+  const port::Peer peer = first->with_port(static_cast<std::uint16_t>(first->udp_port() + worker));
+  options.local = peer;
   options.kind = config.kind == "dpdk"    ? port::PortKind::kDpdk
                  : config.kind == "epoll" ? port::PortKind::kEpoll
                                           : port::PortKind::kUring;
@@ -163,12 +173,14 @@ Result<port::PortOptions> port_options(const PortConfig& config, std::string_vie
     return fail(Code::kInvalid, "[port] device is missing; DPDK needs one");
   }
   options.dpdk.device = config.device;
+  options.dpdk.queues = static_cast<std::uint16_t>(workers);
+  options.dpdk.queue = static_cast<std::uint16_t>(worker);
   options.dpdk.mtu = config.mtu;
   options.dpdk.huge_pages = config.huge_pages == "always"  ? port::HugePages::kAlways
                             : config.huge_pages == "never" ? port::HugePages::kNever
                                                            : port::HugePages::kAuto;
   options.dpdk.idle = config.idle;
-  const auto own = own_address(config, *peer);
+  const auto own = own_address(config, peer);
   if (!own) {
     return fail(Code::kInvalid, "[port] address: {}", own.error().message);
   }
@@ -199,7 +211,7 @@ Result<port::PortOptions> port_options(const PortConfig& config, std::string_vie
   }
   options.ip.vlan = config.vlan;
   options.ip.mtu = config.mtu;
-  options.ip.udp_port = peer->udp_port();
+  options.ip.udp_port = peer.udp_port();
   return options;
 }
 

@@ -6,6 +6,7 @@
 // Thread: any.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +27,11 @@ PortConfig read_port(const toml::table* table,
 // The keys and values of the table as TOML, with every default.
 std::string port_as_toml(const PortConfig& config);
 
-// What the port is made of. `endpoint` is the own site's "host:port". kInvalid, naming the key.
-Result<port::PortOptions> port_options(const PortConfig& config, std::string_view endpoint);
+// What a worker's port is made of. `endpoint` is the own site's "host:port"; worker i has that port
+// + i. kInvalid, naming the key.
+Result<port::PortOptions> port_options(const PortConfig& config,
+                                       std::string_view endpoint,
+                                       std::uint32_t worker = 0,
+                                       std::uint32_t workers = 1);
 
 }  // namespace godwit::gateway

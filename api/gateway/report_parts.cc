@@ -148,6 +148,35 @@ void add_shard(admin::ExplainReport& into, const admin::ExplainReport& shard) {
       [](auto& one, const auto& other) { join(one, other); });
 }
 
+void add_answer(admin::AdminResponse& into, const admin::AdminResponse& other) {
+  if (into.kind_case() == admin::AdminResponse::KIND_NOT_SET || into.has_error()) {
+    into = other;
+    return;
+  }
+  if (other.kind_case() != into.kind_case()) {
+    return;  // it knows nothing of the kind
+  }
+  if (into.has_explain()) {
+    add_shard(*into.mutable_explain(), other.explain());
+    return;
+  }
+  const std::uint64_t used = into.status().memory_used_bytes() + other.status().memory_used_bytes();
+  const std::uint64_t rings =
+      into.status().client_ring_bytes() + other.status().client_ring_bytes();
+  const std::uint32_t clients = into.status().clients() + other.status().clients();
+  const std::uint64_t defect = into.status().defect() + other.status().defect() +
+                               into.ledger().defect() + other.ledger().defect();
+  into.MergeFrom(other);
+  if (into.has_status()) {
+    into.mutable_status()->set_memory_used_bytes(used);
+    into.mutable_status()->set_client_ring_bytes(rings);
+    into.mutable_status()->set_clients(clients);
+    into.mutable_status()->set_defect(defect);
+  } else if (into.has_ledger()) {
+    into.mutable_ledger()->set_defect(defect);
+  }
+}
+
 void join_parts(admin::AdminResponse& response) {
   const auto join_two = [](auto& one, const auto& other) { join(one, other); };
   switch (response.kind_case()) {

@@ -12,6 +12,10 @@
 
 namespace godwit::gateway {
 
+// Adds what another worker answered to the same question; `into` may be empty. An error stays where
+// no worker has an answer.
+void add_answer(admin::AdminResponse& into, const admin::AdminResponse& other);
+
 // Joins the parts of each thing in a complete answer, in the order of their first. Connections
 // stay apart where links are asked for.
 void join_parts(admin::AdminResponse& response);

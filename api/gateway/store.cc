@@ -114,11 +114,15 @@ Result<std::vector<std::string>> FileStore::descriptions() {
     if (entry.path().extension() != ".topic") {
       continue;
     }
+    const auto id = id_of(entry.path().stem().string());
+    if (id && id->slot() % workers_ != worker_) {
+      continue;  // another worker's, and its to complain of
+    }
     std::ifstream in(entry.path(), std::ios::binary);
     std::string text(kDescriptionBytesMax + kChecksumBytes + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
-    auto description = unsealed(text, id_of(entry.path().stem().string()));
+    auto description = unsealed(text, id);
     if (in.bad() || !description) {
       return fail(
           Code::kCorrupt,

@@ -3,6 +3,7 @@
 // The file store is the product's; the simulator brings one in memory that outlives its gateways.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,7 +39,9 @@ class Store {
 // where data may be.
 class FileStore : public Store {
  public:
-  explicit FileStore(std::string directory) : directory_(std::move(directory)) {}
+  // Of one worker of so many: it sees the shards of its slots alone.
+  explicit FileStore(std::string directory, std::uint32_t worker = 0, std::uint32_t workers = 1)
+      : directory_(std::move(directory)), worker_(worker), workers_(workers) {}
 
   Result<memory::Mapping*> mapping(TopicShard id, std::uint64_t bytes) override;
   Result<void> describe(TopicShard id, const std::string& description) override;
@@ -48,6 +51,8 @@ class FileStore : public Store {
   std::string path(TopicShard id, std::string_view ending) const;
 
   std::string directory_;
+  std::uint32_t worker_;
+  std::uint32_t workers_;
   std::map<TopicShard, std::unique_ptr<memory::Mapping>> open_;
 };
 

@@ -76,6 +76,7 @@ Config drawn_config() {
   link.rtt = Duration::ns(*rc::gen::inRange<std::int64_t>(1'000, 10'000'000'001));
   link.congestion = *rc::gen::element<std::string>("", "bbr", "cubic");
   link.background = !link.cap.is_unlimited() && *rc::gen::arbitrary<bool>();
+  link.connections = 1U << *rc::gen::inRange(0U, 7U);
   config.links.push_back(link);
   PolicyConfig policy;
   policy.match = *rc::gen::element<std::string>("**", "a/*", "b/**/c");

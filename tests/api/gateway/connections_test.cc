@@ -1,4 +1,5 @@
 // A link with several connections: which session is for which, and which shards it carries.
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -167,6 +168,94 @@ TEST_F(Connections, ShareTheCapAndAreReportedOneByOne) {
   const auto peers = ask(b_, request).peers().peers();
   ASSERT_EQ(peers.size(), 1);
   EXPECT_TRUE(peers[0].connected());
+}
+
+// Worker 1 of two.
+class OfAWorker : public ::testing::Test {
+ protected:
+  OneGateway b_{"b", kTwo, 2, 1};
+};
+
+TEST_F(OfAWorker, AreThoseThatFallToIt) {
+  EXPECT_EQ(b_.gateway->core().find_peer(SiteId::of("a"), 0), nullptr);
+  ScriptedSession& a = b_.established("a");
+  a.control(hello("a", 1));
+  b_.turn(1);
+  EXPECT_EQ(a.take(ControlMessage::kHello).hello().workers(), 2U);
+  EXPECT_EQ(b_.gateway->core().find_peer(SiteId::of("a"), 1)->state, PeerState::kUp);
+}
+
+TEST_F(OfAWorker, AreSentOnToTheWorkerThatHasThem) {
+  ScriptedSession& a = b_.established("a");
+  a.control(hello("a", 0));
+  b_.turn(1);
+  const auto answer = a.take(ControlMessage::kHello).hello();
+  EXPECT_EQ(answer.workers(), 2U);
+  EXPECT_EQ(answer.connection(), 0U);
+  EXPECT_FALSE(a.closed) << "the answer would be lost";
+  a.end(transport::CloseReason::kPeer, "worker 0 has the connection");
+  b_.turn(1);
+  EXPECT_TRUE(a.retired);
+}
+
+TEST_F(OfAWorker, HaveTheShardsThatFallToItAndNoOthers) {
+  const std::uint32_t own = (TopicShard(TopicId::of("t")).slot() + 1) % 2;
+  b_.declare({.topic = "t", .element_count = kTwoTiles, .shards = 2, .shard = own});
+  EXPECT_EQ(b_.declared.code, Code::kOk);
+  b_.declare({.topic = "t", .element_count = kTwoTiles, .shards = 2, .shard = 1 - own});
+  EXPECT_EQ(b_.declared.code, Code::kInvalid);
+  EXPECT_NE(b_.declared.error.find("is of worker 0, and this is worker 1"), std::string::npos)
+      << b_.declared.error;
+}
+
+TEST_F(Connections, AreDialledAtTheWorkerThatThePeerSays) {
+  b_.turn(400);
+  const auto first = b_.endpoint.all_dialled("c");
+  ASSERT_EQ(first.size(), 2U);
+  first[1]->establish("c");
+  b_.turn(1);
+  ControlMessage answer = hello("c", 1);
+  answer.mutable_hello()->set_workers(2);
+  first[1]->control(answer);
+  b_.turn(100);
+  EXPECT_EQ(first[1]->close_code, code(SessionCode::kOtherWorker));
+  EXPECT_EQ(state("c", 0), PeerState::kConnecting) << "it goes on";
+  const auto all = b_.endpoint.all_dialled("c");
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(b_.endpoint.last_dialled.address.udp_port(), 7004);  // one after the endpoint's
+  all[2]->establish("c");
+  b_.turn(1);
+  all[2]->control(answer);
+  b_.turn(1);
+  EXPECT_EQ(state("c", 1), PeerState::kUp);
+}
+
+TEST_F(Connections, AskTheFirstWorkerNowAndThenWhenNobodyAnswers) {
+  b_.turn(400);
+  ScriptedSession* session = b_.endpoint.all_dialled("c")[1];
+  session->establish("c");
+  ControlMessage answer = hello("c", 1);
+  answer.mutable_hello()->set_workers(2);
+  session->control(answer);
+  b_.turn(1);
+  std::set<std::uint16_t> ports;
+  for (int i = 0; i < 8; ++i) {
+    b_.turn(400);
+    ports.insert(b_.endpoint.last_dialled.address.udp_port());
+    b_.endpoint.all_dialled("c").back()->end(transport::CloseReason::kHandshakeTimeout, "silence");
+  }
+  EXPECT_EQ(ports, (std::set<std::uint16_t>{7003, 7004}));
+}
+
+TEST_F(Connections, RefuseANumberOfWorkersThatNobodyHas) {
+  for (const std::uint32_t workers : {3U, 4U, 128U}) {
+    ScriptedSession& a = b_.established("a");
+    ControlMessage greeting = hello("a", 1);
+    greeting.mutable_hello()->set_workers(workers);
+    a.control(greeting);
+    b_.turn(1);
+    EXPECT_TRUE(a.closed) << workers;
+  }
 }
 
 }  // namespace

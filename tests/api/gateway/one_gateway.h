@@ -46,8 +46,14 @@ class OneGateway {
   static constexpr std::uint64_t kClient = 1;
   static constexpr std::size_t kRingBytes = std::size_t{1} << 20U;
 
-  explicit OneGateway(const std::string& site, const std::string& policies = "")
-      : config(config_of(site, policies)), incarnation{7, SiteId::of(site).value()} {
+  explicit OneGateway(const std::string& site,
+                      const std::string& policies = "",
+                      std::uint32_t workers = 1,
+                      std::uint32_t worker = 0)
+      : config(config_of(site, policies)),
+        incarnation{7, SiteId::of(site).value()},
+        worker_(worker) {
+    config.workers = workers;
     open();
   }
 
@@ -55,8 +61,8 @@ class OneGateway {
   void open() {
     gateway.reset();
     endpoint.lose_all();
-    auto opened =
-        Gateway::open(now, config, store, incarnation, endpoint, random_, [] { return Instant(); });
+    auto opened = Gateway::open(
+        now, config, store, incarnation, endpoint, random_, [] { return Instant(); }, worker_);
     GODWIT_ASSERT(opened.has_value(), "the gateway opens");
     gateway = std::move(*opened);
     link_ = std::make_unique<local::MemoryLink>();
@@ -215,6 +221,7 @@ class OneGateway {
   local::Declared declared;  // the last answer to declare()
 
  private:
+  std::uint32_t worker_;
   Random random_{1};
   std::unique_ptr<local::MemoryLink> link_;
   std::uint32_t handles_ = 0;

@@ -1,6 +1,9 @@
-// Sessions that a peer began on a link with several connections: the peer's Hello says for which.
+// Links with several connections: whose a session is that a peer began, and which worker has it.
 //
 //     session  ──certificates──▶ unnamed ──Hello──▶ the connection that it names
+//                                             └───▶ another worker's: the dialler hears of it in
+//                                             our
+//                                                   Hello, and dials that one
 //
 // We answer with our own Hello only then, half a round trip later than on a link with one.
 
@@ -11,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "api/gateway/links.h"
+#include "dataplane/base/bytes.h"
 #include "dataplane/base/log.h"
 
 namespace godwit::gateway {
@@ -21,7 +25,7 @@ void Links::keep_unnamed(Instant now, transport::Session& session, const transpo
     return one.first.identity.site == first.identity.site;
   };
   const SiteConfig* site = core_.config.find_site(first.identity.site);
-  const std::uint32_t connections = core_.find_peer(site->id)->connections();
+  const std::uint32_t connections = core_.find_any(site->id)->connections();
   if (std::count_if(unnamed_.begin(), unnamed_.end(), of_site) >= connections) {
     const auto oldest = std::find_if(unnamed_.begin(), unnamed_.end(), of_site);
     endpoint_.retire(now, oldest->session);
@@ -61,12 +65,19 @@ bool Links::name_one(Instant now, const Unnamed& unnamed) {
       message.kind_case() != control::ControlMessage::kHello) {
     return refuse(SessionCode::kProtocolViolation, "something came before Hello");
   }
-  Peer* peer = core_.find_peer(site->id, message.hello().connection());
+  const std::uint32_t connection = message.hello().connection();
+  const std::uint32_t connections = core_.find_any(site->id)->connections();
+  if (connection < connections && connection % core_.config.workers != core_.worker) {
+    const std::string hello = own_hello(connection, connections).SerializeAsString();
+    static_cast<void>(unnamed.session->send_control(now, as_bytes(hello)));
+    return false;  // until the peer ends it, or others of its need the place
+  }
+  Peer* peer = core_.find_peer(site->id, connection);
   if (peer == nullptr) {
     return refuse(SessionCode::kNoSuchConnection,
                   fmt::format("Hello: there is no connection {}; [[links]] connections must be the "
                               "same at both sites",
-                              message.hello().connection()));
+                              connection));
   }
   assign(now, *peer, *unnamed.session, unnamed.first);
   if (peer->session == unnamed.session) {
@@ -77,6 +88,19 @@ bool Links::name_one(Instant now, const Unnamed& unnamed) {
   } else if (peer->successor == unnamed.session) {
     successor_greeted(now, *peer, event->bytes.bytes());
   }
+  return true;
+}
+
+bool Links::redirect(Instant now, Peer& peer, const control::Hello& hello) {
+  const std::uint32_t before = std::exchange(peer.workers_there, std::max(hello.workers(), 1U));
+  const std::uint32_t worker = peer.connection() % peer.workers_there;
+  if (!peer.dials() || worker == peer.connection() % before) {
+    return false;
+  }
+  end_session(now,
+              peer,
+              SessionCode::kOtherWorker,
+              Error{Code::kClosed, fmt::format("worker {} has the connection", worker)});
   return true;
 }
 
