@@ -1,6 +1,6 @@
 // A subscriber that compares its sums, integer by integer, with the publishers' logs.
 //
-//   --socket PATH --name NAME --topic NAME --elements N
+//   --socket PATH --name NAME --topic NAME --elements N [--shards N]
 //
 // Reads questions from standard input, one a line, and answers each with one line:
 //   check SECONDS LOG...   waits until the sum equals the logs': "equal HASH", else
@@ -110,9 +110,11 @@ int run(const Arguments& arguments) {
     std::fprintf(stderr, "connect: %s\n", client.error().message.c_str());
     return 1;
   }
-  auto topic = client->declare(
-      {.name = arguments.text("--topic"), .element_count = arguments.number("--elements", 0)},
-      patience);
+  auto topic =
+      client->declare({.name = arguments.text("--topic"),
+                       .element_count = arguments.number("--elements", 0),
+                       .shards = static_cast<std::uint32_t>(arguments.number("--shards", 0))},
+                      patience);
   Arrivals arrivals;
   const auto on_change = [&](const View&) {
     arrivals.last_ns = Clock::now().time_since_epoch().count();

@@ -37,6 +37,22 @@ def free_port(kind):
         return probe.getsockname()[1]
 
 
+def free_ports(kind, count):
+    """The first of so many neighbours."""
+    while True:
+        first = free_port(kind)
+        try:
+            held = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
+            for i, probe in enumerate(held):
+                probe.bind(("127.0.0.1", first + i))
+            return first
+        except (OSError, OverflowError):
+            continue
+        finally:
+            for probe in held:
+                probe.close()
+
+
 def run(*words, timeout=60):
     """A finished command: exit status, standard output, standard error."""
     done = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, text=True,
@@ -103,8 +119,8 @@ class Lab:
     """Sites with their configuration, in a folder of their own. Use with `with`."""
 
     def __init__(self, sites=("a", "b", "c"), policies="", relays=None, cap="200Mbit/s",
-                 places=None, port=""):
-        """`places` says where a site is that has a network of its own: {"address", "enter"}, the
+                 places=None, port="", workers=None, connections=1):
+        """`workers` says of each site how many it has; more than one need `connections`. `places` says where a site is that has a network of its own: {"address", "enter"}, the
         latter the words before a command; `port` is the content of the table [port]."""
         self.sites = list(sites)
         self.places = places or {}
@@ -114,6 +130,8 @@ class Lab:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gw-", dir=base))
         self.policies = policies
         self.cap = cap
+        self.workers = {site: 1 for site in self.sites} | (workers or {})
+        self.connections = connections
         self.relays = relays or {}
         self.ports = {site: self.port_for(site, socket.SOCK_DGRAM) for site in self.sites}
         self.metrics = {site: self.port_for(site, socket.SOCK_STREAM) for site in self.sites}
@@ -133,7 +151,9 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def port_for(self, site, kind):
-        return 7443 if site in self.places else free_port(kind)
+        if site in self.places:
+            return 7443
+        return free_port(kind) if self.connections == 1 else free_ports(kind, self.connections)
 
     def enter(self, site):
         return self.places[site]["enter"] if site in self.places else []
@@ -150,7 +170,7 @@ class Lab:
         text = (f'version = 1\n[self]\nsite = "{site}"\nstate_dir = "{root}/state"\n'
                 f'durable_dir = "{root}/durable"\nclient = "{root}/client"\n'
                 f'admin = "{root}/admin"\nmetrics_port = {self.metrics[site]}\n'
-                f'memory = "256MiB"\n'
+                f'memory = "{256 * self.connections}MiB"\nworkers = {self.workers[site]}\n'
                 + (f"[port]\n{self.port}\n" if self.port else "") +
                 f'[tls]\nca = "{tls.get("ca", self.certificates / "ca.pem")}"\n'
                 f'cert = "{tls.get("cert", self.certificates / (site + ".pem"))}"\n'
@@ -160,7 +180,8 @@ class Lab:
             host = self.places[other]["address"] if other in self.places else "127.0.0.1"
             text += f'[sites.{other}]\nendpoint = "{host}:{port}"\n'
         for one, other in itertools.combinations(self.sites, 2):
-            text += f'[[links]]\nends = ["{one}", "{other}"]\ncap = "{self.cap}"\n'
+            text += (f'[[links]]\nends = ["{one}", "{other}"]\ncap = "{self.cap}"\n'
+                     f'connections = {self.connections}\n')
         return text + self.policies
 
     def start(self, site, wait=True, tls=None):
@@ -243,10 +264,11 @@ class Lab:
             words += ["--" + key.replace("_", "-"), value]
         return self.child(words, self.folder / f"{name}.err")
 
-    def auditor(self, site, name="auditor"):
-        child = self.child([AUDITOR, "--socket", self.folder / site / "client", "--name", name,
-                            "--topic", TOPIC, "--elements", ELEMENTS],
-                           self.folder / f"{name}-{site}.err", questions=True)
+    def auditor(self, site, name="auditor", **options):
+        words = [AUDITOR, "--socket", self.folder / site / "client", "--name", name]
+        for key, value in ({"topic": TOPIC, "elements": ELEMENTS} | options).items():
+            words += ["--" + key, value]
+        child = self.child(words, self.folder / f"{name}-{site}.err", questions=True)
         assert child.line(READY_SECONDS) == "ready", child.text()
         return child
 

@@ -2,6 +2,7 @@
 // started again under the same name and log, repeats what may not have been safe.
 //
 //   --socket PATH --name NAME --log FILE --topic NAME --elements N [--values N] [--every-ms N]
+//   [--shards N]
 //
 // Publishes until SIGTERM, then waits until everything is safe. Exit: 0 all safe, 1 no gateway or
 // no answer, 3 a publish was refused.
@@ -125,10 +126,12 @@ int run(const Arguments& arguments) {
     std::fprintf(stderr, "connect: %s\n", client.error().message.c_str());
     return 1;
   }
-  auto topic = client->declare({.name = arguments.text("--topic"),
-                                .element_count = arguments.number("--elements", 0),
-                                .fraction_bits = kFractionBits},
-                               kPatience);
+  auto topic =
+      client->declare({.name = arguments.text("--topic"),
+                       .element_count = arguments.number("--elements", 0),
+                       .fraction_bits = kFractionBits,
+                       .shards = static_cast<std::uint32_t>(arguments.number("--shards", 0))},
+                      kPatience);
   if (!topic) {
     std::fprintf(stderr, "declare: %s\n", topic.error().message.c_str());
     return 1;
