@@ -207,7 +207,8 @@ void QuicEndpoint::receive(Instant now) {
     const std::span<const port::Train> trains(received_.data(), count);
     for (const port::Train& train : trains) {
       if (peer_at(train.peer) == nullptr) {
-        ++counters_.packets_unknown_source;
+        counters_.packets_unknown_source +=
+            (train.bytes.size() + train.segment_bytes - 1) / train.segment_bytes;
         continue;
       }
       ++taken;

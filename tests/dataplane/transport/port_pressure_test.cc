@@ -23,7 +23,9 @@ class Valve final : public port::Decorator {
     }
     const std::size_t count = std::min(out.size(), waiting.size());
     for (port::Train& train : out.first(count)) {
-      train = {.peer = waiting.back(), .segment_bytes = kJunk, .bytes = junk_};
+      train = {.peer = waiting.back(),
+               .segment_bytes = kJunk,
+               .bytes = std::span(junk_).first(train_bytes)};
       waiting.pop_back();
     }
     return count;
@@ -46,10 +48,11 @@ class Valve final : public port::Decorator {
   bool is_busy = false;
   std::size_t bytes_sent = 0;
   std::vector<port::Peer> waiting;  // whose trains come next, the last one first
+  static constexpr std::uint16_t kJunk = 40;
+  std::size_t train_bytes = kJunk;  // of each of them, at most three packets
 
  private:
-  static constexpr std::uint16_t kJunk = 40;
-  std::array<std::byte, kJunk> junk_{};
+  std::array<std::byte, std::size_t{3} * kJunk> junk_{};
 };
 
 // Two sites behind valves, with an established session from `a`.
@@ -113,6 +116,14 @@ TEST(PortPressure, StrangersPushNoPeerOutOfATurn) {
     site.a->endpoint->receive(site.world.now());
     EXPECT_GT(site.valve().waiting.size(), 95'000U);
   }
+}
+
+TEST(PortPressure, StrangersAreCountedByThePacketAndNotByTheTrain) {
+  Behind site(34);
+  site.valve().train_bytes = std::size_t{2} * Valve::kJunk + 1;
+  site.valve().waiting.assign(10, port::Peer::v4({10, 9, 9, 9}, 9));
+  site.a->endpoint->receive(site.world.now());
+  EXPECT_EQ(site.a->endpoint->counters().packets_unknown_source, 30U);
 }
 
 TEST(PortPressure, ALinkMakesUpForALateTurnAndNotForSilence) {
