@@ -10,8 +10,9 @@
 namespace godwit::gateway {
 namespace {
 
-// Before anything was measured on a link without a cap.
-constexpr BitRate kRateUnknown = BitRate::bps(100'000'000);  // chosen: corrected within an RTT
+// Before anything was measured on a link without a cap. Chosen: the transfers that are bound before
+// the first round trip tells more keep a link of 1 Mbit/s for 100 ms.
+constexpr BitRate kRateUnknown = BitRate::bps(10'000'000);
 
 // Share of the worker for encoding, over all links. It bounds how shallow visits get, not how many
 // bytes are sent. Measured: freezing, applying and delivering cost three times as much as encoding,
@@ -34,6 +35,8 @@ void add(LinkTotals& totals, const transport::SessionStats& stats) {
   totals.probe_timeouts += stats.probe_timeouts;
   totals.key_updates += stats.key_updates;
   totals.black_holes += stats.black_holes;
+  totals.held_by_cap += stats.held_by_cap;
+  totals.held_by_congestion += stats.held_by_congestion;
 }
 
 scheduler::LinkQueue::Options queue_options(const Config& config) {
@@ -51,6 +54,8 @@ LinkTotals& LinkTotals::operator+=(const LinkTotals& other) {
   probe_timeouts += other.probe_timeouts;
   key_updates += other.key_updates;
   black_holes += other.black_holes;
+  held_by_cap = held_by_cap + other.held_by_cap;
+  held_by_congestion = held_by_congestion + other.held_by_congestion;
   return *this;
 }
 
@@ -111,10 +116,7 @@ transport::PeerConfig Peer::transport_config() const {
     peer.address = address->with_port(static_cast<std::uint16_t>(port));
   }
   peer.link = link_ != nullptr ? link_->name : site_.name;
-  peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
-  if (!peer.cap.is_unlimited()) {
-    peer.cap = BitRate::bps(peer.cap.bits_per_second() / workers_);
-  }
+  peer.cap = own_cap();
   peer.rtt_expected = rtt_expected();
   if (link_ != nullptr && !link_->congestion.empty()) {
     peer.congestion = link_->congestion == "cubic" ? transport::CongestionControl::kCubic
@@ -124,19 +126,23 @@ transport::PeerConfig Peer::transport_config() const {
   return peer;
 }
 
+BitRate Peer::own_cap() const {
+  const BitRate cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
+  return cap.is_unlimited() ? cap : BitRate::bps(cap.bits_per_second() / workers_);
+}
+
 Duration Peer::rtt_expected() const {
   const Duration configured = link_ != nullptr ? link_->rtt : Duration::zero();
   return rtt_measured > Duration::zero() ? rtt_measured : configured;
 }
 
 BitRate Peer::rate() const {
-  if (link_ != nullptr && !link_->cap.is_unlimited()) {
-    return BitRate::bps(
-        static_cast<std::uint64_t>(static_cast<double>(link_->cap.bits_per_second()) *
-                                   transport::LinkShaper::kShare / connections()));
+  BitRate whole = session != nullptr ? session->stats().rate : BitRate();
+  if (whole == BitRate()) {
+    const BitRate cap = own_cap();
+    whole = cap.is_unlimited() ? kRateUnknown : transport::LinkShaper::usable(cap);
   }
-  const BitRate measured = session != nullptr ? session->stats().delivery : BitRate();
-  return std::max(measured, kRateUnknown);
+  return BitRate::bps(whole.bits_per_second() * workers_ / connections());
 }
 
 Duration Peer::delay() const {

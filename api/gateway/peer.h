@@ -47,6 +47,8 @@ struct LinkTotals {
   std::uint64_t probe_timeouts = 0;
   std::uint64_t key_updates = 0;
   std::uint64_t black_holes = 0;
+  Duration held_by_cap = Duration::zero();         // something waited for the operator's rate
+  Duration held_by_congestion = Duration::zero();  // or for what the path takes
 
   LinkTotals& operator+=(const LinkTotals& other);
 };
@@ -115,8 +117,8 @@ class Peer {
   transport::PeerConfig transport_config() const;
   // The round trip that the next session is begun with; zero = unknown.
   Duration rtt_expected() const;
-  // What the connection can take: its part of the cap's usable share, or what the transport
-  // measured.
+  // What the connection can take: its equal part of the cap's usable share, or of what the path
+  // carries if that is less.
   BitRate rate() const;
   // One way, half of the round trip: what is sent now arrives that much later. Zero = unknown.
   Duration delay() const;
@@ -193,6 +195,9 @@ class Peer {
  private:
   const SiteConfig& site_;
   const LinkConfig* link_;
+  // This worker's part of the link's cap.
+  BitRate own_cap() const;
+
   std::uint32_t connection_;
   std::uint32_t workers_;  // of this gateway; each paces its equal part of the cap
   bool dials_;

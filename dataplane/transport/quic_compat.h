@@ -21,7 +21,6 @@ struct Figures {
   std::uint64_t rtt_min_ns = 0;
   std::uint64_t rtt_latest_ns = 0;
   std::uint64_t rtt_variation_ns = 0;
-  std::uint64_t delivery_bytes_per_second = 0;
   std::uint64_t congestion_window = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t pacing_bytes_per_second = 0;
@@ -113,7 +112,6 @@ inline Figures figures(ngtcp2_conn* connection) {
   constexpr double kNanoseconds = 1e9;  // the library paces in bytes per nanosecond
   figures.pacing_bytes_per_second = static_cast<std::uint64_t>(stat.pacing_rate * kNanoseconds);
   figures.probe_timeouts_in_a_row = stat.pto_count;
-  figures.delivery_bytes_per_second = stat.delivery_rate_sec;
   figures.congestion_window = stat.cwnd;
   figures.in_flight = stat.bytes_in_flight;
   return figures;

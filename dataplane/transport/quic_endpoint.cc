@@ -234,6 +234,7 @@ void QuicEndpoint::receive(Instant now) {
     if (slot.session->deadline() <= now) {
       slot.session->on_timeout(now);
     }
+    slot.session->tell_arrivals(now);
   }
   reap(now);
 }
@@ -263,8 +264,7 @@ void QuicEndpoint::build_train(Instant now, Slot& slot) {
     slot.is_waiting = session.wants_turn();
     return;
   }
-  const std::size_t overhead =
-      session.remote().is_v6() ? LinkShaper::kOverheadV6 : LinkShaper::kOverheadV4;
+  const std::size_t overhead = LinkShaper::overhead(session.remote().is_v6());
   const std::size_t packet = session.packet_bytes();
   const std::size_t fit =
       std::min(capabilities_.train_bytes_max / packet, capabilities_.train_segments_max);
@@ -286,9 +286,16 @@ void QuicEndpoint::build_train(Instant now, Slot& slot) {
 
 void QuicEndpoint::transmit(Instant now) {
   now_ = now;
-  if (!flush(now) || slots_.empty()) {
-    return;
+  if (flush(now) && !slots_.empty()) {
+    build_trains(now);
+    flush(now);
   }
+  for (const Slot& slot : slots_) {
+    slot.session->on_holder(now, holder_of(now, *slot.session));
+  }
+}
+
+void QuicEndpoint::build_trains(Instant now) {
   // Sessions take turns train by train, until nobody has anything or a call's worth is built.
   first_ = (first_ + 1) % slots_.size();
   bool has_progress = true;
@@ -299,7 +306,18 @@ void QuicEndpoint::transmit(Instant now) {
     }
     has_progress = outbox_.trains.size() > before;
   }
-  flush(now);
+}
+
+QuicSession::Holder QuicEndpoint::holder_of(Instant now, const QuicSession& session) const {
+  if (session.is_window_full()) {
+    return QuicSession::Holder::kCongestion;
+  }
+  if (!session.has_unsent() || !outbox_.trains.empty()) {
+    return QuicSession::Holder::kNobody;
+  }
+  const LinkShaper& shaper = session.shaper();
+  return !shaper.allows(now) && shaper.is_at_cap() ? QuicSession::Holder::kCap
+                                                   : QuicSession::Holder::kCongestion;
 }
 
 Instant QuicEndpoint::deadline() const {

@@ -93,7 +93,9 @@ class QuicEndpoint final : public Endpoint {
   void settle_link(Slot& slot);
   void reap(Instant now);
   bool flush(Instant now);
+  void build_trains(Instant now);
   void build_train(Instant now, Slot& slot);
+  QuicSession::Holder holder_of(Instant now, const QuicSession& session) const;
 
   port::Port& port_;
   port::Capabilities capabilities_;

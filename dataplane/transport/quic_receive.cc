@@ -31,6 +31,7 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
   if (phase_ == Phase::kClosed) {
     return;
   }
+  note_in_flight();
   const int status = read(now, packet, ecn);
   wants_turn_ = true;
   ++totals_.packets_received;
@@ -41,10 +42,6 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
   }
   has_heard_ = true;
   last_heard_ = now;
-  if (setup_.shaper->is_background() && phase_ == Phase::kEstablished) {
-    const std::uint64_t latest = quic::figures(connection_).rtt_latest_ns;
-    setup_.shaper->on_round_trip(now, Duration::ns(static_cast<std::int64_t>(latest)));
-  }
   if (phase_ == Phase::kHandshake &&
       totals_.bytes_received > shared_.options.session.handshake_bytes) {
     refuse(CloseReason::kLimit, NGTCP2_INTERNAL_ERROR, "a handshake of too many bytes");

@@ -131,7 +131,7 @@ void QuicSession::fill_parameters(ngtcp2_transport_params& parameters) const {
   const QuicOptions& options = shared_.options;
   ngtcp2_transport_params_default(&parameters);
   std::uint64_t window = options.window_bytes;
-  if (setup_.shaper->is_limited()) {
+  if (setup_.shaper->has_cap()) {
     const std::uint64_t carried = setup_.shaper->cap().bytes_in(kWindowRtt * 2).count();
     window = std::clamp(carried, kWindowMin, kWindowMax);
   }
@@ -288,6 +288,7 @@ void QuicSession::on_timeout(Instant now) {
   }
   const auto stamp = static_cast<ngtcp2_tstamp>(now.ns());
   if (ngtcp2_conn_get_expiry(connection_) <= stamp) {
+    note_in_flight();
     const std::uint64_t before = quic::figures(connection_).probe_timeouts_in_a_row;
     const int status = ngtcp2_conn_handle_expiry(connection_, stamp);
     const std::uint64_t after = quic::figures(connection_).probe_timeouts_in_a_row;
@@ -337,7 +338,8 @@ SessionStats QuicSession::stats() const {
   stats.rtt_min = duration_of(figures.rtt_min_ns);
   stats.rtt_latest = duration_of(figures.rtt_latest_ns);
   stats.rtt_variation = duration_of(figures.rtt_variation_ns);
-  stats.delivery = BitRate::bps(figures.delivery_bytes_per_second * 8);
+  stats.rate = setup_.shaper->expected();
+  stats.delivery = setup_.shaper->estimate().delivery();
   stats.pacing = BitRate::bps(figures.pacing_bytes_per_second * 8);
   stats.congestion_window = figures.congestion_window;
   stats.in_flight = figures.in_flight;

@@ -4,8 +4,9 @@
 // carries one transfer from its opener, and the receiver closes its own side at once, so that the
 // stream ends (ngtcp2 0.12 never ends remote unidirectional streams).
 //
-// The file is five: quic_session.cc (life and interface), quic_close.cc (its ends), quic_receive.cc
-// (callbacks, streams in), quic_send.cc (streams out, packets, trains), quic_path.cc (probes).
+// The file is six: quic_session.cc (life and interface), quic_close.cc (its ends), quic_receive.cc
+// (callbacks, streams in), quic_send.cc (streams out, packets, trains), quic_rate.cc (what the
+// shaper is told), quic_path.cc (probes).
 //
 // Thread: the endpoint's. Memory: bounded by the options' window, streams and control backlog.
 #pragma once
@@ -112,6 +113,21 @@ class QuicSession final : public Session {
   bool wants_turn() const { return wants_turn_; }
   bool is_established() const { return phase_ == Phase::kEstablished; }
   bool is_closed() const { return phase_ == Phase::kClosed; }
+  // What acknowledgements told since the last call goes to the link's shaper.
+  void tell_arrivals(Instant now);
+  // Who keeps back what waits to be sent.
+  enum class Holder : std::uint8_t {
+    kNobody,  // nothing waits, or only for a turn
+    kCap,
+    kCongestion,
+  };
+  // From `now` on it is `holder`; the time since the last call counts for the one before.
+  void on_holder(Instant now, Holder holder);
+  // Whether bytes wait for a packet.
+  bool has_unsent() const {
+    return phase_ == Phase::kEstablished && (unsent_ > 0 || control_.unsent_bytes() > 0);
+  }
+  bool is_window_full() const;
   bool was_dialled() const { return dialled_; }
   bool has_heard() const { return has_heard_; }
   Instant began() const { return began_; }
@@ -120,6 +136,7 @@ class QuicSession final : public Session {
   void expect_round_trip(Duration rtt) { setup_.rtt_seen = rtt; }
   const port::Peer& remote() const { return setup_.remote; }
   LinkShaper& shaper() { return *setup_.shaper; }
+  const LinkShaper& shaper() const { return *setup_.shaper; }
   void use_shaper(LinkShaper& shaper) { setup_.shaper = &shaper; }
   const Close& close_cause() const { return close_; }
   const Identity& identity() const { return identity_; }
@@ -192,6 +209,8 @@ class QuicSession final : public Session {
   std::int64_t own_control_stream() const { return dialled_ ? 0 : 1; }
   std::int64_t peer_control_stream() const { return dialled_ ? 1 : 0; }
   void give_credit(std::int64_t stream);
+  void note_in_flight();
+  std::uint64_t packets_lost() const;
 
   // Sending (quic_send.cc).
   void open_streams();
@@ -271,7 +290,11 @@ class QuicSession final : public Session {
   std::uint64_t connection_ids_ = 0;
   Pace datagrams_;
   Pace hints_;
-  SessionStats totals_;  // the counting part
+  Holder holder_ = Holder::kNobody;
+  Instant held_since_ = Instant::from_ns(0);
+  std::optional<std::uint64_t> in_flight_before_;  // bytes, before this turn's acknowledgements
+  std::uint64_t lost_told_ = 0;                    // of packets_lost, told to the shaper
+  SessionStats totals_;                            // the counting part
 };
 
 }  // namespace godwit::transport

@@ -44,7 +44,8 @@ struct SessionStats {
   Duration rtt_min = Duration::zero();
   Duration rtt_latest = Duration::zero();
   Duration rtt_variation = Duration::zero();  // mean deviation (RFC 9002 section 5.3)
-  BitRate delivery = BitRate::bps(0);         // the congestion controller's estimate
+  BitRate rate = BitRate::bps(0);             // of the link, to plan with: cap or path, layer 3
+  BitRate delivery = BitRate::bps(0);         // of the link, our estimate of what arrives, layer 3
   BitRate pacing = BitRate::bps(0);           // the congestion controller's; ours is the shaper's
   std::uint64_t congestion_window = 0;        // bytes
   std::uint64_t in_flight = 0;                // bytes
@@ -63,6 +64,10 @@ struct SessionStats {
   std::uint64_t transfers_sent = 0;  // handed over completely and acknowledged
   std::uint64_t transfers_received = 0;
   std::uint64_t streams_open = 0;  // both directions, control included
+  // How long something waited to be sent: for the operator's cap; for our estimate of the path, the
+  // congestion window or the congestion controller's pacer.
+  Duration held_by_cap = Duration::zero();
+  Duration held_by_congestion = Duration::zero();
 };
 
 struct Event {

@@ -13,61 +13,67 @@ LinkShaper::LinkShaper(BitRate cap) {
 void LinkShaper::set_cap(BitRate cap) {
   GODWIT_ASSERT(cap.bits_per_second() > 0, "a link with a cap of zero carries nothing");
   cap_ = cap;
-  rate_ = BitRate::unlimited();
-  if (!cap.is_unlimited()) {
-    set_rate(static_cast<double>(cap.bits_per_second()) * kShare);
-  }
+  estimate_.set_ceiling(most());
+  set_rate(std::min(most(), estimate_.pace()));
 }
 
-void LinkShaper::set_rate(double bits_per_second) {
-  rate_ = BitRate::bps(std::max<std::uint64_t>(1, static_cast<std::uint64_t>(bits_per_second)));
+BitRate LinkShaper::usable(BitRate cap) {
+  return cap.is_unlimited() ? cap
+                            : BitRate::bps(static_cast<std::uint64_t>(
+                                  static_cast<double>(cap.bits_per_second()) * kShare));
+}
+
+BitRate LinkShaper::expected() const {
+  const BitRate expected = std::min(most(), estimate_.bound());
+  return expected.is_unlimited() ? estimate_.delivery() : expected;
+}
+
+void LinkShaper::set_rate(BitRate rate) {
+  rate_ = std::max(rate, BitRate::bps(1));
   credit_ = std::clamp(rate_.time_for(kCreditBytes), kCreditTimeMin, kCreditTimeMax);
 }
 
 void LinkShaper::set_background(bool yields) {
-  is_background_ = yields && is_limited();
+  is_background_ = yields && has_cap();
 }
 
-void LinkShaper::on_round_trip(Instant now, Duration rtt) {
-  if (!is_background_ || rtt <= Duration::zero()) {
-    return;
+void LinkShaper::on_arrival(Instant now, const RateEstimate::Arrival& arrival) {
+  estimate_.on_arrival(now, arrival);
+  if (is_background_) {
+    yield(now, arrival.rtt);
+  } else {
+    set_rate(std::min(most(), estimate_.pace()));
   }
-  if (now >= base_until_) {
-    base_before_ = base_;
-    base_ = rtt;
-    base_until_ = now + kBaseWindow;
-  }
-  base_ = std::min(base_, rtt);
+}
+
+void LinkShaper::yield(Instant now, Duration rtt) {
+  floor_.on_round_trip(now, rtt);
   least_ = std::min(least_, rtt);
   if (now < moves_at_) {
     return;
   }
-  const Duration queue = least_ - std::min(base_, base_before_);
-  const double room = 1.0 - queue.to_seconds() / kQueueTarget.to_seconds();
-  const double most = static_cast<double>(cap_.bits_per_second()) * kShare;
+  const double room = 1.0 - floor_.queue(least_).to_seconds() / kQueueTarget.to_seconds();
+  const auto most_now = static_cast<double>(most().bits_per_second());
   const double step =
-      std::clamp(room > 0 ? room : kRetreat * room, -kRetreatMax, 1.0) * kGain * most;
-  set_rate(
-      std::clamp(static_cast<double>(rate_.bits_per_second()) + step, most * kBackgroundMin, most));
+      std::clamp(room > 0 ? room : kRetreat * room, -kRetreatMax, 1.0) * kGain * most_now;
+  const double next = std::clamp(
+      static_cast<double>(rate_.bits_per_second()) + step, most_now * kBackgroundMin, most_now);
+  set_rate(BitRate::bps(static_cast<std::uint64_t>(next)));
   least_ = Duration::max();
   moves_at_ = now + rtt;
 }
 
-bool LinkShaper::is_limited() const {
-  return !cap_.is_unlimited();
-}
-
 std::size_t LinkShaper::train_packets(std::size_t packet_bytes) const {
-  if (!is_limited()) {
+  if (rate_.is_unlimited()) {
     return kTrainPacketsUncapped;
   }
   const std::size_t packets =
       rate_.bytes_in(kTrainTime).count() / std::max<std::size_t>(packet_bytes, 1);
-  return std::clamp<std::size_t>(packets, 2, kTrainPacketsMax);
+  return std::clamp<std::size_t>(packets, 2, has_cap() ? kTrainPacketsMax : kTrainPacketsUncapped);
 }
 
 void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes, bool has_waited) {
-  if (is_limited()) {
+  if (!rate_.is_unlimited()) {
     const Instant earliest = has_waited ? now - credit_ : now;
     clock_ = std::max(clock_, earliest) + rate_.time_for(Bytes(layer3_bytes));
   }

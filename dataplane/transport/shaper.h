@@ -1,21 +1,24 @@
-// Keeps a link below the operator's rate: a virtual clock in layer-3 bytes, shared by its sessions.
+// Keeps a link below the operator's rate, and below what its path carries: a virtual clock in
+// layer-3 bytes, shared by the link's sessions.
 //
-// Each packet moves the virtual clock on by its time at 97 % of the cap; a train may start when
-// the clock is not ahead of `now`. Lost wake-up time is made good up to a credit in time and in
-// bytes, idleness never. In front of the congestion controller this leaves the bottleneck's queue
-// empty (measured: 1 ms instead of 91 ms mean queue, no tail drops).
+// Each packet moves the virtual clock on by its time at 97 % of the cap, or at the estimate's pace
+// where that is less (rate_estimate.h); a train may start when the clock is not ahead of `now`.
+// Lost wake-up time is made good up to a credit in time and in bytes, idleness never. In front of
+// the congestion controller this leaves the bottleneck's queue empty (measured: 1 ms instead of 91
+// ms mean queue, no tail drops).
 //
 // A background link takes what others leave, as LEDBAT does (RFC 6817): once in a round trip the
 // rate moves up while the queue on the path is shorter than kQueueTarget, and down while it is
-// longer. The queue is the round trip less the least one of the last ten minutes, so a queue on the
-// way back counts as well. Two background links on one path do not share evenly.
-// Time: sans-I/O. Thread: one.
+// longer. The queue is the round trip less its floor, so a queue on the way back counts as well.
+// Two background links on one path do not share evenly. Time: sans-I/O. Thread: one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "dataplane/base/units.h"
+#include "dataplane/transport/rate_estimate.h"
+#include "dataplane/transport/round_trip_floor.h"
 
 namespace godwit::transport {
 
@@ -35,6 +38,7 @@ class LinkShaper {
   // Layer-3 overhead of a datagram, bytes: UDP with IPv4 and IPv6.
   static constexpr std::size_t kOverheadV4 = 28;
   static constexpr std::size_t kOverheadV6 = 48;
+  static constexpr std::size_t overhead(bool is_v6) { return is_v6 ? kOverheadV6 : kOverheadV4; }
 
   // RFC 6817 section 2.5 allows 100 ms; 25 ms disturbs a call or a game less, and is above the
   // delay of acknowledgements on an idle path.
@@ -48,28 +52,37 @@ class LinkShaper {
   static constexpr double kRetreatMax = 8;
   // What a background link always takes, share of the cap: control must go on. Chosen.
   static constexpr double kBackgroundMin = 0.02;
-  // RFC 6817 section 3.2, BASE_HISTORY: the least round trip is forgotten after two of these.
-  static constexpr Duration kBaseWindow = Duration::ms(300'000);
 
-  // unlimited(): nothing is shaped.
+  // What is used of a cap.
+  static BitRate usable(BitRate cap);
+
+  // unlimited(): the estimate alone shapes.
   explicit LinkShaper(BitRate cap = BitRate::unlimited());
 
   void set_cap(BitRate cap);
   BitRate cap() const { return cap_; }
-  bool is_limited() const;
+  bool has_cap() const { return !cap_.is_unlimited(); }
   // Whether the link yields to others; without a cap it does not.
   void set_background(bool yields);
   bool is_background() const { return is_background_; }
-  // A round trip was measured, of a background link.
-  void on_round_trip(Instant now, Duration rtt);
-  // The rate that is kept; unlimited() without a cap.
+  // Acknowledgements came in.
+  void on_arrival(Instant now, const RateEstimate::Arrival& arrival);
+  // For so long something waited for this shaper, or for the congestion controller behind it.
+  void on_held(Duration time) { estimate_.on_held(time); }
+  const RateEstimate& estimate() const { return estimate_; }
+  // The rate that is kept now; unlimited() while neither a cap nor the path bounds it.
   BitRate rate() const { return rate_; }
+  // What to plan with: the cap's share, or what the path carries if that is less; without a cap and
+  // a bound what was delivered, zero while nothing was.
+  BitRate expected() const;
+  // Whether nothing but the cap bounds the rate.
+  bool is_at_cap() const { return has_cap() && rate_ >= most(); }
 
   // When the next train may start.
   Instant ready_at() const { return clock_; }
   bool allows(Instant now) const { return clock_ <= now; }
   // Packets of `packet_bytes` (layer 3) the train that starts now may hold: at least 2, at most
-  // kTrainPacketsMax; `kTrainPacketsUncapped` without a cap.
+  // kTrainPacketsMax, kTrainPacketsUncapped without a cap.
   std::size_t train_packets(std::size_t packet_bytes) const;
   static constexpr std::size_t kTrainPacketsUncapped = 44;  // 64 KB at 1,452 bytes: one GSO call
   // Books what was sent at `now`. Only who has waited since ready_at() may make lost time good:
@@ -77,17 +90,20 @@ class LinkShaper {
   void charge(Instant now, std::uint64_t layer3_bytes, bool has_waited);
 
  private:
+  // The most that is ever sent.
+  BitRate most() const { return usable(cap_); }
+  void set_rate(BitRate rate);
+  void yield(Instant now, Duration rtt);
+
   BitRate cap_;
   BitRate rate_;
   Duration credit_ = kCreditTimeMin;
   Instant clock_ = Instant::from_ns(0);
+  RateEstimate estimate_;
 
   // Of a background link.
-  void set_rate(double bits_per_second);
   bool is_background_ = false;
-  Duration base_ = Duration::max();         // least round trip of the present window
-  Duration base_before_ = Duration::max();  // and of the one before
-  Instant base_until_ = Instant::from_ns(0);
+  RoundTripFloor floor_;
   Duration least_ = Duration::max();  // since the last move: the filter of RFC 6817 section 2.4.2
   Instant moves_at_ = Instant::from_ns(0);
 };

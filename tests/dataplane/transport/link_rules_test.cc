@@ -15,7 +15,7 @@ TEST(BackgroundShaper, TakesAllWhileTheQueueIsEmpty) {
   LinkShaper shaper(BitRate::mbps(20));
   shaper.set_background(true);
   for (int ms = 0; ms < 10'000; ms += 10) {
-    shaper.on_round_trip(at_ms(ms), kBase);
+    shaper.on_arrival(at_ms(ms), {.rtt = kBase});
   }
   EXPECT_EQ(shaper.rate(), BitRate::mbps(19.4));
 }
@@ -23,14 +23,14 @@ TEST(BackgroundShaper, TakesAllWhileTheQueueIsEmpty) {
 TEST(BackgroundShaper, FallsToItsLeastWhileAQueueStandsAndComesBack) {
   LinkShaper shaper(BitRate::mbps(20));
   shaper.set_background(true);
-  shaper.on_round_trip(at_ms(0), kBase);
+  shaper.on_arrival(at_ms(0), {.rtt = kBase});
   for (int ms = 10; ms < 5'000; ms += 10) {
-    shaper.on_round_trip(at_ms(ms), kBase + Duration::ms(80));
+    shaper.on_arrival(at_ms(ms), {.rtt = kBase + Duration::ms(80)});
   }
   EXPECT_NEAR(static_cast<double>(shaper.rate().bits_per_second()), 19.4e6 * 0.02, 1e3);
   // 1 % of the most in a round trip: a hundred and a few of them.
   for (int ms = 5'000; ms < 12'000; ms += 10) {
-    shaper.on_round_trip(at_ms(ms), kBase + Duration::ms(2));
+    shaper.on_arrival(at_ms(ms), {.rtt = kBase + Duration::ms(2)});
   }
   EXPECT_EQ(shaper.rate(), BitRate::mbps(19.4));
 }
@@ -39,7 +39,7 @@ TEST(BackgroundShaper, OneLongRoundTripAmongShortOnesIsNoQueue) {
   LinkShaper shaper(BitRate::mbps(20));
   shaper.set_background(true);
   for (int ms = 0; ms < 10'000; ms += 10) {
-    shaper.on_round_trip(at_ms(ms), ms % 30 == 0 ? kBase * 4 : kBase);
+    shaper.on_arrival(at_ms(ms), {.rtt = ms % 30 == 0 ? kBase * 4 : kBase});
   }
   EXPECT_EQ(shaper.rate(), BitRate::mbps(19.4));
 }
@@ -47,9 +47,9 @@ TEST(BackgroundShaper, OneLongRoundTripAmongShortOnesIsNoQueue) {
 TEST(BackgroundShaper, ALongerPathIsTheNewBaseAfterTenMinutes) {
   LinkShaper shaper(BitRate::mbps(20));
   shaper.set_background(true);
-  shaper.on_round_trip(at_ms(0), kBase);
+  shaper.on_arrival(at_ms(0), {.rtt = kBase});
   for (int ms = 100; ms < 700'000; ms += 100) {
-    shaper.on_round_trip(at_ms(ms), kBase + Duration::ms(100));
+    shaper.on_arrival(at_ms(ms), {.rtt = kBase + Duration::ms(100)});
   }
   EXPECT_EQ(shaper.rate(), BitRate::mbps(19.4));
 }
