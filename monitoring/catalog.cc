@@ -38,6 +38,7 @@ constexpr Names kLinkClosedReason[] = {"local",
                                        "limit",
                                        "internal",
                                        "other"};
+constexpr Names kLinkHeldBy[] = {"cap", "congestion"};
 constexpr Names kLinkTopicsRefusedBy[] = {"here", "peer"};
 constexpr Names kLinkTopicsRefusedReason[] = {"residency",
                                               "shape_mismatch",
@@ -89,6 +90,7 @@ constexpr LabelInfo kPeerLabels[] = {{"peer", {}}};
 constexpr LabelInfo kLinkTransfersReceivedLabels[] = {{"peer", {}},
                                                       {"result", kLinkTransfersReceivedResult}};
 constexpr LabelInfo kLinkClosedLabels[] = {{"peer", {}}, {"reason", kLinkClosedReason}};
+constexpr LabelInfo kLinkHeldLabels[] = {{"peer", {}}, {"by", kLinkHeldBy}};
 constexpr LabelInfo kLinkTopicsRefusedLabels[] = {
     {"peer", {}}, {"by", kLinkTopicsRefusedBy}, {"reason", kLinkTopicsRefusedReason}};
 constexpr LabelInfo kEndpointDroppedLabels[] = {{"reason", kEndpointDroppedReason}};
@@ -137,7 +139,13 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "own delay means a queue outside Godwit: lower the cap."},
     {kLinkRateBytes, "godwit_link_rate_bytes_per_second",
      kGauge, kBytesPerSecond, kSum, kPeerLabels, {},
-     "Rate the link is paced at now: the least of cap and estimate."},
+     "Rate that is planned with: 97 % of the cap, or what the path is found to carry if that is less "
+     "or there is no cap."},
+    {kLinkHeldSeconds, "godwit_link_held_seconds_total",
+     kCounter, kSeconds, kSum, kLinkHeldLabels, {},
+     "Time in which something waited to be sent, by what kept it: the cap, or congestion, which is "
+     "the estimate of the path, the congestion window or the congestion controller's pacing. By "
+     "congestion most of the time on a link with a cap: the path carries less than the cap."},
     {kLinkCapBytes, "godwit_link_cap_bytes_per_second",
      kGauge, kBytesPerSecond, kMax, kPeerLabels, {},
      "The operator's cap for the link; 0 when there is none."},

@@ -49,6 +49,7 @@ enum class Metric : std::uint16_t {
   kLinkTransfersReceived,
   kLinkRttSeconds,
   kLinkRateBytes,
+  kLinkHeldSeconds,
   kLinkCapBytes,
   kLinkInFlightBytes,
   kLinkReconnects,

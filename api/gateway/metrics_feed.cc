@@ -116,6 +116,12 @@ void MetricsFeed::link(Connections connections) {
       .set_total(counts.transfers_duplicate);
   cells_.counter(Metric::kLinkTransfersReceived, {name, "refused"}).set_total(refused);
   gauge(Metric::kLinkRateBytes, rate);
+  const auto held = [&](std::string_view by, Duration time) {
+    cells_.counter(Metric::kLinkHeldSeconds, {name, by})
+        .set_total(static_cast<std::uint64_t>(time.count_ns()));
+  };
+  held("cap", totals.held_by_cap);
+  held("congestion", totals.held_by_congestion);
   gauge(Metric::kLinkCapBytes,
         config != nullptr && !config->cap.is_unlimited() ? config->cap.bytes_per_second() : 0);
   gauge(Metric::kLinkInFlightBytes, static_cast<double>(present.in_flight));

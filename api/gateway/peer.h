@@ -193,11 +193,11 @@ class Peer {
   void forget_session();
 
  private:
-  const SiteConfig& site_;
-  const LinkConfig* link_;
   // This worker's part of the link's cap.
   BitRate own_cap() const;
 
+  const SiteConfig& site_;
+  const LinkConfig* link_;
   std::uint32_t connection_;
   std::uint32_t workers_;  // of this gateway; each paces its equal part of the cap
   bool dials_;

@@ -60,6 +60,9 @@ void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
   out.set_key_updates(totals.key_updates);
   out.set_packet_bytes(stats.packet_bytes);
   out.set_black_holes(totals.black_holes);
+  out.set_limited_by_cap_ns(static_cast<std::uint64_t>(totals.held_by_cap.count_ns()));
+  out.set_limited_by_congestion_ns(
+      static_cast<std::uint64_t>(totals.held_by_congestion.count_ns()));
   out.set_reconnects(peer.counters.handshakes > 0 ? peer.counters.handshakes - 1 : 0);
   out.set_last_error(peer.last_error);
   if (peer.state == PeerState::kUp) {

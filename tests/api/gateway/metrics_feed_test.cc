@@ -116,6 +116,24 @@ TEST(MetricsFeed, CountsATopicOverItsShards) {
   EXPECT_EQ(values_of(b, Metric::kTopicElements).at("t"), 4U);
   EXPECT_EQ(gauge_of(b, Metric::kTopicMemoryBytes, "t"),
             static_cast<double>(b.gateway->core().memory_used()));
+TEST(MetricsFeed, TellsHowLongALinkWasHeldBackAndByWhat) {
+  OneGateway b("b");
+  ScriptedSession& first = b.greeted("a");
+  first.figures.held_by_cap = Duration::ms(30);
+  first.figures.held_by_congestion = Duration::ms(5);
+  b.turn(1);
+  b.greeted("a").figures.held_by_cap = Duration::ms(12);
+  b.turn(1);
+  monitoring::Cells cells;
+  MetricsFeed(*b.gateway, cells, b.now).on_turn(b.now, Duration::zero(), {});
+  std::map<std::string, std::uint64_t> found;
+  cells.visit([&](const monitoring::Cells::Series& series) {
+    if (series.metric == Metric::kLinkHeldSeconds && series.labels.at(0) == "a") {
+      found[std::string(series.labels.at(1))] = series.cells->load();
+    }
+  });
+  EXPECT_EQ(found,
+            (std::map<std::string, std::uint64_t>{{"cap", 42'000'000}, {"congestion", 5'000'000}}));
 }
 
 using Refused = std::map<std::string, std::uint64_t>;

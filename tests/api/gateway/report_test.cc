@@ -52,11 +52,14 @@ TEST(Report, TellsWhatTheTransportMeasuresOfTheSessionAndCountsOverAll) {
   first.figures.probe_timeouts = 2;
   first.figures.key_updates = 1;
   first.figures.black_holes = 1;
+  first.figures.held_by_cap = Duration::ms(30);
+  first.figures.held_by_congestion = Duration::ms(5);
   first.figures.packet_bytes = 1200;
   b.turn(1);
   ScriptedSession& second = b.greeted("a");
   second.figures.packets_lost = 3;
   second.figures.packet_bytes = 1452;
+  second.figures.held_by_cap = Duration::ms(12);
   second.figures.rtt_latest = Duration::ms(41);
   second.figures.rtt_variation = Duration::us(1'500);
   second.figures.pacing = BitRate::mbps(21);
@@ -66,11 +69,32 @@ TEST(Report, TellsWhatTheTransportMeasuresOfTheSessionAndCountsOverAll) {
   EXPECT_EQ(link.probe_timeouts(), 2U);
   EXPECT_EQ(link.key_updates(), 1U);
   EXPECT_EQ(link.black_holes(), 1U);
+  EXPECT_EQ(link.limited_by_cap_ns(), 42'000'000U);
+  EXPECT_EQ(link.limited_by_congestion_ns(), 5'000'000U);
   EXPECT_EQ(link.packet_bytes(), 1452U);
   EXPECT_EQ(link.rtt_latest_ns(), 41'000'000U);
   EXPECT_EQ(link.rtt_variation_ns(), 1'500'000U);
   EXPECT_EQ(link.pacing_bps(), 21'000'000U);
   EXPECT_EQ(link.congestion_window_bytes(), 90'000U);
+}
+
+TEST(Report, PlansWithTheCapUntilTheTransportKnowsBetter) {
+  OneGateway b("b", kCapped);
+  ScriptedSession& a = b.greeted("a");
+  EXPECT_EQ(link_to(b, "a").planned_bps(), 19'400'000U);
+  EXPECT_EQ(link_to(b, "a").estimate_bps(), 0U);
+  a.figures.rate = BitRate::mbps(5);
+  a.figures.delivery = BitRate::mbps(4);
+  EXPECT_EQ(link_to(b, "a").planned_bps(), 5'000'000U);
+  EXPECT_EQ(link_to(b, "a").estimate_bps(), 4'000'000U);
+}
+
+TEST(Report, PlansSmallWhereNeitherACapNorAMeasurementIsThere) {
+  OneGateway b("b");
+  ScriptedSession& a = b.greeted("a");
+  EXPECT_EQ(link_to(b, "a").planned_bps(), 10'000'000U);
+  a.figures.rate = BitRate::mbps(400);
+  EXPECT_EQ(link_to(b, "a").planned_bps(), 400'000'000U);
 }
 
 TEST(Report, TellsWhatThePeerNamedOnThePresentSession) {
