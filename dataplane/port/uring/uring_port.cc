@@ -65,7 +65,8 @@ UringPort::UringPort(UdpSocket socket, Descriptor wake, const UdpOptions& option
     : socket_(std::move(socket)),
       wake_(std::move(wake)),
       buffers_(options.receive_buffers),
-      memory_(options.receive_buffers, kStride) {
+      memory_(options.receive_buffers, kStride),
+      ready_(options.receive_buffers) {
   watch(wake_.get());
 }
 
@@ -275,8 +276,9 @@ std::size_t UringPort::receive(Instant, std::span<Train> out) {
     drain();
   }
   const std::size_t count = std::min(out.size(), ready_.size());
-  std::copy_n(ready_.begin(), count, out.begin());
-  ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (Train& train : out.first(count)) {
+    train = ready_.pop_front();
+  }
   return count;
 }
 

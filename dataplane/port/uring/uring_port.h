@@ -10,13 +10,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include <liburing.h>
 
+#include "dataplane/base/ring.h"
 #include "dataplane/port/udp_socket.h"
 
 namespace godwit::port {
@@ -72,7 +72,7 @@ class UringPort final : public Port {
   io_uring_buf_ring* buffer_ring_ = nullptr;
   msghdr receive_shape_{};
   bool is_receiving_ = false;
-  std::deque<Train> ready_;  // received, not yet asked for
+  Ring<Train> ready_;  // received, not yet asked for: at most all buffers
   std::vector<Watched> watched_;
   std::uint32_t generation_ = 0;
   std::array<OutgoingMessage, kSendsMax> outgoing_{};
