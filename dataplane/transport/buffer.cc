@@ -34,7 +34,7 @@ void Buffer::reset() {
     return;
   }
   if (pool_ != nullptr) {
-    pool_->give_back(data_, capacity_);
+    pool_->blocks_.give_back(data_, pool_->blocks_.kind_of(capacity_));
   } else {
     delete[] data_;
   }
@@ -58,32 +58,14 @@ std::size_t Buffer::append(std::span<const std::byte> bytes) {
   return count;
 }
 
-BufferPool::BufferPool(std::size_t idle_max) : idle_max_(idle_max) {}
-
-BufferPool::~BufferPool() {
-  GODWIT_ASSERT(in_use_ == 0, "a buffer outlives its pool");
-  for (const auto& blocks : free_) {
-    for (const std::byte* block : blocks) {
-      delete[] block;
-    }
-  }
-}
-
 Buffer BufferPool::take(std::size_t capacity) {
-  const auto* const size = std::lower_bound(kSizes.begin(), kSizes.end(), capacity);
-  GODWIT_ASSERT(size != kSizes.end(), "larger than the largest block");
-  auto& blocks = free_[static_cast<std::size_t>(size - kSizes.begin())];
+  const std::size_t kind = blocks_.kind_of(capacity);
+  GODWIT_ASSERT(kind < kSizes.size(), "larger than the largest block");
   Buffer buffer;
   buffer.pool_ = this;
-  buffer.capacity_ = *size;
-  if (blocks.empty()) {
-    buffer.data_ = new std::byte[*size];
-  } else {
-    buffer.data_ = blocks.back();
-    blocks.pop_back();
-    idle_ -= *size;
-  }
-  in_use_ += *size;
+  buffer.capacity_ = kSizes[kind];
+  buffer.data_ = blocks_.take(kind);
+  GODWIT_ASSERT(buffer.data_ != nullptr, "out of memory");
   return buffer;
 }
 
@@ -100,17 +82,6 @@ Buffer BufferPool::grown(Buffer buffer, std::size_t extra) {
   Buffer larger = take(buffer.size() + extra);
   larger.append(std::as_const(buffer).bytes());
   return larger;
-}
-
-void BufferPool::give_back(std::byte* data, std::size_t capacity) {
-  in_use_ -= capacity;
-  if (idle_ + capacity > idle_max_) {
-    delete[] data;
-    return;
-  }
-  const auto* const size = std::lower_bound(kSizes.begin(), kSizes.end(), capacity);
-  free_[static_cast<std::size_t>(size - kSizes.begin())].push_back(data);
-  idle_ += capacity;
 }
 
 }  // namespace godwit::transport

@@ -1,15 +1,16 @@
 // A block of bytes with one owner, taken from a pool of a few sizes and given back on destruction.
 //
 // Thread: the pool and its buffers stay on one thread. Memory: a pool keeps at most `idle_max`
-// bytes of blocks that nobody uses; it must outlive its buffers. A buffer without a pool
-// (`Buffer::copy_of`) owns plain memory.
+// bytes of blocks that nobody uses, and allocates nothing once it has lent as much as it lends; it
+// must outlive its buffers. A buffer without a pool (`Buffer::copy_of`) owns plain memory.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
+
+#include "dataplane/transport/free_blocks.h"
 
 namespace godwit::transport {
 
@@ -54,10 +55,10 @@ class BufferPool {
   // its header. Larger requests are refused by an assertion: they would be our own mistake.
   static constexpr std::array<std::size_t, 4> kSizes = {1024, 4096 + 256, 16384 + 512, 73728};
 
-  explicit BufferPool(std::size_t idle_max = std::size_t{8} << 20);
-  ~BufferPool();
-  BufferPool(const BufferPool&) = delete;
-  BufferPool& operator=(const BufferPool&) = delete;
+  // Kept idle by default, bytes: what the largest window of a session (64 MiB) lends at most.
+  static constexpr std::size_t kIdleMax = std::size_t{64} << 20;
+
+  explicit BufferPool(std::size_t idle_max = kIdleMax) : blocks_(kSizes, idle_max) {}
 
   // An empty buffer with at least `capacity` bytes; 1 <= capacity <= kSizes.back().
   Buffer take(std::size_t capacity);
@@ -66,17 +67,13 @@ class BufferPool {
   // `buffer` with room for `extra` more bytes: itself, or a copy in a larger block.
   Buffer grown(Buffer buffer, std::size_t extra);
 
-  std::size_t bytes_in_use() const { return in_use_; }
-  std::size_t bytes_idle() const { return idle_; }
+  std::size_t bytes_in_use() const { return blocks_.bytes_in_use(); }
+  std::size_t bytes_idle() const { return blocks_.bytes_idle(); }
 
  private:
   friend class Buffer;
-  void give_back(std::byte* data, std::size_t capacity);
 
-  std::array<std::vector<std::byte*>, kSizes.size()> free_;
-  std::size_t idle_max_;
-  std::size_t in_use_ = 0;
-  std::size_t idle_ = 0;
+  FreeBlocks blocks_;
 };
 
 }  // namespace godwit::transport

@@ -16,10 +16,6 @@ constexpr std::size_t kResetMin =
     NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN;
 constexpr std::size_t kResetMax = 42;
 
-const std::uint8_t* octets(std::span<const std::byte> bytes) {
-  return reinterpret_cast<const std::uint8_t*>(bytes.data());
-}
-
 }  // namespace
 
 void QuicEndpoint::negotiate_version(Instant now,

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,6 +25,11 @@
 #include "dataplane/transport/retry_token.h"
 
 namespace godwit::transport {
+
+// Bytes as the library counts them.
+inline const std::uint8_t* octets(std::span<const std::byte> bytes) {
+  return reinterpret_cast<const std::uint8_t*>(bytes.data());
+}
 
 class QuicEndpoint final : public Endpoint {
  public:

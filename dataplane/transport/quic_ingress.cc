@@ -7,13 +7,6 @@
 #include "dataplane/transport/quic_endpoint_impl.h"
 
 namespace godwit::transport {
-namespace {
-
-const std::uint8_t* octets(std::span<const std::byte> bytes) {
-  return reinterpret_cast<const std::uint8_t*>(bytes.data());
-}
-
-}  // namespace
 
 const PeerConfig* QuicEndpoint::peer_at(const port::Peer& address) const {
   const PeerConfig* on_host = nullptr;

@@ -126,8 +126,8 @@ void QuicSession::on_path_hint(Instant now, std::size_t bytes) {
 // A path that shrinks drops full packets and says nothing, while small ones still pass.
 void QuicSession::suspect_path(Instant now) {
   while (!sent_.empty()) {
-    const auto found = outgoing_.find(sent_.front().stream);
-    if (found != outgoing_.end() && !found->second.bytes.empty()) {
+    const Outgoing* const transfer = outgoing_.find(sent_.front().stream);
+    if (transfer != nullptr && !transfer->bytes.empty()) {
       break;
     }
     sent_.pop_front();

@@ -194,14 +194,13 @@ int QuicSession::on_datagram() {
 int QuicSession::on_stream_closed(std::int64_t stream) {
   if (is_local(stream)) {
     totals_.packets_lost += ngtcp2_conn_get_stream_loss_count(connection_, stream);
-    if (outgoing_.erase(stream) > 0) {
+    if (outgoing_.erase(stream)) {
       ++totals_.transfers_sent;
     }
     return 0;
   }
-  const auto found = incoming_.find(stream);
-  if (found != incoming_.end()) {
-    found->second.is_closed = true;
+  if (Incoming* const transfer = incoming_.find(stream)) {
+    transfer->is_closed = true;
     give_credit(stream);
   }
   return 0;
@@ -213,12 +212,12 @@ void QuicSession::on_acked(std::int64_t stream, std::uint64_t end) {
     control_unacked_ = control_.in_flight_bytes() > 0 ? now_ : Instant::never();
     return;
   }
-  const auto found = outgoing_.find(stream);
-  if (found != outgoing_.end() && end >= found->second.bytes.size() &&
-      found->second.sent == found->second.bytes.size()) {
+  Outgoing* const transfer = outgoing_.find(stream);
+  if (transfer != nullptr && end >= transfer->bytes.size() &&
+      transfer->sent == transfer->bytes.size()) {
     // Nothing will be sent again but the stream's end, which has no bytes.
-    found->second.bytes = Buffer();
-    found->second.sent = 0;
+    transfer->bytes = Buffer();
+    transfer->sent = 0;
   }
 }
 

@@ -84,8 +84,7 @@ void QuicSession::open_streams() {
     if (ngtcp2_conn_open_bidi_stream(connection_, &stream, nullptr) != 0) {
       return;  // the peer's limit on streams; it will be raised
     }
-    outgoing_.emplace(stream, std::move(waiting_.front()));
-    waiting_.pop_front();
+    outgoing_[stream] = waiting_.pop_front();
     sending_.push_back(stream);
   }
 }
@@ -110,7 +109,7 @@ QuicSession::Source QuicSession::next_source() const {
         .kind = Source::Kind::kClosing, .stream = closing_.front(), .bytes = {}, .is_last = true};
   }
   if (!sending_.empty() && credit > kControlReserve) {
-    const auto& transfer = outgoing_.at(sending_.front());
+    const Outgoing& transfer = outgoing_.at(sending_.front());
     if (ngtcp2_conn_get_max_stream_data_left(connection_, sending_.front()) > 0) {
       return {.kind = Source::Kind::kTransfer,
               .stream = sending_.front(),

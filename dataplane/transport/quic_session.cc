@@ -177,7 +177,7 @@ bool QuicSession::start(Instant now, const ngtcp2_pkt_hd* initial) {
                                     &callbacks,
                                     &settings,
                                     &parameters,
-                                    nullptr,
+                                    shared_.memory.functions(),
                                     this);
   } else {
     quic::set_original_dcid(parameters, setup_.proof ? setup_.proof->original : initial->dcid);
@@ -197,7 +197,7 @@ bool QuicSession::start(Instant now, const ngtcp2_pkt_hd* initial) {
                                     &callbacks,
                                     &settings,
                                     &parameters,
-                                    nullptr,
+                                    shared_.memory.functions(),
                                     this);
     register_id(ConnectionId(initial->dcid));
   }
@@ -304,16 +304,14 @@ std::optional<Event> QuicSession::poll_event() {
   if (events_.empty() || phase_ == Phase::kHandshake) {
     return std::nullopt;
   }
-  Queued queued = std::move(events_.front());
-  events_.pop_front();
+  Queued queued = events_.pop_front();
   if (queued.credit > 0 && phase_ != Phase::kClosed) {
     ngtcp2_conn_extend_max_offset(connection_, queued.credit);
     if (queued.stream == peer_control_stream()) {
       ngtcp2_conn_extend_max_stream_offset(connection_, queued.stream, queued.credit);
     } else {
-      const auto found = incoming_.find(queued.stream);
-      if (found != incoming_.end()) {
-        found->second.is_taken = true;
+      if (Incoming* const transfer = incoming_.find(queued.stream)) {
+        transfer->is_taken = true;
         give_credit(queued.stream);
       }
     }
@@ -323,9 +321,9 @@ std::optional<Event> QuicSession::poll_event() {
 }
 
 void QuicSession::give_credit(std::int64_t stream) {
-  const auto found = incoming_.find(stream);
-  if (found != incoming_.end() && found->second.is_taken && found->second.is_closed) {
-    incoming_.erase(found);
+  const Incoming* const transfer = incoming_.find(stream);
+  if (transfer != nullptr && transfer->is_taken && transfer->is_closed) {
+    incoming_.erase(stream);
     ngtcp2_conn_extend_max_streams_bidi(connection_, 1);
   }
 }

@@ -8,27 +8,28 @@
 // (callbacks, streams in), quic_send.cc (streams out, packets, trains), quic_rate.cc (what the
 // shaper is told), quic_path.cc (probes).
 //
-// Thread: the endpoint's. Memory: bounded by the options' window, streams and control backlog.
+// Thread: the endpoint's. Memory: bounded by the options' window, streams and control backlog;
+// nothing is allocated once the session has been as busy before.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "dataplane/base/pace.h"
 #include "dataplane/base/random.h"
+#include "dataplane/base/ring.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
 #include "dataplane/transport/buffer.h"
 #include "dataplane/transport/connection_id.h"
 #include "dataplane/transport/control_framing.h"
+#include "dataplane/transport/library_memory.h"
 #include "dataplane/transport/marking.h"
 #include "dataplane/transport/path_mtu.h"
 #include "dataplane/transport/quic_compat.h"
@@ -36,6 +37,7 @@
 #include "dataplane/transport/send_queue.h"
 #include "dataplane/transport/session.h"
 #include "dataplane/transport/shaper.h"
+#include "dataplane/transport/stream_table.h"
 #include "dataplane/transport/tls_session.h"
 
 namespace godwit::transport {
@@ -46,6 +48,7 @@ struct QuicShared {
   TlsContext& tls;
   Random& random;
   BufferPool pool;
+  LibraryMemory memory;
   ConnectionTable connections;
 };
 
@@ -262,16 +265,16 @@ class QuicSession final : public Session {
   Instant last_heard_;
   Instant expires_at_ = Instant::never();  // the peer's certificate
 
-  std::deque<Queued> events_;
-  std::unordered_map<std::int64_t, Incoming> incoming_;
+  Ring<Queued> events_;
+  StreamTable<Incoming> incoming_;
   ControlReader control_reader_;
 
   SendQueue control_;
   bool control_is_open_ = false;
-  std::deque<Outgoing> waiting_;      // transfers without a stream yet
-  std::deque<std::int64_t> sending_;  // streams of transfers not completely sent, in order
-  std::deque<std::int64_t> closing_;  // incoming streams whose own side is to be closed
-  std::unordered_map<std::int64_t, Outgoing> outgoing_;
+  Ring<Outgoing> waiting_;      // transfers without a stream yet
+  Ring<std::int64_t> sending_;  // streams of transfers not completely sent, in order
+  Ring<std::int64_t> closing_;  // incoming streams whose own side is to be closed
+  StreamTable<Outgoing> outgoing_;
   std::uint64_t unsent_ = 0;
   std::uint64_t pieces_ = 0;                     // put into packets since the start
   Precedence sent_last_ = Precedence::kControl;  // of the last transfer put into one
@@ -283,7 +286,7 @@ class QuicSession final : public Session {
   std::uint64_t probe_ = 0;                     // the number of the last one
   std::uint64_t probe_judged_ = 0;              // of the last whose fate is known
   bool is_chasing_ = false;                     // keep-alives come sooner until it is
-  std::deque<Sent> sent_;                       // in order; acknowledged ones leave at the front
+  Ring<Sent> sent_;                             // in order; acknowledged ones leave at the front
   Instant control_unacked_ = Instant::never();  // since when control waits for progress
   std::uint64_t key_packets_ = 0;               // packets_sent when the key was changed
   std::uint64_t keys_made_ = 0;                 // the handshake's and the next one included

@@ -10,9 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 
+#include "dataplane/base/ring.h"
 #include "dataplane/transport/buffer.h"
 
 namespace godwit::transport {
@@ -39,7 +39,7 @@ class SendQueue {
  private:
   BufferPool& pool_;
   std::uint64_t limit_;
-  std::deque<Buffer> chunks_;
+  Ring<Buffer> chunks_;
   std::uint64_t base_ = 0;  // stream offset of the first chunk
   std::uint64_t acked_ = 0;
   std::uint64_t sent_ = 0;

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,8 +26,10 @@ TEST(AllocationGuard, SeesEveryFormOfNew) {
   const auto many = std::make_unique<int[]>(10);
   const auto aligned = std::make_unique<Line>();
   const std::vector<int> growing(3);
+  const std::unique_ptr<int> or_null(new (std::nothrow) int(1));
+  const std::unique_ptr<int[]> many_or_null(new (std::nothrow) int[10]);
 
-  EXPECT_EQ(guard.allocations(), 4U);
+  EXPECT_EQ(guard.allocations(), 6U);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(aligned.get()) % 64, 0U);
 }
 
