@@ -5,6 +5,7 @@
 
 #include <sched.h>
 
+#include "bench/dataplane/malloc_calls.h"
 #include "dataplane/base/system_time.h"
 
 namespace godwit::bench {
@@ -70,11 +71,13 @@ void FlowRunner::work(Side side) {
   const Instant ends_at = Instant::from_ns(ends_at_);
   const bool receives = side == Side::kReceiver;
   const std::uint64_t before = receives ? flow_->received() : 0;
+  const std::uint64_t mallocs = malloc_calls();
   const Instant begun = system_thread_time();
   while (system_now() < ends_at) {
     flow_->turn(side, Effort::kFull);
   }
   (receives ? work_.receiver : work_.sender) = system_thread_time() - begun;
+  (receives ? work_.receiver_mallocs : work_.sender_mallocs) = malloc_calls() - mallocs;
   if (receives) {
     work_.bytes = flow_->received() - before;
   }

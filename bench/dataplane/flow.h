@@ -58,6 +58,9 @@ struct Work {
   std::uint64_t bytes = 0;  // payload received
   Duration sender;          // processor time of the sender's thread
   Duration receiver;        // processor time of the receiver's thread
+  // Calls of malloc by each side's thread, libraries included.
+  std::uint64_t sender_mallocs = 0;
+  std::uint64_t receiver_mallocs = 0;
 };
 
 // Owns a flow and its two threads, each on a core of its own where there are two.

@@ -3,8 +3,9 @@
 //     usage: godwit-loopback [--rounds N] [--phase-ms MS] [--only quic|tls|aead]
 //
 // Each round gives each flow one phase, in turn, beginning with another one each time, and prints
-// one JSON line: {"quic": {"bytes", "sender_s", "receiver_s"}, "tls": {…}, "aead": {…}}. Rounds in
-// which everything warms up come first and are not printed.
+// one JSON line: {"quic": {"bytes", "sender_s", "receiver_s", "sender_mallocs",
+// "receiver_mallocs"}, "tls": {…}, "aead": {…}}. Rounds in which everything warms up come first and
+// are not printed.
 //
 // exit: 0 done, 1 a flow could not be made or carried nothing, 2 usage
 #include <csignal>
@@ -32,7 +33,9 @@ struct Named {
 nlohmann::ordered_json to_json(const Work& work) {
   return {{"bytes", work.bytes},
           {"sender_s", work.sender.to_seconds()},
-          {"receiver_s", work.receiver.to_seconds()}};
+          {"receiver_s", work.receiver.to_seconds()},
+          {"sender_mallocs", work.sender_mallocs},
+          {"receiver_mallocs", work.receiver_mallocs}};
 }
 
 int run(int rounds, Duration phase, const std::string& only) {

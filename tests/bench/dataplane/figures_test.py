@@ -17,8 +17,8 @@ from bench.lab.figure import Bar, Figure, quantile  # noqa: E402
 NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")}
          | {f"goodput_{kind}loss_{loss}" for kind in ("", "tcp_bbr_", "tcp_cubic_")
             for loss in ("0", "0.1", "1", "3")}
-         | {"quic_over_aead_both", "bottleneck_delay_p95_ms", "control_p99_excess_ms", "recovery_step_s",
-            "recovery_cut_s", "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
+         | {"quic_over_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms", "control_p99_excess_ms",
+            "recovery_step_s", "recovery_cut_s", "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
             "afpacket_over_uring"})
 
 
@@ -91,13 +91,16 @@ class TheDataPlanesTable(unittest.TestCase):
         for name in table.PROGRAMS:
             self.assertTrue(machine.program(name).endswith("/" + name))
 
-    def test_bytes_per_processor_second(self):
-        work = {"quic": {"bytes": 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5},
-                "tls": {"bytes": 10 ** 9, "sender_s": 0.4, "receiver_s": 0.6},
+    def test_bytes_per_processor_second_and_calls_of_malloc_per_gb(self):
+        work = {"quic": {"bytes": 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5,
+                         "sender_mallocs": 1, "receiver_mallocs": 2},
+                "tls": {"bytes": 2 * 10 ** 9, "sender_s": 0.8, "receiver_s": 1.2,
+                        "sender_mallocs": 7, "receiver_mallocs": 5},
                 "aead": {"bytes": 2 * 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5}}
         ratios = {figure.name: figure.members()["ratio"] for figure in loopback.figures([work])}
         self.assertEqual(ratios, {"quic_over_tcp_tls_sender": 0.8, "quic_over_tcp_tls_receiver": 1.2,
-                                  "quic_over_tcp_tls_both": 1.0, "quic_over_aead_both": 0.5})
+                                  "quic_over_tcp_tls_both": 1.0, "quic_over_aead_both": 0.5,
+                                  "quic_malloc_calls_per_gb": 0.5})
 
     def test_headers_leave_what_the_formats_leave(self):
         self.assertAlmostEqual(path.TCP_PAYLOAD, 1448 / 1500)

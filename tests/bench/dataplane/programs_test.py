@@ -97,6 +97,9 @@ class TheLoopbackProgram(unittest.TestCase):
             for flow in work.values():
                 self.assertGreater(flow["bytes"], 0)
                 self.assertGreater(min(flow["sender_s"], flow["receiver_s"]), 0)
+            # OpenSSL asks malloc for every record.
+            self.assertGreater(min(work["tls"]["sender_mallocs"], work["tls"]["receiver_mallocs"]), 0)
+            self.assertIn("sender_mallocs", work["quic"])
         # Which one is first moves on by one each time.
         self.assertEqual(len({next(iter(work)) for work in rounds}), 3)
         # Alone, a flow begins its first phase before its threads have begun.

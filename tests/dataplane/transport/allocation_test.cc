@@ -4,8 +4,9 @@
 //     measured:  80 Mbit/s: nothing lost, 1 % lost         ──▶ operator new is counted
 //
 // What is counted is operator new: all of our code allocates by it, and the QUIC library through
-// LibraryMemory, whose blocks come from it. GnuTLS uses malloc and is not counted (bench/README.md
-// says how much it does). A session is warm when it has been as busy before.
+// LibraryMemory, whose blocks come from it. GnuTLS uses malloc and is not counted
+// (quic_malloc_calls_per_gb in bench/README.md says what libraries ask of it). A session is warm
+// when it has been as busy before.
 
 #include <array>
 #include <functional>
