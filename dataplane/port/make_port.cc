@@ -8,7 +8,9 @@ namespace {
 
 Result<std::unique_ptr<Port>> make_dpdk_port(const PortOptions& options) {
 #ifdef GODWIT_DPDK
-  auto device = make_dpdk_device(options.dpdk);
+  DpdkOptions dpdk = options.dpdk;
+  dpdk.udp_port_first = static_cast<std::uint16_t>(options.ip.udp_port - dpdk.queue);
+  auto device = make_dpdk_device(dpdk);
   if (!device) {
     return Failure(device.error());
   }

@@ -29,7 +29,7 @@ enum class PortKind : std::uint8_t {
 struct PortOptions {
   PortKind kind = PortKind::kUring;
   Peer local;        // of sockets: port 0 lets the system choose
-  DpdkOptions dpdk;  // of kDpdk alone, as is `ip`, whose UDP port is `local`'s
+  DpdkOptions dpdk;  // of kDpdk alone, as is `ip`, whose UDP port is `local`'s: the worker's own
   ip::Options ip;
 };
 

@@ -17,6 +17,7 @@
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/log.h"
+#include "dataplane/port/ip/addressee.h"
 #include "dataplane/port/ip/ip_port.h"
 #include "tests/dataplane/port/ip/exact_device.h"
 #include "tests/dataplane/port/ip/frames.h"
@@ -26,6 +27,8 @@ namespace {
 using namespace godwit;
 using namespace godwit::port;
 using frames::Octets;
+
+constexpr std::uint16_t kOwnPort = 4433;
 
 // Sets the checksums of an IP packet where there are any to set.
 Octets mended(Octets frame, bool is_v6) {
@@ -78,7 +81,7 @@ struct World {
                         {.v4 = ip::Subnet::parse("10.9.0.1/24").value(),
                          .v6 = ip::Subnet::parse("fd09::1/64").value(),
                          .gateway_v4 = ip::Address::parse("10.9.0.254").value(),
-                         .udp_port = 4433})
+                         .udp_port = kOwnPort})
                .value();
   }
 
@@ -86,7 +89,9 @@ struct World {
     lab.incoming.push_back(frame);
     ++injected;
     std::array<Train, 4> out{};
+    const ip::FateCounts before = port->fates();
     const std::size_t count = port->receive(now, out);
+    check_addressee(frame, before);
     for (const Train& train : std::span(out).first(count)) {
       GODWIT_ASSERT(!train.bytes.empty() && train.bytes.size() + 42 <= frame.size());
       GODWIT_ASSERT(train.segment_bytes == train.bytes.size() && train.peer.udp_port() != 0);
@@ -95,6 +100,20 @@ struct World {
     port->release(std::span(out).first(count));
     GODWIT_ASSERT(port->fates().total() == injected);
     check_sent();
+  }
+
+  // Workers that share the address would have sent this one the frame.
+  void check_addressee(const Octets& frame, const ip::FateCounts& before) const {
+    using ip::Addressee;
+    using ip::Fate;
+    const Addressee addressee = ip::addressee_of(std::as_bytes(std::span(frame)));
+    const auto became = [&](Fate fate) { return port->fates().of(fate) > before.of(fate); };
+    if (became(Fate::kDelivered) || became(Fate::kPathMtu)) {
+      GODWIT_ASSERT((addressee == Addressee{Addressee::Kind::kPort, kOwnPort}));
+    }
+    if (became(Fate::kNeighbour) || became(Fate::kConflict)) {
+      GODWIT_ASSERT(addressee.kind == Addressee::Kind::kEveryone);
+    }
   }
 
   void send(std::span<const std::uint8_t> bytes) {

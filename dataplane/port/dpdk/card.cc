@@ -223,6 +223,14 @@ Result<std::unique_ptr<Card>> Card::start(const CardOptions& options) {
   for (std::uint16_t queue = 0; done && queue < options.queues; ++queue) {
     done = card->set_up_queue(queue);
   }
+  if (done && options.queues > 1) {
+    auto steering = Steering::make(options.queues, options.udp_port_first);
+    if (steering) {
+      card->steering_ = std::move(*steering);
+    } else {
+      done = fail(steering.error().code, "{}: {}", options.device.text, steering.error().message);
+    }
+  }
   if (done) {
     done = card->run();
   }
@@ -248,6 +256,7 @@ Card::~Card() {
       rte_dev_remove(info.device);
     }
   }
+  steering_.reset();  // with frames of these pools
   for (rte_mempool* pool : pools_) {
     rte_mempool_free(pool);
   }

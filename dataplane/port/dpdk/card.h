@@ -18,6 +18,7 @@
 
 #include "dataplane/base/result.h"
 #include "dataplane/port/device_name.h"
+#include "dataplane/port/dpdk/steering.h"
 #include "dataplane/port/ip/device.h"
 
 struct rte_mempool;
@@ -28,9 +29,11 @@ struct CardOptions {
   DeviceName device;
   std::uint16_t queues = 1;
   std::size_t mtu = kMtuPlain;
+  std::uint16_t udp_port_first = 0;  // as Steering's; of one queue pair: unused
 
   bool operator==(const CardOptions& other) const {
-    return device.text == other.device.text && queues == other.queues && mtu == other.mtu;
+    return device.text == other.device.text && queues == other.queues && mtu == other.mtu &&
+           udp_port_first == other.udp_port_first;
   }
 };
 
@@ -50,6 +53,7 @@ class Card {
   const CardOptions& options() const { return options_; }
   std::uint16_t port() const { return port_; }  // DPDK's number
   rte_mempool* pool(std::uint16_t queue) const { return pools_[queue]; }
+  Steering* steering() const { return steering_.get(); }  // null with one queue pair
   Mac mac() const;
   const char* driver() const { return driver_; }
   bool fills_checksums() const { return fills_checksums_; }
@@ -67,6 +71,7 @@ class Card {
   CardOptions options_;
   std::uint16_t port_ = 0;
   std::vector<rte_mempool*> pools_;
+  std::unique_ptr<Steering> steering_;
   const char* driver_ = "";
   bool is_attached_ = false;
   bool fills_checksums_ = false;

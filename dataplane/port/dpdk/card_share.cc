@@ -48,10 +48,12 @@ Result<CardShare> CardShare::take(const CardOptions& options, std::uint16_t queu
     at = all.lent.insert(all.lent.end(), Lent{std::move(*card), {}});
   } else if (!(at->card->options() == options)) {
     return fail(Code::kInvalid,
-                "{}: was started with {} queue pairs and an MTU of {}; all its queues share these",
+                "{}: was started with {} queue pairs, an MTU of {} and UDP ports from {}; all its "
+                "queues share these",
                 options.device.text,
                 at->card->options().queues,
-                at->card->options().mtu);
+                at->card->options().mtu,
+                at->card->options().udp_port_first);
   }
   if (!at->queues.insert(queue).second) {
     return fail(Code::kInvalid, "{}: queue pair {} has an owner", options.device.text, queue);

@@ -29,6 +29,16 @@ Result<std::unique_ptr<Device>> make_dpdk_device(const DpdkOptions& options) {
                 options.queues,
                 kQueuesMax);
   }
+  constexpr unsigned kPortMax = 65'535;
+  if (options.queues > 1 &&
+      (options.udp_port_first == 0 || options.udp_port_first + options.queues - 1U > kPortMax)) {
+    return fail(Code::kInvalid,
+                "{}: {} queue pairs want as many UDP ports from {} on, of 1 to {}",
+                options.device,
+                options.queues,
+                options.udp_port_first,
+                kPortMax);
+  }
   auto name =
       parse_device_name(options.device,
                         {.queues = options.queues,
@@ -37,7 +47,7 @@ Result<std::unique_ptr<Device>> make_dpdk_device(const DpdkOptions& options) {
   if (!name) {
     return Failure(name.error());
   }
-  const CardOptions wanted{std::move(*name), options.queues, options.mtu};
+  const CardOptions wanted{std::move(*name), options.queues, options.mtu, options.udp_port_first};
   EalOptions environment;
   environment.huge_pages = options.huge_pages;
   environment.memory_bytes = buffer_bytes(wanted);

@@ -1,6 +1,6 @@
 // Opens the queue pairs of network cards and virtual devices that DPDK drives.
 //
-//     worker 0 ── Device ── queue pair 0 ┐
+//     worker 0 ── Device ── queue pair 0 ┐ steering: to whom it is sent
 //     worker 1 ── Device ── queue pair 1 ┴─ card (started with the first, stopped with the last)
 //
 // This header is all that the rest of Godwit sees of DPDK; no rte_ name leaves the folder.
@@ -22,7 +22,10 @@ struct DpdkOptions {
   std::string device;        // as dataplane/port/device_name.h reads it
   std::uint16_t queues = 1;  // queue pairs of the card: one a worker, the same for all workers
   std::uint16_t queue = 0;   // this worker's
-  std::size_t mtu = 1'500;   // layer 3, 1280 to 9000 bytes
+  // Of the first worker; worker i has this one + i, and gets what is sent there, whichever queue
+  // it came to. With one queue pair: not looked at.
+  std::uint16_t udp_port_first = 0;
+  std::size_t mtu = 1'500;  // layer 3, 1280 to 9000 bytes
   HugePages huge_pages = HugePages::kAuto;
   IdleMode idle = IdleMode::kWait;
 };

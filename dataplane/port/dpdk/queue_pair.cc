@@ -95,15 +95,24 @@ QueuePair::QueuePair(CardShare share, IdleMode idle, Descriptor epoll, Descripto
       port_(share_.card().port()),
       queue_(share_.queue()),
       pool_(share_.card().pool(queue_)),
+      steering_(share_.card().steering()),
       frame_bytes_max_(share_.card().options().mtu + kFramingBytes),
       idle_(IdleLadder::polling(idle)),
       epoll_(std::move(epoll)),
       wake_(std::move(wake)) {
   watch(wake_.get());
   open_interrupt();
+  if (steering_ != nullptr) {
+    bell_ = steering_->bell(queue_);
+    watch(bell_);
+    steering_->open(queue_);
+  }
 }
 
 QueuePair::~QueuePair() {
+  if (steering_ != nullptr) {
+    steering_->close(queue_);
+  }
   for (std::size_t index = ready_begin_; index < ready_end_; ++index) {
     rte_pktmbuf_free(ready_[index]);
   }
@@ -146,30 +155,51 @@ bool QueuePair::link_up() const {
   return rte_eth_link_get_nowait(port_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
-std::size_t QueuePair::look(std::span<rte_mbuf*> into) {
-  const auto most = static_cast<std::uint16_t>(std::min<std::size_t>(into.size(), kBurst));
-  const std::size_t count = rte_eth_rx_burst(port_, queue_, into.data(), most);
-  found_ += count;
-  return count;
+// The endpoint decides about tags, so they belong into the frame.
+std::size_t QueuePair::keep_whole(std::span<rte_mbuf*> frames) {
+  std::size_t kept = 0;
+  for (rte_mbuf* frame : frames) {
+    const bool is_whole =
+        (frame->nb_segs == 1 || rte_pktmbuf_linearize(frame) == 0) &&
+        ((frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 || rte_vlan_insert(&frame) == 0);
+    if (is_whole) {
+      frames[kept++] = frame;
+    } else {
+      ++counters_.receive_errors;
+      rte_pktmbuf_free(frame);
+    }
+  }
+  return kept;
 }
 
-// False: the buffer was given back.
-bool QueuePair::accept(rte_mbuf* buffer, Frame& out) {
-  bool is_whole = buffer->nb_segs == 1 || rte_pktmbuf_linearize(buffer) == 0;
-  // The endpoint decides about tags, so they belong into the frame.
-  if (is_whole && (buffer->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) {
-    is_whole = rte_vlan_insert(&buffer) == 0;
+void QueuePair::look() {
+  std::span<rte_mbuf*> room(ready_);
+  ready_begin_ = 0;
+  ready_end_ = 0;
+  if (steering_ != nullptr) {  // half of the room, or a busy queue would starve the rings
+    ready_end_ = steering_->take(queue_, room.first(room.size() / 2));
+    room = room.subspan(ready_end_);
   }
-  if (!is_whole) {
-    ++counters_.receive_errors;
-    rte_pktmbuf_free(buffer);
-    return false;
+  const std::size_t got =
+      rte_eth_rx_burst(port_, queue_, room.data(), static_cast<std::uint16_t>(room.size()));
+  found_ += ready_end_ + got;
+  std::size_t kept = keep_whole(room.first(got));
+  if (steering_ != nullptr) {
+    kept = steering_->sort(queue_, room.first(kept), steered_);
   }
-  ++counters_.frames_received;
-  counters_.bytes_received += buffer->data_len;
-  out = {
-      .bytes = bytes_of(buffer, buffer->data_len), .handle = buffer, .received = verdict(*buffer)};
-  return true;
+  ready_end_ += kept;
+}
+
+Frame QueuePair::lend(rte_mbuf* buffer) {
+  const bool is_overheard = steering_ != nullptr && steering_->is_copy(*buffer);
+  if (!is_overheard) {
+    ++counters_.frames_received;
+    counters_.bytes_received += buffer->data_len;
+  }
+  return {.bytes = bytes_of(buffer, buffer->data_len),
+          .handle = buffer,
+          .received = verdict(*buffer),
+          .is_overheard = is_overheard};
 }
 
 std::size_t QueuePair::receive(Instant, std::span<Frame> out) {
@@ -177,15 +207,12 @@ std::size_t QueuePair::receive(Instant, std::span<Frame> out) {
   std::size_t count = 0;
   while (count < out.size()) {
     if (ready_begin_ == ready_end_) {
-      ready_begin_ = 0;
-      ready_end_ = look(std::span(ready_).first(std::min<std::size_t>(out.size() - count, kBurst)));
+      look();
       if (ready_end_ == 0) {
         break;
       }
     }
-    if (accept(ready_[ready_begin_++], out[count])) {
-      ++count;
-    }
+    out[count++] = lend(ready_[ready_begin_++]);
   }
   return count;
 }
@@ -240,6 +267,10 @@ std::size_t QueuePair::transmit(Instant, std::span<const Frame> frames) {
 }
 
 bool QueuePair::await_events(Duration at_most) {
+  const auto clear = [](int descriptor) {
+    std::uint64_t events = 0;
+    [[maybe_unused]] const ssize_t cleared = ::read(descriptor, &events, sizeof(events));
+  };
   constexpr std::int64_t kSecond = 1'000'000'000;
   const std::int64_t ns = std::max<std::int64_t>(at_most.count_ns(), 0);
   const timespec time{ns / kSecond, ns % kSecond};
@@ -247,19 +278,11 @@ bool QueuePair::await_events(Duration at_most) {
   const int count = ::epoll_pwait2(epoll_.get(), events.data(), events.size(), &time, nullptr);
   bool is_wanted = false;
   for (const epoll_event& event : std::span(events).first(count > 0 ? std::size_t(count) : 0)) {
-    if (event.data.fd == interrupt_) {
-      if (must_arm_) {
-        std::uint64_t interrupts = 0;
-        [[maybe_unused]] const ssize_t cleared =
-            ::read(interrupt_, &interrupts, sizeof(interrupts));
-      }
-      continue;
+    const bool is_bell = event.data.fd == bell_;
+    if (is_bell || event.data.fd == wake_.get() || (event.data.fd == interrupt_ && must_arm_)) {
+      clear(event.data.fd);
     }
-    is_wanted = true;
-    if (event.data.fd == wake_.get()) {
-      std::uint64_t wakes = 0;
-      [[maybe_unused]] const ssize_t cleared = ::read(wake_.get(), &wakes, sizeof(wakes));
-    }
+    is_wanted = is_wanted || !(is_bell || event.data.fd == interrupt_);
   }
   return is_wanted;
 }
@@ -269,8 +292,7 @@ bool QueuePair::await_interrupt(Duration at_most) {
   if (must_arm_ && rte_eth_dev_rx_intr_enable(port_, queue_) != 0) {
     return await_events(kArmRetry);
   }
-  ready_begin_ = 0;
-  ready_end_ = look(ready_);
+  look();
   const bool is_wanted = ready_end_ == 0 && await_events(at_most);
   if (must_arm_) {
     rte_eth_dev_rx_intr_disable(port_, queue_);
@@ -278,20 +300,32 @@ bool QueuePair::await_interrupt(Duration at_most) {
   return is_wanted;
 }
 
+// As `await_events`; not at all when another worker has handed something over meanwhile.
+bool QueuePair::doze(Duration step, Duration at_most) {
+  const bool by_interrupt = interrupt_ >= 0 && step > Duration::zero();
+  const auto await = [&] { return by_interrupt ? await_interrupt(at_most) : await_events(step); };
+  if (steering_ == nullptr) {
+    return await();
+  }
+  if (!steering_->doze(queue_)) {
+    return await_events(Duration::zero());
+  }
+  const bool is_wanted = await();
+  steering_->rouse(queue_);
+  return is_wanted;
+}
+
 void QueuePair::wait(Duration at_most) {
   join_thread();
   const Instant end = system_now() + at_most;
   while (ready_begin_ == ready_end_) {
-    ready_begin_ = 0;
-    ready_end_ = look(ready_);
+    look();
     const Instant now = system_now();
     const Duration rest = end - now;
     if (ready_end_ > 0 || rest <= Duration::zero()) {
       return;
     }
-    const Duration step = idle_.after_turn(now, std::exchange(found_, 0), rest);
-    const bool by_interrupt = interrupt_ >= 0 && step > Duration::zero();
-    if (by_interrupt ? await_interrupt(rest) : await_events(step)) {
+    if (doze(idle_.after_turn(now, std::exchange(found_, 0), rest), rest)) {
       return;
     }
   }
@@ -317,6 +351,8 @@ void QueuePair::unwatch(int descriptor) {
 // The card counts for all its queues together; the first queue tells.
 DeviceCounters QueuePair::counters() const {
   DeviceCounters out = counters_;
+  out.frames_handed_over = steered_.handed_over;
+  out.handover_missed = steered_.missed;
   rte_eth_stats stats{};
   if (queue_ == 0 && rte_eth_stats_get(port_, &stats) == 0) {
     out.receive_missed = stats.imissed + stats.rx_nombuf;

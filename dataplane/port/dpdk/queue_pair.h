@@ -1,7 +1,8 @@
 // A card's receive and transmit queue as a Device.
 //
-//   receive ◀─ ready_ ◀─ rte_eth_rx_burst        wait: look, rest as `Idle` says, look …
-//   transmit ─▶ rte_eth_tx_burst                 epoll: wake(), watched descriptors, interrupts
+//   receive ◀─ ready_ ◀─ rte_eth_rx_burst, Steering    wait: look, rest as `Idle` says, look …
+//   transmit ─▶ rte_eth_tx_burst                       epoll: wake(), watched descriptors,
+//                                                      interrupts, Steering's bell
 //
 // Frames are DPDK's buffers themselves; nothing is copied here. Most virtual devices of DPDK cannot
 // wake a sleeper, so `wait` looks into the queue between short sleeps, and what it finds waits in
@@ -14,6 +15,7 @@
 #include <span>
 
 #include "dataplane/port/dpdk/card.h"
+#include "dataplane/port/dpdk/steering.h"
 #include "dataplane/port/idle.h"
 #include "dataplane/port/udp_socket.h"
 
@@ -42,28 +44,35 @@ class QueuePair final : public Device {
  private:
   static constexpr std::uint16_t kBurst = 32;  // chosen: what drivers are tuned for
 
-  std::size_t look(std::span<rte_mbuf*> into);
-  bool accept(rte_mbuf* buffer, Frame& out);
+  // Fills `ready_`, which is empty.
+  void look();
+  // Those that are one piece of memory, with their tags; the others are given back.
+  std::size_t keep_whole(std::span<rte_mbuf*> frames);
+  Frame lend(rte_mbuf* buffer);
   // True when somebody else wants the worker: `wake`, a watched descriptor.
   bool await_events(Duration at_most);
   bool await_interrupt(Duration at_most);
+  bool doze(Duration step, Duration at_most);
   void open_interrupt();
 
   CardShare share_;
   std::uint16_t port_;
   std::uint16_t queue_;
   rte_mempool* pool_;
+  Steering* steering_;  // null: the card has one queue pair
   std::size_t frame_bytes_max_;
   Idle idle_;
   std::size_t found_ = 0;  // frames since the last empty look of `wait`
   Descriptor epoll_;
   Descriptor wake_;
   int interrupt_ = -1;     // DPDK's descriptor; -1: the device has none
+  int bell_ = -1;          // Steering's
   bool must_arm_ = false;  // the interrupt is asked for before each sleep, and cleared after
   std::array<rte_mbuf*, kBurst> ready_{};
   std::size_t ready_begin_ = 0;
   std::size_t ready_end_ = 0;
   DeviceCounters counters_;
+  Steering::Counts steered_;
 };
 
 }  // namespace godwit::port

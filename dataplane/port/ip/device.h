@@ -38,6 +38,8 @@ struct Frame {
   // `fills_checksums`); 0: there is nothing to fill in.
   std::uint8_t ethernet_bytes = 0;
   std::uint8_t ip_bytes = 0;
+  // Received: a copy of an ARP or ND frame that another worker of this address got and answers.
+  bool is_overheard = false;
 };
 
 struct DeviceCapabilities {
@@ -58,6 +60,10 @@ struct DeviceCounters {
   std::uint64_t receive_errors = 0;   // broken frames
   std::uint64_t transmit_errors = 0;  // taken, and lost
   std::uint64_t transmit_busy = 0;    // not taken: the queue was full
+  // Received here and not counted above: other workers' frames and copies for them; those of them
+  // that were lost on the way to them.
+  std::uint64_t frames_handed_over = 0;
+  std::uint64_t handover_missed = 0;
 };
 
 class Device {

@@ -14,6 +14,7 @@ enum class Fate : std::uint8_t {
   kNeighbour,  // ARP or ND that concerns us: heeded, answered if it asked
   kEcho,       // an echo request, answered
   kPathMtu,    // a router's word about the path's MTU, passed on
+  kOverheard,  // a copy of ARP or ND that another worker of our address got: heeded, not answered
   // From here on: refused.
   kTruncated,        // shorter than its headers say
   kLooped,           // our own MAC or IP address as the source

@@ -98,7 +98,8 @@ std::size_t IpPort::receive(Instant now, std::span<Train> out) {
     const std::size_t got = device_->receive(now, {burst_.data(), wanted});
     std::size_t done_count = 0;
     for (Frame& frame : std::span(burst_).first(got)) {
-      const Fate fate = on_frame(now, frame, out[count]);
+      const Fate fate =
+          frame.is_overheard ? overhear(now, frame) : on_frame(now, frame, out[count]);
       fates_.add(fate);
       if (fate == Fate::kDelivered) {
         counters_.bytes_received += out[count].bytes.size();
@@ -149,6 +150,23 @@ Fate IpPort::on_frame(Instant now, Frame& frame, Train& out) {
          .bytes = datagram->payload,
          .ecn = packet->ecn};
   return Fate::kDelivered;
+}
+
+// Whatever it is to the worker that answers it, here it is only heard.
+Fate IpPort::overhear(Instant now, Frame& frame) {
+  auto link = ip::read_link(self_, frame.bytes);
+  if (link) {
+    link->is_overheard = true;
+    if (link->type == ip::kTypeArp && self_.options.v4) {
+      resolver_.on_arp(now, *link);
+    } else if (link->type == ip::kTypeIpv6) {
+      const auto packet = ip::read_packet(self_, *link, frame.received);
+      if (packet && packet->protocol == ip::kIcmp6) {
+        on_icmp(now, *link, *packet);
+      }
+    }
+  }
+  return Fate::kOverheard;
 }
 
 Fate IpPort::on_icmp(Instant now, const ip::Link& link, const ip::Packet& packet) {

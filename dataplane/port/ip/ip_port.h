@@ -64,6 +64,7 @@ class IpPort final : public Port {
 
   void turn(Instant now);
   ip::Fate on_frame(Instant now, Frame& frame, Train& out);
+  ip::Fate overhear(Instant now, Frame& frame);
   ip::Fate on_icmp(Instant now, const ip::Link& link, const ip::Packet& packet);
   bool send_train(Instant now, const Train& train);
 

@@ -25,6 +25,7 @@ struct Link {
   Mac from{};
   std::uint16_t type = 0;
   std::span<std::byte> payload{};  // with the padding of short frames
+  bool is_overheard = false;       // as the frame
 };
 
 struct Packet {

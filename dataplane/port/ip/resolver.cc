@@ -71,7 +71,7 @@ Fate Resolver::on_arp(Instant now, const Link& link) {
   const Address sender = Address::of(std::as_bytes(std::span(arp.sender)));
   const Address target = Address::of(std::as_bytes(std::span(arp.target)));
   if (self_.is_mine(sender)) {
-    return defend(now, sender, arp.sender_mac);
+    return defend(now, link, sender, arp.sender_mac);
   }
   // An unspecified sender probes whether an address is free (RFC 5227 section 2.1.1).
   if (!sender.is_unspecified()) {
@@ -83,7 +83,7 @@ Fate Resolver::on_arp(Instant now, const Link& link) {
   if (!self_.is_mine(target)) {
     return sender == target ? Fate::kNeighbour : Fate::kWrongHost;
   }
-  if (arp.operation == kArpRequest) {
+  if (arp.operation == kArpRequest && !link.is_overheard) {
     if (!answers_.take(now)) {
       return Fate::kTooMany;
     }
@@ -115,6 +115,11 @@ Fate Resolver::on_solicitation(Instant now, const Link& link, const Packet& pack
   if (!self_.is_mine({message.target, true})) {
     return Fate::kWrongHost;
   }
+  const Mac mac = option.mac.value_or(link.from);
+  if (link.is_overheard) {
+    learn(now, from, mac, true);
+    return Fate::kNeighbour;
+  }
   if (!answers_.take(now)) {
     return Fate::kTooMany;
   }
@@ -123,7 +128,6 @@ Fate Resolver::on_solicitation(Instant now, const Link& link, const Packet& pack
     send_advertisement(Interface::group_mac(kAllNodes), kAllNodes, false);
     return Fate::kNeighbour;
   }
-  const Mac mac = option.mac.value_or(link.from);
   learn(now, from, mac, true);
   send_advertisement(mac, from, true);
   return Fate::kNeighbour;
@@ -142,14 +146,14 @@ Fate Resolver::on_advertisement(Instant now, const Link& link, const Packet& pac
     return Fate::kBadNeighbour;
   }
   if (self_.is_mine(target)) {
-    return mac == self_.mac ? Fate::kLooped : defend(now, target, mac);
+    return mac == self_.mac ? Fate::kLooped : defend(now, link, target, mac);
   }
   learn(now, target, mac, (flags & kOverrideFlag) != 0);
   return Fate::kNeighbour;
 }
 
-Fate Resolver::defend(Instant now, const Address& address, const Mac& other) {
-  if (defences_[address.is_v6 ? 1 : 0].take(now)) {
+Fate Resolver::defend(Instant now, const Link& link, const Address& address, const Mac& other) {
+  if (!link.is_overheard && defences_[address.is_v6 ? 1 : 0].take(now)) {
     log::warn("{} is also used by the host with MAC {:02x}; give one of the two another address",
               address.format(),
               fmt::join(other, ":"));

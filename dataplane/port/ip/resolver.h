@@ -22,6 +22,7 @@ class Resolver {
  public:
   Resolver(const Interface& self, Device& device, Outbox& outbox);
 
+  // What is overheard teaches, and neither is answered nor makes us defend our address.
   Fate on_arp(Instant now, const Link& link);
   // A solicitation or an advertisement; `packet` has its checksum verified.
   Fate on_discovery(Instant now, const Link& link, const Packet& packet);
@@ -50,7 +51,7 @@ class Resolver {
   void learn(Instant now, const Address& address, const Mac& mac, bool overrides);
   Fate on_solicitation(Instant now, const Link& link, const Packet& packet);
   Fate on_advertisement(Instant now, const Link& link, const Packet& packet);
-  Fate defend(Instant now, const Address& address, const Mac& other);
+  Fate defend(Instant now, const Link& link, const Address& address, const Mac& other);
 
   const Interface& self_;
   Outbox& outbox_;

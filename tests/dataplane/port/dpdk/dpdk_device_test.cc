@@ -168,7 +168,8 @@ TEST(DpdkDevice, ThatSpinsHearsItsWaker) {
 }
 
 TEST(DpdkDevice, LendsEachQueuePairOnceAndStopsWithTheLast) {
-  DpdkOptions options{.device = "net_null1", .queues = 2, .huge_pages = HugePages::kNever};
+  DpdkOptions options{
+      .device = "net_null1", .queues = 2, .udp_port_first = 4'433, .huge_pages = HugePages::kNever};
   auto first = open(options);
   options.queue = 1;
   auto second = open(options);
@@ -181,7 +182,7 @@ TEST(DpdkDevice, LendsEachQueuePairOnceAndStopsWithTheLast) {
   const auto other = make_dpdk_device(options);
   ASSERT_FALSE(other.has_value());
   EXPECT_THAT(other.error().message,
-              HasSubstr("was started with 2 queue pairs and an MTU of 1500"));
+              HasSubstr("was started with 2 queue pairs, an MTU of 1500 and UDP ports from 4433"));
   second.reset();
   EXPECT_NE(open(options), nullptr);  // anew, with another MTU
 }
@@ -192,11 +193,13 @@ TEST(DpdkDevice, SaysWhatIsWrong) {
     Code code;
     const char* said;
   };
-  const std::array<Row, 6> rows{{
+  const std::array<Row, 8> rows{{
       {{.device = "eth0"}, Code::kInvalid, "\"eth0\" is no device"},
       {{.device = "net_ring9", .mtu = 1'279}, Code::kInvalid, "an MTU of 1279"},
       {{.device = "net_ring9", .mtu = 9'001}, Code::kInvalid, "an MTU of 9001"},
       {{.device = "net_ring9", .queues = 0}, Code::kInvalid, "0 queue pairs"},
+      {{.device = "net_ring9", .queues = 2}, Code::kInvalid, "UDP ports from 0 on"},
+      {{.device = "net_ring9", .queues = 4, .udp_port_first = 65'533}, Code::kInvalid, "65533 on"},
       {{.device = "net_ring9", .queues = 1, .queue = 1}, Code::kInvalid, "no queue pair 1 of 1"},
       {{.device = "af_packet:nothere0"}, Code::kNotFound, "interface nothere0"},
   }};

@@ -2,17 +2,23 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstring>
+#include <set>
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/dpdk/dpdk_device.h"
+#include "dataplane/port/ip/ip_port.h"
 #include "dataplane/port/make_port.h"
 #include "dataplane/port/udp.h"
 #include "tests/dataplane/port/dpdk/tap.h"
+#include "tests/dataplane/port/ip/frames.h"
 
 namespace godwit::port {
 namespace {
@@ -173,6 +179,108 @@ TEST(DpdkInterface, TalksWithTheKernelOverATapDevice) {
   EXPECT_EQ((*ours)->counters().packets_sent, 2U);
   EXPECT_EQ((*ours)->counters().packets_received, 1U);
 }
+
+void put(const Tap& tap, const frames::Octets& frame) {
+  tap.put(std::as_bytes(std::span(frame)));
+}
+
+// Workers that share a packet socket's interface: the kernel spreads flows over their queues and
+// knows nothing of whose they are, and only one of them hears the answers about neighbours.
+class DpdkWorkers : public ::testing::TestWithParam<int> {};
+
+TEST_P(DpdkWorkers, EachGetWhatIsSentToTheirPortWhicheverQueueItCameTo) {
+  using namespace frames;
+  constexpr std::uint16_t kFirstPort = 4'433;
+  constexpr std::uint16_t kFlows = 64;
+  const auto workers = static_cast<std::uint16_t>(GetParam());
+  const std::string name = fmt::format("workers{}", workers);
+  const Tap tap(name);
+  std::vector<std::unique_ptr<Port>> ports;
+  for (std::uint16_t worker = 0; worker < workers; ++worker) {
+    PortOptions options;
+    options.kind = PortKind::kDpdk;
+    options.dpdk.device = "af_packet:" + name;
+    options.dpdk.queues = workers;
+    options.dpdk.queue = worker;
+    options.ip.v4 = *ip::Subnet::parse("10.9.0.1/24");
+    options.ip.udp_port = static_cast<std::uint16_t>(kFirstPort + worker);
+    auto made = make_port(options);
+    ASSERT_TRUE(made.has_value()) << made.error().message;
+    ports.push_back(std::move(*made));
+  }
+  // Every worker greets the peer, and so has to ask for it.
+  std::vector<std::byte> greeting(10, std::byte{1});
+  for (const auto& port : ports) {
+    const Train train{
+        .peer = Peer::v4({10, 9, 0, 2}, 7'000), .segment_bytes = 10, .bytes = greeting};
+    ASSERT_EQ(port->transmit(system_now(), {&train, 1}), 1U);
+  }
+  std::atomic<bool> is_over = false;
+  std::atomic<int> received = 0;
+  std::vector<std::set<std::uint16_t>> heard(workers);  // ports of the peer's
+  std::vector<std::thread> threads;
+  for (std::uint16_t worker = 0; worker < workers; ++worker) {
+    threads.emplace_back([&, worker] {
+      while (!is_over) {
+        std::array<Train, 16> in{};
+        const std::size_t count = ports[worker]->receive(system_now(), in);
+        for (const Train& train : std::span(in).first(count)) {
+          heard[worker].insert(train.peer.udp_port());
+        }
+        ports[worker]->release(std::span(in).first(count));
+        received += static_cast<int>(count);
+        if (count == 0) {
+          ports[worker]->wait(Duration::ms(20));
+        }
+      }
+    });
+  }
+  // The peer answers one question about itself, and waits for all greetings.
+  std::set<std::uint16_t> greeted;
+  bool has_answered = false;
+  Mac own{};
+  while (greeted.size() < workers) {
+    const std::vector<std::byte> frame = tap.take();
+    Octets octets(frame.size());
+    std::memcpy(octets.data(), frame.data(), frame.size());
+    std::copy_n(octets.begin() + 6, own.size(), own.begin());
+    const bool asks = octets[12] == 0x08 && octets[13] == 0x06 && octets[41] == 2;
+    if (asks && !has_answered) {
+      has_answered = true;
+      put(tap, ethernet(own, kPeerMac, 0x0806, arp(2, kPeerMac, v4(2), own, v4(1))));
+    }
+    if (octets[12] == 0x08 && octets[13] == 0x00) {
+      greeted.insert(static_cast<std::uint16_t>(octets[34] << 8U | octets[35]));
+    }
+  }
+  for (std::uint16_t flow = 0; flow < kFlows; ++flow) {
+    for (std::uint16_t worker = 0; worker < workers; ++worker) {
+      const Octets datagram = udp(v4(2),
+                                  v4(1),
+                                  static_cast<std::uint16_t>(7'000 + flow),
+                                  static_cast<std::uint16_t>(kFirstPort + worker),
+                                  {1, 2, 3});
+      put(tap, ethernet(own, kPeerMac, 0x0800, ipv4(v4(2), v4(1), 17, datagram)));
+    }
+  }
+  // A test that waits longer has hung.
+  while (received < kFlows * workers) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  is_over = true;
+  std::uint64_t handed_over = 0;
+  for (std::uint16_t worker = 0; worker < workers; ++worker) {
+    threads[worker].join();
+    EXPECT_EQ(heard[worker].size(), kFlows) << "worker " << worker;
+    const auto& port = static_cast<const IpPort&>(*ports[worker]);
+    EXPECT_EQ(port.counters().receive_errors, 0U);
+    EXPECT_EQ(port.device().counters().handover_missed, 0U);
+    handed_over += port.device().counters().frames_handed_over;
+  }
+  EXPECT_GT(handed_over, workers) << "more than the copies of the answer";
+}
+
+INSTANTIATE_TEST_SUITE_P(Queues, DpdkWorkers, ::testing::Values(2, 4));
 
 }  // namespace
 }  // namespace godwit::port

@@ -24,6 +24,7 @@ class ExactDevice final : public Device {
     std::vector<std::vector<std::uint8_t>> sent;
     Checksums checksums = Checksums::kUnknown;
     bool is_up = true;
+    bool is_overheard = false;             // every frame that is received
     std::size_t transmit_max = 1'000'000;  // frames that the device still takes
     std::size_t reserve_max = 1'000'000;   // buffers lent at once
     std::size_t lent = 0;
@@ -45,6 +46,7 @@ class ExactDevice final : public Device {
       out[got] = lend(octets.size());
       std::ranges::copy(std::as_bytes(std::span(octets)), out[got].bytes.begin());
       out[got].received = lab_.checksums;
+      out[got].is_overheard = lab_.is_overheard;
       lab_.incoming.pop_front();
       ++got;
     }

@@ -156,6 +156,22 @@ TEST_F(ResolutionTest, AnswersRequestsAndSolicitations) {
   EXPECT_EQ(sent().size(), 0U);
 }
 
+TEST_F(ResolutionTest, LearnsFromWhatItOverhearsAndLeavesTheAnswersToOthers) {
+  lab_.is_overheard = true;
+  ASSERT_TRUE(send(kPeer4, {1}));
+  ASSERT_TRUE(send(kPeer6, {2}));
+  sent();
+  EXPECT_EQ(fate_of(arp_reply(2, kPeerMac)), Fate::kOverheard);
+  EXPECT_EQ(fate_of(advertisement(2, kPeerMac)), Fate::kOverheard);
+  EXPECT_EQ(sent().size(), 2U) << "what was held";
+  EXPECT_EQ(fate_of(request_from(2, kPeerMac)), Fate::kOverheard);
+  EXPECT_EQ(fate_of(solicitation(v6(1), kOwnMac)), Fate::kOverheard);
+  EXPECT_EQ(fate_of(request_from(1, kOtherMac)), Fate::kOverheard) << "a conflict";
+  EXPECT_EQ(fate_of(datagram4({3})), Fate::kOverheard) << "no device does so";
+  EXPECT_EQ(sent().size(), 0U);
+  EXPECT_EQ(port_->counters().receive_errors, 0U);
+}
+
 TEST_F(ResolutionTest, AnswersThoseWhoWantItsAddressForThemselves) {
   const Octets probe = arp(1, kPeerMac, {0, 0, 0, 0}, Mac{}, v4(1));
   EXPECT_EQ(fate_of(ethernet(kAllMacs, kPeerMac, 0x0806, probe)), Fate::kNeighbour);
