@@ -53,7 +53,8 @@ constexpr Names kEndpointHandshakesResult[] = {
     "accepted", "failed", "over_limit", "asked", "proof_refused"};
 constexpr Names kPortDirection[] = {"sent", "received"};
 constexpr Names kPortTroublesKind[] = {
-    "send_busy", "send_error", "receive_error", "receive_starved"};
+    "send_busy", "send_error", "receive_error", "receive_starved", "receive_dropped"};
+constexpr Names kPortNeighbourTroublesKind[] = {"silent", "conflict"};
 constexpr Names kPortRefusedReason[] = {"truncated",
                                         "looped",
                                         "not_ours",
@@ -97,6 +98,7 @@ constexpr LabelInfo kEndpointDroppedLabels[] = {{"reason", kEndpointDroppedReaso
 constexpr LabelInfo kEndpointHandshakesLabels[] = {{"result", kEndpointHandshakesResult}};
 constexpr LabelInfo kPortDirectionLabels[] = {{"direction", kPortDirection}};
 constexpr LabelInfo kPortTroublesLabels[] = {{"kind", kPortTroublesKind}};
+constexpr LabelInfo kPortNeighbourTroublesLabels[] = {{"kind", kPortNeighbourTroublesKind}};
 constexpr LabelInfo kPortRefusedLabels[] = {{"reason", kPortRefusedReason}};
 constexpr LabelInfo kQueueDecisionsLabels[] = {{"peer", {}}, {"reason", kQueueDecisionsReason}};
 constexpr LabelInfo kQueueDeadlinesLabels[] = {{"peer", {}}, {"outcome", kQueueDeadlinesOutcome}};
@@ -197,7 +199,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "makes them."},
     {kPortTroubles, "godwit_port_troubles_total", kCounter, kNone, kSum, kPortTroublesLabels, {},
      "What a port could not do: send_busy is tried again; the others are lost packets. "
-     "receive_starved rising: the gateway is slower than what comes in."},
+     "receive_starved or receive_dropped (by the kernel, its buffer being full) rising: the gateway "
+     "is slower than what comes in."},
     {kPortRefused, "godwit_port_refused_total", kCounter, kNone, kSum, kPortRefusedLabels, {},
      "Frames that the DPDK device received and the gateway refused, by reason; 0 where the kernel "
      "refuses them. Broadcasts of other hosts are not_ours or wrong_host; conflict: somebody else "
@@ -205,6 +208,10 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kPortLinkUp, "godwit_port_link_up", kGauge, kNone, kMax, {}, {},
      "1 while the DPDK device has a link, else 0; always 1 on sockets, whose link is the kernel's. "
      "When 0: see to the cable or the interface."},
+    {kPortNeighbourTroubles, "godwit_port_neighbour_troubles",
+     kGauge, kNone, kSum, kPortNeighbourTroublesLabels, {},
+     "Neighbours of the DPDK device that are wanted and do not answer (silent), and own addresses "
+     "that another host uses, too (conflict). When not 0: `godwit link` names them."},
     {kQueueKeys, "godwit_queue_keys", kGauge, kNone, kSum, kPeerLabels, {},
      "Tiles with something pending for the peer. Bounded by the topics' sizes; it does not grow "
      "with an outage beyond that."},

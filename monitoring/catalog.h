@@ -71,6 +71,7 @@ enum class Metric : std::uint16_t {
   kPortTroubles,
   kPortRefused,
   kPortLinkUp,
+  kPortNeighbourTroubles,
   // queue
   kQueueKeys,
   kQueuePendingEnergy,

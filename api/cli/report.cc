@@ -203,7 +203,7 @@ std::string to_text(const admin::TopicsReport& report) {
 }
 
 std::string to_text(const admin::LinksReport& report) {
-  std::string out;
+  std::string out = to_text(report.port());
   for (const auto& link : report.links()) {
     if (link.state() != admin::LinkReport::STATE_UP) {
       out += fmt::format(" ! {}  {}  {}: {}\n     next: godwit peer {}\n",

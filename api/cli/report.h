@@ -13,6 +13,7 @@ namespace godwit::cli {
 std::string to_text(const admin::StatusReport& report);
 std::string to_text(const admin::TopicsReport& report);
 std::string to_text(const admin::LinksReport& report);
+std::string to_text(const admin::PortReport& report);
 std::string to_text(const admin::LedgerReport& report);
 std::string to_text(const admin::ExplainReport& report);
 std::string to_text(const admin::PeersReport& report);

@@ -39,7 +39,7 @@ void MetricsFeed::on_turn(Instant now, Duration busy, const local::TurnedAway& t
   next_ = now + kPeriod;
   links(now);
   endpoint();
-  port_counts();
+  port_counts(now);
   topics();
   clients(turned_away);
   process(now);
@@ -188,7 +188,7 @@ void MetricsFeed::endpoint() {
   cells_.counter(Metric::kEndpointAnswersWithheld).set_total(counters.answers_withheld);
 }
 
-void MetricsFeed::port_counts() {
+void MetricsFeed::port_counts(Instant now) {
   if (port_ == nullptr) {
     return;
   }
@@ -204,7 +204,15 @@ void MetricsFeed::port_counts() {
   for (const port::Refusal& refusal : port_->refusals()) {
     cells_.counter(Metric::kPortRefused, {refusal.reason}).set_total(refusal.count);
   }
+  cells_.counter(Metric::kPortTroubles, {"receive_dropped"}).set_total(c.receive_dropped);
   cells_.gauge(Metric::kPortLinkUp, {}).set(port_->link_up() ? 1 : 0);
+  const auto troubles = port_->troubles(now);
+  const auto silent = std::count_if(troubles.begin(), troubles.end(), [](const auto& trouble) {
+    return trouble.kind == port::NeighbourTrouble::Kind::kSilent;
+  });
+  const auto all = static_cast<std::ptrdiff_t>(troubles.size());
+  cells_.gauge(Metric::kPortNeighbourTroubles, {"silent"}).set(static_cast<double>(silent));
+  cells_.gauge(Metric::kPortNeighbourTroubles, {"conflict"}).set(static_cast<double>(all - silent));
 }
 
 // Shards of one topic are neighbours in the core's map: their amounts add up under its name.

@@ -43,7 +43,7 @@ class MetricsFeed {
   void link(Connections connections);
   void queue(Instant now, Connections connections);
   void endpoint();
-  void port_counts();
+  void port_counts(Instant now);
   void topics();
   // Shards of one topic.
   using Shard = std::map<TopicShard, std::unique_ptr<Topic>>::const_iterator;

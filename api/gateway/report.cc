@@ -79,6 +79,7 @@ admin::AdminResponse Reporter::respond(Instant now, const admin::AdminRequest& r
     }
     case admin::AdminRequest::kLinks: {
       auto* out = response.mutable_links();
+      port(now, *out->mutable_port());
       for (const auto& one : core.peers) {
         if (request.links().peer().empty() || request.links().peer() == one->site().name) {
           link(now, *one, *out->add_links());
@@ -145,6 +146,7 @@ void Reporter::status(Instant now, admin::StatusReport& out) {
   out.set_incarnation(core.incarnation.packed());
   out.set_software("godwitd 0.1.0");
   out.set_uptime_ns(since(now, started_));
+  port(now, *out.mutable_port());
   std::uint64_t defect = 0;
   for (const auto& one : core.peers) {
     link(now, *one, *out.add_links());

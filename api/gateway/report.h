@@ -21,8 +21,8 @@ class Reporter {
   // A serialised AdminRequest in, a serialised AdminResponse out. `stop_requested` is set when the
   // request asks the gateway to stop.
   std::string answer(Instant now, std::span<const std::byte> request);
-  // The port whose link is reported; it outlives this.
-  void set_port(const port::Port& port) { port_ = &port; }
+  // The port that is reported; it outlives this.
+  void set_port(port::Port& port) { port_ = &port; }
   // What the rings of one client take at most.
   void set_client_ring_bytes(std::uint64_t bytes) { client_ring_bytes_ = bytes; }
   bool stop_requested() const { return stop_requested_; }
@@ -32,9 +32,11 @@ class Reporter {
   admin::AdminResponse respond(Instant now, const admin::AdminRequest& request);
   void status(Instant now, admin::StatusReport& out);
   void add_problems(Instant now, admin::StatusReport& out);
+  void add_port_problems(admin::StatusReport& out);
   void add_barred(Instant now, admin::StatusReport& out);
   void add_refusals(Instant now, admin::StatusReport& out);
   void link(Instant now, const Peer& peer, admin::LinkReport& out);
+  void port(Instant now, admin::PortReport& out);
   void summary(const Topic& topic, admin::TopicSummary& out);
   void topic(Instant now, Topic& topic, admin::TopicReport& out);
   void lane(const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out);
@@ -49,7 +51,7 @@ class Reporter {
   bool port_is_down() const { return port_ != nullptr && !port_->link_up(); }
 
   Gateway& gateway_;
-  const port::Port* port_ = nullptr;
+  port::Port* port_ = nullptr;
   Instant started_;
   std::uint64_t client_ring_bytes_ = 0;
   bool stop_requested_ = false;

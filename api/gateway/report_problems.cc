@@ -51,14 +51,7 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         "godwit ledger",
         0);
   }
-  if (port_is_down()) {
-    add(admin::Problem::SEVERITY_FAILURE,
-        "port.link_down",
-        core.config.port.device,
-        fmt::format("{} has no link, so nothing leaves this gateway", core.config.port.device),
-        core.config.port.device.starts_with("af_") ? "ip link" : "dpdk-devbind.py --status",
-        0);
-  }
+  add_port_problems(out);
   for (const auto& one : core.peers) {
     if (one->state == PeerState::kUp) {
       continue;

@@ -19,7 +19,9 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
@@ -65,6 +67,8 @@ struct Counters {
   std::uint64_t send_errors = 0;      // any other refusal; the train is lost, as on a network
   std::uint64_t receive_errors = 0;   // refused receives, unknown address families
   std::uint64_t receive_starved = 0;  // times the receive buffers were all in use
+  // Datagrams that the kernel dropped because the socket's buffer was full; it counts modulo 2^32.
+  std::uint64_t receive_dropped = 0;
   // Ethernet frames of a device of our own, neighbours' questions included; 0 where the kernel has
   // it.
   std::uint64_t frames_received = 0;
@@ -82,6 +86,18 @@ struct PathMtu {
 struct Refusal {
   std::string_view reason;  // a stable name, also a metric's label
   std::uint64_t count = 0;
+};
+
+// What is wrong with a neighbour on the link of a device of our own.
+struct NeighbourTrouble {
+  enum class Kind : std::uint8_t {
+    kSilent,   // it is wanted, and does not say where it is
+    kConflict  // another host uses the address that is ours
+  };
+  Kind kind = Kind::kSilent;
+  std::string address;  // of the neighbour; of a conflict: ours
+  std::string mac;      // the other host's, "02:00:00:00:00:03"; of a conflict only
+  Instant since;        // the first question without an answer; a conflict: when it was heard last
 };
 
 class Port {
@@ -116,6 +132,8 @@ class Port {
   // What `counters` calls refused, by reason; nothing where the kernel keeps it to itself. Valid
   // until the next call.
   virtual std::span<const Refusal> refusals() { return {}; }
+  // Nothing where neighbours are the kernel's. Allocates: not for every turn.
+  virtual std::vector<NeighbourTrouble> troubles(Instant) const { return {}; }
   // False while a device of our own has no link; true where the link is the kernel's.
   virtual bool link_up() const { return true; }
 };

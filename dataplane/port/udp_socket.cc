@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <unistd.h>
@@ -140,6 +141,13 @@ Capabilities UdpSocket::capabilities(const char* name) const {
           .train_segments_max = kTrainSegmentsMax,
           .can_wait = true,
           .name = name};
+}
+
+std::uint32_t UdpSocket::dropped() const {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t bytes = sizeof(memory);
+  ::getsockopt(descriptor_.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &bytes);
+  return memory[SK_MEMINFO_DROPS];
 }
 
 void UdpSocket::prepare(const Train& train, OutgoingMessage& message) const {

@@ -55,6 +55,14 @@ class UdpSocket {
   const Peer& local() const { return local_; }
   Capabilities capabilities(const char* name) const;
 
+  // Datagrams dropped because the receive buffer was full (or broken), modulo 2^32; 0 when the
+  // kernel does not say (older than Linux 4.12).
+  std::uint32_t dropped() const;
+  Counters with_drops(Counters counters) const {
+    counters.receive_dropped = dropped();
+    return counters;
+  }
+
   // Points `message` at `train`; segmentation by the kernel when it has several datagrams, and the
   // IP header's traffic class when the train has a codepoint.
   void prepare(const Train& train, OutgoingMessage& message) const;

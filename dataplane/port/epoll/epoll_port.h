@@ -27,7 +27,7 @@ class EpollPort final : public Port {
   void wake() override;
   void watch(int descriptor) override;
   void unwatch(int descriptor) override;
-  Counters counters() const override { return counters_; }
+  Counters counters() const override { return socket_.with_drops(counters_); }
 
  private:
   static constexpr std::size_t kBurst = 16;  // messages per system call

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "dataplane/base/assert.h"
 #include "dataplane/base/log.h"
 
@@ -21,6 +23,9 @@ constexpr int kBurstsMax = 8;
 constexpr Duration kLinkCheckInterval = Duration::ms(100);
 // How soon a device that was busy is tried again.
 constexpr Duration kBusyRetry = Duration::ms(1);
+
+// Chosen: some times as long as hosts remember a neighbour before they ask anew, and are heard.
+constexpr Duration kConflictShownFor = Duration::ms(600'000);
 
 // While a datagram is lent its frame is kept in the place of its headers, which were read.
 static_assert(sizeof(Frame) <= sizeof(ip::Ethernet) + sizeof(ip::Ipv4) + sizeof(ip::Udp));
@@ -178,8 +183,11 @@ Fate IpPort::on_icmp(Instant now, const ip::Link& link, const ip::Packet& packet
   }
   const auto type = ip::load<ip::IcmpHeader>(packet.payload).type;
   const bool is_discovery = type == ip::kSolicitation || type == ip::kAdvertisement;
-  return packet.is_v6 && is_discovery ? resolver_.on_discovery(now, link, packet)
-                                      : icmp_.on_message(now, link, packet);
+  if (packet.is_v6 && is_discovery) {
+    return resolver_.on_discovery(now, link, packet);
+  }
+  return self_.is_mine(ip::Address::of(packet.from)) ? Fate::kLooped
+                                                     : icmp_.on_message(now, link, packet);
 }
 
 void IpPort::release(std::span<const Train> trains) {
@@ -268,11 +276,31 @@ std::span<const Refusal> IpPort::refusals() {
   return refusals_;
 }
 
+std::vector<NeighbourTrouble> IpPort::troubles(Instant now) const {
+  std::vector<NeighbourTrouble> all;
+  for (const bool is_v6 : {false, true}) {
+    const auto& conflict = resolver_.conflict(is_v6);
+    if (conflict.heard != Instant::never() && now - conflict.heard <= kConflictShownFor) {
+      all.push_back({.kind = NeighbourTrouble::Kind::kConflict,
+                     .address = self_.subnet(is_v6)->address.format(),
+                     .mac = fmt::format("{:02x}", fmt::join(conflict.other, ":")),
+                     .since = conflict.heard});
+    }
+  }
+  resolver_.neighbours().visit_silent(now, [&](const ip::Neighbours::Silent& silent) {
+    all.push_back({.kind = NeighbourTrouble::Kind::kSilent,
+                   .address = silent.address.format(),
+                   .mac = {},
+                   .since = silent.since});
+  });
+  return all;
+}
+
 Counters IpPort::counters() const {
   const DeviceCounters device = device_->counters();
   Counters counters = counters_;
   counters.receive_errors = fates_.refused() + device.receive_errors;
-  counters.receive_starved = device.receive_missed;
+  counters.receive_starved = device.receive_missed + device.handover_missed;
   counters.frames_received = device.frames_received;
   counters.frames_sent = device.frames_sent;
   counters.send_errors += neighbours().dropped + device.transmit_errors;

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "dataplane/base/result.h"
 #include "dataplane/port/ip/device.h"
@@ -53,6 +54,7 @@ class IpPort final : public Port {
   // because a neighbour did not answer.
   Counters counters() const override;
   std::span<const Refusal> refusals() override;
+  std::vector<NeighbourTrouble> troubles(Instant now) const override;
   bool link_up() const override { return device_->link_up(); }
 
   const ip::FateCounts& fates() const { return fates_; }

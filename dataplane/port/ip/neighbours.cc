@@ -96,6 +96,7 @@ std::size_t Neighbours::confirm(
   entry->mac = mac;
   entry->has_mac = true;
   entry->is_asking = false;
+  entry->unanswered_since = Instant::never();
   entry->confirmed = now;
   std::copy_n(entry->held.begin(), entry->held_count, released.begin());
   held_total_ -= entry->held_count;
@@ -120,6 +121,7 @@ std::optional<Neighbours::Question> Neighbours::poll_question(Instant now) {
     }
     if (entry.ask_at <= now) {
       ++entry.asks;
+      entry.unanswered_since = std::min(entry.unanswered_since, now);
       entry.ask_at = now + kAskInterval;
       next_question_ = now;  // there may be more that are due
       return Question{entry.address, entry.has_mac ? std::optional(entry.mac) : std::nullopt};

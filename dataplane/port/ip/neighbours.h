@@ -36,10 +36,15 @@ class Neighbours {
   static constexpr Duration kAskInterval = Duration::ms(1'000);  // RFC 1122 section 2.3.2.1
   static constexpr Duration kFreshFor = Duration::ms(30'000);    // RFC 4861 section 10
   static constexpr Duration kLockedFor = Duration::ms(1'000);    // as Linux's locktime
+  static constexpr Duration kWantedFor = Duration::ms(60'000);   // chosen: longer than any dialling
 
   struct Question {
     Address address;
     std::optional<Mac> last_known;  // ask it alone; none: ask everybody
+  };
+  struct Silent {
+    Address address;
+    Instant since;  // the first question without an answer
   };
   struct Counters {
     std::uint64_t dropped = 0;   // held frames for which there was no room or no answer
@@ -76,6 +81,19 @@ class Neighbours {
   std::optional<Question> poll_question(Instant now);
   Instant next_question() const { return next_question_; }
 
+  // Calls `tell` with each neighbour that was asked for as often as one is and has not answered, if
+  // something was sent to it lately.
+  template <class Tell>
+  void visit_silent(Instant now, Tell tell) const {
+    for (const Entry& entry : entries_) {
+      const bool is_silent =
+          entry.state == State::kLearned && entry.unanswered_since <= now - kAskInterval * kAsksMax;
+      if (is_silent && now - entry.used <= kWantedFor) {
+        tell(Silent{entry.address, entry.unanswered_since});
+      }
+    }
+  }
+
   // The link was away: every MAC but the static ones is asked for anew when used.
   void make_stale();
 
@@ -97,6 +115,7 @@ class Neighbours {
     Instant used{};
     Instant confirmed{};
     Instant ask_at{};
+    Instant unanswered_since = Instant::never();
     std::size_t held_count = 0;
     Held held{};
   };

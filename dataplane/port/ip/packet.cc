@@ -11,7 +11,8 @@ Read<Packet> refuse(Fate fate) {
 Read<Packet> for_us(const Interface& self, const Link& link, Packet packet) {
   const Address from = Address::of(packet.from);
   const Address to = Address::of(packet.to);
-  if (self.is_mine(from)) {
+  // Neighbour discovery from our address and another MAC is somebody else's, and the resolver's.
+  if (self.is_mine(from) && !(packet.is_v6 && packet.protocol == kIcmp6)) {
     return refuse(Fate::kLooped);
   }
   // The unspecified address is for duplicate address detection alone (RFC 4862 section 5.4.2).

@@ -100,6 +100,9 @@ Fate Resolver::on_discovery(Instant now, const Link& link, const Packet& packet)
   if (message.icmp.code != 0 || message.target[0] == 0xff) {
     return Fate::kBadNeighbour;
   }
+  if (const Address from = Address::of(packet.from); self_.is_mine(from)) {
+    return defend(now, link, from, link.from);
+  }
   return message.icmp.type == kSolicitation ? on_solicitation(now, link, packet)
                                             : on_advertisement(now, link, packet);
 }
@@ -153,6 +156,7 @@ Fate Resolver::on_advertisement(Instant now, const Link& link, const Packet& pac
 }
 
 Fate Resolver::defend(Instant now, const Link& link, const Address& address, const Mac& other) {
+  conflicts_[address.is_v6 ? 1 : 0] = {.other = other, .heard = now};
   if (!link.is_overheard && defences_[address.is_v6 ? 1 : 0].take(now)) {
     log::warn("{} is also used by the host with MAC {:02x}; give one of the two another address",
               address.format(),

@@ -32,6 +32,13 @@ class Resolver {
   void on_link_up(Instant now);
   Instant next_wakeup() const { return std::min(announce_at_, neighbours_.next_question()); }
 
+  // Another host uses the IPv4 or the IPv6 address that is ours.
+  struct Conflict {
+    Mac other{};
+    Instant heard = Instant::never();  // last; never(): nobody does
+  };
+  const Conflict& conflict(bool is_v6) const { return conflicts_[is_v6 ? 1 : 0]; }
+
   Neighbours& neighbours() { return neighbours_; }
   const Neighbours& neighbours() const { return neighbours_; }
 
@@ -58,6 +65,7 @@ class Resolver {
   Neighbours neighbours_;
   Pace answers_;
   std::array<Pace, 2> defences_;  // of the IPv4 and of the IPv6 address
+  std::array<Conflict, 2> conflicts_;
   Instant announce_at_ = Instant::from_ns(0);
   int announcements_ = 0;
 };

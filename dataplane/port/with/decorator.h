@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "dataplane/port/port.h"
 
@@ -30,6 +31,9 @@ class Decorator : public Port {
   std::optional<PathMtu> poll_path_mtu() override { return port_->poll_path_mtu(); }
   Counters counters() const override { return port_->counters(); }
   std::span<const Refusal> refusals() override { return port_->refusals(); }
+  std::vector<NeighbourTrouble> troubles(Instant now) const override {
+    return port_->troubles(now);
+  }
   bool link_up() const override { return port_->link_up(); }
 
  protected:

@@ -107,6 +107,36 @@ TEST(LinksText, ALinkThatIsNotUpComesFirstWithItsLastError) {
   EXPECT_EQ(verdict_on(report, &admin::AdminResponse::mutable_links), ExitCode::kOk);
 }
 
+TEST(LinksText, ThePortStandsOnceAboveAllLinks) {
+  admin::LinksReport report;
+  report.add_links()->set_peer("sin");
+  EXPECT_EQ(to_text(report).find("port "), std::string::npos) << "a gateway that does not tell";
+  auto& port = *report.mutable_port();
+  port.set_kind("net_af_packet");
+  port.set_device("af_packet:wan0");
+  port.set_local_address("10.77.0.1:4433");
+  port.set_sent_packets(7);
+  port.set_received_frames(12);
+  port.set_receive_dropped(3);
+  port.add_refusals()->set_reason("bad_udp");
+  auto* refusal = port.add_refusals();
+  refusal->set_reason("wrong_port");
+  refusal->set_frames(5);
+  auto* silent = port.add_silent_neighbours();
+  silent->set_address("10.77.0.9");
+  silent->set_silent_ns(4'000'000'000);
+  auto* conflict = port.add_address_conflicts();
+  conflict->set_address("10.77.0.1");
+  conflict->set_mac("\x1b[2J");
+  const std::string text = to_text(report);
+  EXPECT_EQ(text.find("port net_af_packet on af_packet:wan0  10.77.0.1:4433  DOWN  sent 7"), 0U)
+      << text;
+  EXPECT_THAT(text, HasSubstr("  troubles: receive_dropped 3\n  frames refused: wrong_port 5\n"));
+  EXPECT_THAT(text, HasSubstr(" ! port.neighbour_silent  10.77.0.9  4.00 s: does not answer\n"));
+  EXPECT_THAT(text, HasSubstr(" ! port.address_conflict  10.77.0.1"));
+  EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+}
+
 TEST(LinksText, ShowsWhatIsSentAndReceivedBesideWhatIsPlanned) {
   admin::LinksReport report;
   auto* link = report.add_links();

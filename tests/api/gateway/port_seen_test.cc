@@ -18,6 +18,8 @@ using monitoring::Metric;
 // The gateway's port, and a neighbour who speaks to it.
 class PortSeen : public ::testing::Test {
  protected:
+  void SetUp() override { reporter_.set_port(*own_); }
+
   static std::unique_ptr<port::IpPort> open(std::unique_ptr<port::Device> device, const char* own) {
     return port::IpPort::make(std::move(device),
                               {.v4 = port::ip::Subnet::parse(own).value(), .udp_port = 7443})
@@ -47,7 +49,9 @@ class PortSeen : public ::testing::Test {
     feed.on_turn(gateway_.now, Duration::zero(), {});
     std::map<std::string, double> found;
     cells.visit([&found](const monitoring::Cells::Series& series) {
-      if (series.metric == Metric::kPortRefused) {
+      if (series.metric == Metric::kPortNeighbourTroubles) {
+        found["neighbour " + series.labels.at(0)] = std::bit_cast<double>(series.cells->load());
+      } else if (series.metric == Metric::kPortRefused) {
         found[series.labels.at(0)] = static_cast<double>(series.cells->load());
       } else if (series.metric == Metric::kPortLinkUp) {
         found["link_up"] = std::bit_cast<double>(series.cells->load());
@@ -56,11 +60,23 @@ class PortSeen : public ::testing::Test {
     return found;
   }
 
+  admin::AdminResponse ask(const admin::AdminRequest& request) {
+    admin::AdminResponse response;
+    response.ParseFromString(reporter_.answer(gateway_.now, as_bytes(request.SerializeAsString())));
+    return response;
+  }
+  admin::StatusReport status() {
+    admin::AdminRequest request;
+    request.mutable_status();
+    return ask(request).status();
+  }
+
   OneGateway gateway_{"b"};
   Random random_{1};
   port::MemoryWire wire_{{}, random_};
   std::unique_ptr<port::IpPort> own_ = open(wire_.open(0), "10.9.0.1/24");
   std::unique_ptr<port::IpPort> neighbour_ = open(wire_.open(1), "10.9.0.2/24");
+  Reporter reporter_{*gateway_.gateway, gateway_.now};
 };
 
 TEST_F(PortSeen, CountsRefusedFramesByReason) {
@@ -69,7 +85,7 @@ TEST_F(PortSeen, CountsRefusedFramesByReason) {
   const auto after = metrics();
   EXPECT_EQ(after.at("wrong_port"), 1);
   EXPECT_EQ(after.at("bad_checksum"), 0);
-  EXPECT_EQ(after.size(), port::ip::kRefusals + 1) << "every reason, and the link";
+  EXPECT_EQ(after.size(), port::ip::kRefusals + 3) << "every reason, the link, neighbours";
 }
 
 TEST_F(PortSeen, ShowsTheLinkInMetrics) {
@@ -78,20 +94,51 @@ TEST_F(PortSeen, ShowsTheLinkInMetrics) {
   EXPECT_EQ(metrics().at("link_up"), 0);
 }
 
+TEST_F(PortSeen, ANeighbourThatIsSilentIsAProblem) {
+  std::array<std::byte, 10> bytes{};
+  const port::Train train{
+      .peer = port::Peer::v4({10, 9, 0, 77}, 9), .segment_bytes = 10, .bytes = bytes};
+  own_->transmit(gateway_.now, {&train, 1});
+  EXPECT_EQ(status().port().silent_neighbours_size(), 0) << "it was asked just now";
+  for (int second = 0; second < 3; ++second) {
+    gateway_.now = gateway_.now + Duration::ms(1'000);
+    receive(*own_);
+  }
+  const admin::StatusReport report = status();
+  EXPECT_EQ(report.problems(0).reason(), "port.neighbour_silent");
+  EXPECT_EQ(report.problems(0).subject(), "10.9.0.77");
+  EXPECT_EQ(report.problems(0).since_ns(), 3'000'000'000U);
+  EXPECT_EQ(report.port().kind(), "memory");
+  EXPECT_EQ(report.port().local_address(), "10.9.0.1:7443");
+  EXPECT_TRUE(report.port().link_up());
+  EXPECT_EQ(report.port().refusals_size(), static_cast<int>(port::ip::kRefusals));
+  EXPECT_EQ(report.port().silent_neighbours_size(), 1);
+  EXPECT_EQ(metrics().at("neighbour silent"), 1);
+  wire_.set_link(false);
+  EXPECT_EQ(status().problems(0).reason(), "port.link_down") << "then nobody can answer";
+  EXPECT_NE(status().problems(1).reason(), "port.neighbour_silent");
+}
+
+TEST_F(PortSeen, AHostThatUsesTheAddressIsAProblem) {
+  neighbour_.reset();
+  neighbour_ = open(wire_.open(1), "10.9.0.1/24");
+  receive(*neighbour_);  // it announces itself
+  receive(*own_);
+  gateway_.now = gateway_.now + Duration::ms(1'000);
+  const admin::StatusReport report = status();
+  EXPECT_EQ(report.problems(0).reason(), "port.address_conflict");
+  EXPECT_EQ(report.problems(0).subject(), "10.9.0.1");
+  ASSERT_EQ(report.port().address_conflicts_size(), 1);
+  EXPECT_EQ(report.port().address_conflicts(0).mac(), "02:00:00:00:00:02");
+  EXPECT_EQ(report.port().address_conflicts(0).seen_ns(), 1'000'000'000U);
+  EXPECT_EQ(metrics().at("neighbour conflict"), 1);
+}
+
 TEST_F(PortSeen, ADeadLinkIsAProblemAndTheReasonOfEveryPeersSilence) {
-  Reporter reporter(*gateway_.gateway, gateway_.now);
-  reporter.set_port(*own_);
-  const auto ask = [&](const admin::AdminRequest& request) {
-    admin::AdminResponse response;
-    response.ParseFromString(reporter.answer(gateway_.now, as_bytes(request.SerializeAsString())));
-    return response;
-  };
   const auto problems = [&] {
-    admin::AdminRequest request;
-    request.mutable_status();
     std::vector<std::string> reasons;
-    const auto response = ask(request);
-    for (const auto& problem : response.status().problems()) {
+    const admin::StatusReport report = status();
+    for (const auto& problem : report.problems()) {
       reasons.push_back(problem.reason());
     }
     return reasons;

@@ -148,6 +148,25 @@ TEST_P(UdpPort, KeepsGoingAfterItsBuffersRanOut) {
   EXPECT_EQ(collect(*small, 4 * bytes.size(), &trains).size(), 4 * bytes.size());
 }
 
+// What is under way is in the port's buffers, in the socket's, or dropped, and nowhere else.
+TEST_P(UdpPort, CountsWhatTheKernelDrops) {
+  const auto slow = open(2);  // two receive buffers, and the socket's
+  constexpr std::size_t kSent = 20'000;
+  auto bytes = pattern(1'000, 1);
+  const Train train{.peer = slow->local(), .segment_bytes = 1'000, .bytes = bytes};
+  for (std::size_t sent = 0; sent < kSent; sent += a_->transmit(system_now(), {&train, 1})) {
+  }
+  EXPECT_EQ(a_->counters().receive_dropped, 0U);
+  const std::uint64_t dropped = slow->counters().receive_dropped;
+  EXPECT_GT(dropped, 0U);
+  std::array<Train, 8> out{};
+  while (slow->counters().packets_received + dropped < kSent) {  // or the test hangs and is ended
+    slow->release(std::span(out).first(slow->receive(system_now(), out)));
+    slow->wait(Duration::ms(1));
+  }
+  EXPECT_EQ(slow->counters().packets_received + slow->counters().receive_dropped, kSent);
+}
+
 TEST_P(UdpPort, SendsManyTrainsInOneCall) {
   auto bytes = pattern(1200, 4);
   const std::vector<Train> trains(

@@ -124,6 +124,44 @@ TEST_F(ResolutionTest, AsksThreeTimesAndGivesUp) {
   EXPECT_EQ(sent().size(), 1U);
 }
 
+TEST_F(ResolutionTest, TellsOfANeighbourThatIsWantedAndSilent) {
+  const Instant asked = now_;
+  ASSERT_TRUE(send(kPeer4, {1}));
+  ASSERT_TRUE(send(kPeer6, {1}));
+  pass(2'999);
+  EXPECT_TRUE(port_->troubles(now_).empty()) << "it may still answer";
+  fate_of(advertisement(2, kPeerMac));
+  pass(1);
+  const auto troubles = port_->troubles(now_);
+  ASSERT_EQ(troubles.size(), 1U) << "the other one has answered";
+  EXPECT_EQ(troubles[0].kind, NeighbourTrouble::Kind::kSilent);
+  EXPECT_EQ(troubles[0].address, "10.9.0.2");
+  EXPECT_EQ(troubles[0].since, asked);
+  pass(1'000);
+  ASSERT_TRUE(send(kPeer4, {2}));
+  ASSERT_EQ(port_->troubles(now_).size(), 1U) << "asked anew";
+  EXPECT_EQ(port_->troubles(now_)[0].since, asked);
+  EXPECT_EQ(port_->troubles(now_ + Duration::ms(60'001)).size(), 0U) << "nobody wants it now";
+  fate_of(arp_reply(2, kPeerMac));
+  EXPECT_TRUE(port_->troubles(now_).empty());
+}
+
+TEST_F(ResolutionTest, TellsOfAHostThatUsesItsAddress) {
+  fate_of(request_from(1, kOtherMac, 7));
+  pass(1'000);
+  auto troubles = port_->troubles(now_);
+  ASSERT_EQ(troubles.size(), 1U);
+  EXPECT_EQ(troubles[0].kind, NeighbourTrouble::Kind::kConflict);
+  EXPECT_EQ(troubles[0].address, "10.9.0.1");
+  EXPECT_EQ(troubles[0].mac, "02:00:00:00:00:03");
+  EXPECT_EQ(troubles[0].since, now_ - Duration::ms(1'000));
+  EXPECT_EQ(fate_of(advertisement(1, kOtherMac)), Fate::kConflict) << "from our own address";
+  troubles = port_->troubles(now_);
+  ASSERT_EQ(troubles.size(), 2U) << "of both families";
+  EXPECT_EQ(troubles[1].address, "fd09::1");
+  EXPECT_TRUE(port_->troubles(now_ + Duration::ms(600'001)).empty()) << "it was not heard again";
+}
+
 TEST_F(ResolutionTest, AsksAnOldNeighbourAloneAndGoesOnSending) {
   ASSERT_TRUE(send(kPeer4, {1}));
   fate_of(arp_reply(2, kPeerMac));
@@ -234,7 +272,9 @@ TEST_F(ResolutionTest, DefendsItsAddressOncePerTenSeconds) {
   now_ = now_ + Duration::ms(1);
   EXPECT_EQ(fate_of(claim), Fate::kConflict);
   EXPECT_EQ(sent().size(), 1U);
-  EXPECT_EQ(fate_of(advertisement(1, kOtherMac, 0x20)), Fate::kLooped) << "our own IP as source";
+  EXPECT_EQ(fate_of(advertisement(1, kOtherMac, 0x20)), Fate::kConflict) << "our own IP as source";
+  EXPECT_EQ(sent(), Frames{own_advertisement(kAllNodesMac, kAllNodes, 0x20)});
+  now_ = now_ + Duration::ms(10'000);
   const Octets rest = join(Octets{0x20, 0, 0, 0}, v6(1), Octets{2, 1}, kOtherMac);
   const Octets from = v6(9);
   EXPECT_EQ(fate_of(ethernet(kAllNodesMac,
