@@ -11,6 +11,7 @@
 #include "dataplane/base/log.h"
 #include "dataplane/port/dpdk/eal_log.h"
 #include "dataplane/port/dpdk/kernel_interface.h"
+#include "dataplane/port/dpdk/pci.h"
 #include "dataplane/port/dpdk/privileges.h"
 
 namespace godwit::port {
@@ -101,12 +102,15 @@ Result<void> Card::attach() {
   }
   if (status != 0) {
     if (device.is_pci()) {
-      return fail(
-          Code::kNotFound,
-          "{}: DPDK finds no network card there. `dpdk-devbind.py --status` lists cards and "
-          "their drivers; most must be bound to vfio-pci ({})",
-          device.text,
-          take_eal_complaint());
+      const std::string advice = advice_on_pci(device.text);
+      const std::string complaint = take_eal_complaint();
+      return fail(Code::kNotFound,
+                  "{}: DPDK finds no network card there. {}{}",
+                  device.text,
+                  advice.empty() ? "`dpdk-devbind.py --status` lists cards and their drivers; most "
+                                   "must be bound to vfio-pci"
+                                 : advice,
+                  complaint.empty() ? "" : " (" + complaint + ")");
     }
     return refused("attach it", status);
   }

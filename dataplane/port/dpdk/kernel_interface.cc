@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -17,6 +19,29 @@ bool ask(const Descriptor& socket, const std::string& name, unsigned long what, 
   request = {};
   std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
   return ::ioctl(socket.get(), what, &request) == 0;
+}
+
+bool is_address_of_note(const sockaddr& address) {
+  if (address.sa_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address, sizeof(v6));
+    return IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) == 0;
+  }
+  return address.sa_family == AF_INET;
+}
+
+bool has_address(const std::string& name) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) {
+    return false;
+  }
+  bool found = false;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    found = found || (name == one->ifa_name && one->ifa_addr != nullptr &&
+                      is_address_of_note(*one->ifa_addr));
+  }
+  ::freeifaddrs(all);
+  return found;
 }
 
 }  // namespace
@@ -40,7 +65,7 @@ Result<KernelInterface> kernel_interface(const std::string& name) {
     return fail(Code::kIo, "interface {}: {}", name, std::strerror(errno));
   }
   out.mtu = static_cast<std::size_t>(request.ifr_mtu);
-  out.has_address = ask(socket, name, SIOCGIFADDR, request);
+  out.has_address = has_address(name);
   return out;
 }
 

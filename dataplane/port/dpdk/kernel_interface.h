@@ -9,9 +9,11 @@
 namespace godwit::port {
 
 struct KernelInterface {
-  std::size_t mtu = 0;       // layer 3, bytes
-  bool is_up = false;        // `ip link set dev NAME up` was done
-  bool has_address = false;  // an IPv4 address: the kernel answers what comes, too
+  std::size_t mtu = 0;  // layer 3, bytes
+  bool is_up = false;   // `ip link set dev NAME up` was done
+  // An IPv4 or IPv6 address: the kernel answers what comes, too. A link-local one does not count:
+  // nobody sends there what is meant for us.
+  bool has_address = false;
 };
 
 // kNotFound when there is no such interface, kIo with the system's text.

@@ -2,6 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -76,7 +79,21 @@ std::size_t lockable_bytes(std::size_t most) {
   return 0;
 }
 
+bool is_of_host(std::string_view uid_map) {
+  unsigned long inside = 1;
+  unsigned long outside = 1;
+  unsigned long count = 0;
+  return std::sscanf(std::string(uid_map).c_str(), "%lu %lu %lu", &inside, &outside, &count) == 3 &&
+         inside == 0 && outside == 0 && count == 0xffff'ffffUL;
+}
+
 std::string advice_on_capabilities(std::string_view driver) {
+  std::ifstream map("/proc/self/uid_map");
+  const std::string uid_map(std::istreambuf_iterator<char>(map), {});
+  if (driver == "net_af_xdp" && !uid_map.empty() && !is_of_host(uid_map)) {
+    return ". AF_XDP puts a program into the kernel, which no capability of a user namespace "
+           "allows: run this process as root of the host, or use af_packet";
+  }
   const auto missing = missing_capabilities(driver);
   if (missing.empty()) {
     return {};

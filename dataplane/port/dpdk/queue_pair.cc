@@ -85,7 +85,12 @@ Result<std::unique_ptr<Device>> QueuePair::open(CardShare share, IdleMode idle) 
   Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
   Descriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (epoll.get() < 0 || wake.get() < 0) {
-    return fail(Code::kIo, "no epoll or eventfd: {}", std::strerror(errno));
+    return fail(Code::kIo,
+                "{}: no epoll or eventfd for queue pair {}: {}{}",
+                share.card().options().device.text,
+                share.queue(),
+                std::strerror(errno),
+                errno == EMFILE ? " (`ulimit -n` says how many there may be)" : "");
   }
   return std::make_unique<QueuePair>(std::move(share), idle, std::move(epoll), std::move(wake));
 }

@@ -14,6 +14,7 @@
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/dpdk/dpdk_device.h"
+#include "dataplane/port/dpdk/kernel_interface.h"
 #include "dataplane/port/ip/ip_port.h"
 #include "dataplane/port/make_port.h"
 #include "dataplane/port/udp.h"
@@ -109,6 +110,28 @@ TEST(DpdkInterface, RefusesAnInterfaceThatIsDownOrTooSmall) {
   const auto down = make_dpdk_device({.device = "af_packet:small0"});
   ASSERT_FALSE(down.has_value());
   EXPECT_THAT(down.error().message, HasSubstr("`ip link set dev small0 up`"));
+}
+
+TEST(DpdkInterface, SeesThatTheKernelAnswersThereToo) {
+  const Tap tap("owned0");
+  EXPECT_FALSE(kernel_interface("owned0")->has_address);
+  Tap::ip("address add fe80::9/64 dev owned0");
+  EXPECT_FALSE(kernel_interface("owned0")->has_address) << "link-local";
+  Tap::ip("address add fd09::9/64 dev owned0");
+  EXPECT_TRUE(kernel_interface("owned0")->has_address);
+  Tap::ip("address flush dev owned0");
+  EXPECT_FALSE(kernel_interface("owned0")->has_address);
+  Tap::ip("address add 10.9.0.9/24 dev owned0");
+  EXPECT_TRUE(kernel_interface("owned0")->has_address);
+}
+
+TEST(DpdkInterface, SaysWhyAfXdpDoesNotWorkInAUserNamespace) {
+  const Tap tap("xdp0");
+  const auto device = make_dpdk_device({.device = "af_xdp:xdp0"});
+  ASSERT_FALSE(device.has_value());
+  EXPECT_EQ(device.error().code, Code::kRefused);
+  EXPECT_THAT(device.error().message, HasSubstr("af_xdp:xdp0: DPDK cannot"));
+  EXPECT_THAT(device.error().message, HasSubstr("no capability of a user namespace"));
 }
 
 TEST(DpdkInterface, SeesTheLinkGoDownAndComeBack) {
