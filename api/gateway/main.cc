@@ -44,7 +44,7 @@ constexpr int kExitConfig = 2;
 constexpr int kLookMs = 250;
 // A worker that has not answered for so long hangs; who asked hears of it. Chosen: a turn takes
 // milliseconds.
-constexpr std::chrono::seconds kAnswerWithin{5};
+constexpr Duration kAnswerWithin = Duration::ms(5'000);
 
 // SIGINT, SIGTERM and SIGHUP as a readable descriptor.
 int own_signals() {
@@ -156,15 +156,16 @@ std::string Daemon::answer(std::span<const std::byte> request) {
     worker->post([promise, asked](Worker& one) { promise->set_value(one.answer(asked)); });
   }
   admin::AdminResponse whole;
-  const auto until = std::chrono::steady_clock::now() + kAnswerWithin;
+  const Instant until = system_now() + kAnswerWithin;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     admin::AdminResponse part;
-    if (answers[i].wait_until(until) != std::future_status::ready) {
+    const std::chrono::nanoseconds left((until - system_now()).count_ns());
+    if (answers[i].wait_for(left) != std::future_status::ready) {
       whole.mutable_error()->set_code(admin::Error::CODE_BUSY);
       whole.mutable_error()->set_text(
           fmt::format("worker {} has not answered for {} s; its thread hangs or has ended",
                       i,
-                      kAnswerWithin.count()));
+                      kAnswerWithin.to_seconds()));
       break;
     }
     part.ParseFromString(answers[i].get());

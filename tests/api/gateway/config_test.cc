@@ -295,13 +295,6 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"\"20Mbit/s\"", "20", "[[links]] cap: must be a string"},
         Bad{"\"20Mbit/s\"", "\"1kbit/s\"", "must be at least 64kbit/s"},
         Bad{"cap = \"20Mbit/s\"", "background = true", "needs a cap"},
-        Bad{"\"20Mbit/s\"", "\"20Mbit/s\"\nconnections = 3", "must be a power of two from 1 to 64"},
-        Bad{"\"20Mbit/s\"", "\"20Mbit/s\"\nconnections = 128", "[[links]] connections: must be"},
-        Bad{"site = \"a\"", "site = \"a\"\nworkers = 6", "[self] workers: must be a power of two"},
-        Bad{"site = \"a\"",
-            "site = \"a\"\nworkers = 2",
-            "workers is 2, and each needs a connection of its own to b: give the link [[links]] "
-            "connections = 2 or more, not 1"},
         Bad{"\"20Mbit/s\"", "\"20Mbit/s\"\ncongestion = \"reno\"", "is not one of: bbr, cubic"},
         Bad{"\"20Mbit/s\"", "\"20Mbit/s\"\ncongestion = \"\"", "\"\" is not one of: bbr, cubic"},
         Bad{"\"80ms\"", "\"80\"", "\"80\" is not a quantity such as \"250ms\""},
