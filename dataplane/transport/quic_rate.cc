@@ -20,9 +20,9 @@ std::uint64_t QuicSession::packets_lost() const {
   if (control_is_open_) {
     lost += ngtcp2_conn_get_stream_loss_count(connection_, own_control_stream());
   }
-  for (const auto& [stream, transfer] : outgoing_) {
+  outgoing_.for_each([&](std::int64_t stream, const Outgoing&) {
     lost += ngtcp2_conn_get_stream_loss_count(connection_, stream);
-  }
+  });
   return lost;
 }
 
@@ -52,7 +52,7 @@ void QuicSession::tell_arrivals(Instant now) {
 }
 
 bool QuicSession::is_window_full() const {
-  return phase_ == Phase::kEstablished && ngtcp2_conn_get_cwnd_left(connection_) == 0;
+  return phase_ == Phase::kEstablished && !has_window_for_bulk();
 }
 
 void QuicSession::on_holder(Instant now, Holder holder) {

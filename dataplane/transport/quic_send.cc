@@ -15,6 +15,12 @@ constexpr std::uint64_t kControlReserve = kControlBytesMax + kControlHeaderBytes
 constexpr std::size_t kSendingMax = 8;
 // Pieces of one packet; each has at least a few bytes, this is only a guard against spinning.
 constexpr int kPiecesMax = 64;
+// BBR stops for two round trips every ten seconds to measure the path: its window is four packets
+// then (minimum pipe, draft-cardwell-iccrg-bbr-congestion-control-00 section 4.2.3.2). Bulk leaves
+// half of them to control, so that messages go on. CUBIC does not grow unless its window is used
+// up.
+constexpr std::uint64_t kPipeMinPackets = 4;
+constexpr std::uint64_t kControlPackets = 2;
 constexpr std::uint64_t kQuantumMax = 64 * 1024;
 constexpr Duration kQuantumTime = Duration::ms(1);
 
@@ -32,10 +38,19 @@ std::uint64_t QuicSession::backlog_max() const {
       rate.bytes_in(kQuantumTime).count(), shared_.options.packet_bytes, kQuantumMax);
 }
 
+bool QuicSession::has_window_for_bulk() const {
+  const std::uint64_t left = ngtcp2_conn_get_cwnd_left(connection_);
+  const std::uint64_t packet = shared_.options.packet_bytes;
+  if (left > kControlPackets * packet || left == 0) {
+    return left > 0;
+  }
+  return setup_.congestion.value_or(shared_.options.congestion) != CongestionControl::kBbr ||
+         quic::figures(connection_).congestion_window > kPipeMinPackets * packet;
+}
+
 bool QuicSession::wants_transfer() const {
   return phase_ == Phase::kEstablished && unsent_ < backlog_max() &&
-         waiting_.size() + sending_.size() < kSendingMax &&
-         ngtcp2_conn_get_cwnd_left(connection_) > 0 &&
+         waiting_.size() + sending_.size() < kSendingMax && has_window_for_bulk() &&
          ngtcp2_conn_get_streams_bidi_left(connection_) > waiting_.size() &&
          ngtcp2_conn_get_max_data_left(connection_) > kControlReserve;
 }
@@ -108,8 +123,8 @@ QuicSession::Source QuicSession::next_source() const {
     return {
         .kind = Source::Kind::kClosing, .stream = closing_.front(), .bytes = {}, .is_last = true};
   }
-  if (!sending_.empty() && credit > kControlReserve) {
-    const Outgoing& transfer = outgoing_.at(sending_.front());
+    if (!sending_.empty() && credit > kControlReserve && has_window_for_bulk()) {
+      const Outgoing& transfer = outgoing_.at(sending_.front());
     if (ngtcp2_conn_get_max_stream_data_left(connection_, sending_.front()) > 0) {
       return {.kind = Source::Kind::kTransfer,
               .stream = sending_.front(),

@@ -224,6 +224,7 @@ class QuicSession final : public Session {
   std::ptrdiff_t write_packet(Instant now, std::span<std::byte> out);
   void update_keys(Instant now);
   std::uint64_t backlog_max() const;
+  bool has_window_for_bulk() const;
   Duration silence_limit() const;
   Duration handshake_patience() const;
 

@@ -56,6 +56,15 @@ class StreamTable {
     }
     return place.value;
   }
+  // `visit(stream, value)` for every one, in no order.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const Place& place : places_) {
+      if (place.stream != kNone) {
+        visit(place.stream, place.value);
+      }
+    }
+  }
   // False: it had none.
   bool erase(std::int64_t stream) {
     std::size_t hole = place_of(stream);

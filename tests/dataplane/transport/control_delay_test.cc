@@ -1,0 +1,142 @@
+// How long a control message takes under full bulk load while bulk packets are lost and repeated.
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "dataplane/port/with/decorator.h"
+#include "tests/dataplane/transport/pair.h"
+
+namespace godwit::transport::testing {
+namespace {
+
+constexpr Markings kMarkings = Markings::standard();
+const std::uint8_t kControlCodepoint = kMarkings.of(Precedence::kControl);
+
+// Loses packets at random, but none of a train that control is in: what is then measured is what
+// messages wait for others' repetitions, not for their own.
+class LosesBulk final : public port::Decorator {
+ public:
+  LosesBulk(std::unique_ptr<port::Port> port, double loss, std::uint64_t seed)
+      : Decorator(std::move(port)), loss_(loss), random_(seed) {}
+  std::size_t transmit(Instant now, std::span<const port::Train> trains) override {
+    for (const port::Train& train : trains) {
+      if (train.dscp == kControlCodepoint) {
+        Decorator::transmit(now, {&train, 1});
+        continue;
+      }
+      for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
+        port::Train one = train;
+        one.bytes = train.bytes.subspan(
+            at, std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at));
+        packets += is_on ? 1U : 0U;
+        if (is_on && random_.chance(loss_)) {
+          ++lost;
+        } else {
+          Decorator::transmit(now, {&one, 1});
+        }
+      }
+    }
+    return trains.size();
+  }
+
+  bool is_on = false;
+  std::uint64_t packets = 0;
+  std::uint64_t lost = 0;
+
+ private:
+  double loss_;
+  Random random_;
+};
+
+// What messages take beyond the path's delay, milliseconds, 99 of 100.
+struct Excess {
+  double all = 0;
+  double open = 0;  // of those that came while BBR did not measure the path
+};
+
+double quantile_99(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0 : values.at(values.size() * 99 / 100);
+}
+
+// A message of 64 bytes every 10 ms, for 20 s of full load over 50 Mbit/s.
+Excess excess_of(Duration rtt, double loss) {
+  World world(3, QuicOptions{.markings = kMarkings});
+  LosesBulk* lossy = nullptr;
+  world.decorate = [&](std::unique_ptr<port::Port> port) -> std::unique_ptr<port::Port> {
+    if (lossy != nullptr) {
+      return port;
+    }
+    auto made = std::make_unique<LosesBulk>(std::move(port), loss, 5);
+    lossy = made.get();
+    return made;
+  };
+  Site& a = world.site("fra");
+  Site& b = world.site("nyc");
+  const BitRate rate = BitRate::mbps(50);
+  world.join(a, b, {.delay = rtt / 2, .rate = rate, .queue_bytes = 625'000}, rate);
+  Session* session = world.dial(a, b);
+  EXPECT_TRUE(world.run_until([&] { return a.of(session).is_established; }, Duration::ms(4'000)));
+  b.keeps_transfers = false;
+  const std::vector<std::byte> transfer(60'000);
+  a.on_turn = [&](Instant now, Site&) {
+    while (session->wants_transfer()) {
+      session->send_transfer(now, transfer, Precedence::kNormal);
+    }
+  };
+  world.run(Duration::ms(4'000));
+  lossy->is_on = true;
+  std::vector<Instant> sent;
+  std::vector<bool> is_open;
+  b.seen[0]->control_at.clear();
+  constexpr std::uint32_t kMessages = 2'000;
+  for (std::uint32_t number = 0; number < kMessages; ++number) {
+    EXPECT_TRUE(session->send_control(world.now(), numbered(number, 64)));
+    sent.push_back(world.now());
+    is_open.push_back(session->stats().congestion_window > std::uint64_t{4} * 1'452);
+    world.run(Duration::ms(10));
+  }
+  world.run(Duration::ms(2'000));
+  const std::vector<Instant>& came = b.seen[0]->control_at;
+  EXPECT_EQ(came.size(), sent.size());
+  EXPECT_NEAR(static_cast<double>(lossy->lost), loss * static_cast<double>(lossy->packets), 250);
+  std::vector<double> all;
+  std::vector<double> open;
+  for (std::size_t index = 0; index < std::min(came.size(), sent.size()); ++index) {
+    all.push_back((came[index] - sent[index] - rtt / 2).to_seconds() * 1e3);
+    if (is_open[index]) {
+      open.push_back(all.back());
+    }
+  }
+  // BBR's measurement is in the figure of all: two of them, of some 300 ms.
+  EXPECT_GE(all.size() - open.size(), 40U);
+  return {.all = quantile_99(all), .open = quantile_99(open)};
+}
+
+// The limit: a message waits for a train of a millisecond that is being sent and half a quantum,
+// and has a millisecond more.
+constexpr double kMostMs = 1.5 * 1 + 1;
+
+TEST(ControlDelay, IsShortUnderFullLoadAndWhileThePathIsMeasured) {
+  for (const int rtt_ms : {20, 100}) {
+    EXPECT_LE(excess_of(Duration::ms(rtt_ms), 0).all, kMostMs) << rtt_ms;
+  }
+}
+
+TEST(ControlDelay, IsShortWhileBulkIsLostAndRepeated) {
+  for (const double loss : {0.01, 0.03}) {
+    EXPECT_LE(excess_of(Duration::ms(20), loss).all, kMostMs) << loss;
+    // On a long path the window of four packets is full of repetitions for some round trips.
+    const Excess on_long = excess_of(Duration::ms(100), loss);
+    EXPECT_LE(on_long.open, kMostMs) << loss;
+    EXPECT_LE(on_long.all, 300) << loss;
+    RecordProperty(loss < 0.02 ? "p99_us_1_percent" : "p99_us_3_percent",
+                   static_cast<int>(on_long.all * 1e3));
+  }
+}
+
+}  // namespace
+}  // namespace godwit::transport::testing
