@@ -299,7 +299,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "for one gateway's metrics."},
     {kCertificateExpirySeconds, "godwit_certificate_expiry_timestamp_seconds",
      kGauge, kTimestampSeconds, kMin, {}, {},
-     "When this gateway's certificate expires, seconds since 1970. Renew it two weeks before."},
+     "When this gateway's certificate or the authority that issued it expires, the earlier of the "
+     "two; seconds since 1970. Renew it two weeks before."},
     {kCertificateRefused, "godwit_certificate_refused_total",
      kCounter, kNone, kSum, kCertificateRefusedLabels, {},
      "Handshakes refused because of the peer's certificate. The log names the peer and what it "

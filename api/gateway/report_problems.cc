@@ -72,7 +72,9 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
       add(admin::Problem::SEVERITY_WARNING,
           "tls.expires",
           one->site().name,
-          fmt::format("the certificate of {} ends in {} hours", one->site().name, left / 3600),
+          fmt::format("the certificate of {}, or the authority that issued it, ends in {} hours",
+                      one->site().name,
+                      left / 3600),
           fmt::format("godwit cert issue {}", one->site().name),
           0);
     }

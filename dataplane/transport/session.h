@@ -33,8 +33,10 @@ inline constexpr std::size_t kControlBytesMax = 64 * 1024;
 
 // Who the peer proved to be.
 struct Identity {
-  std::string site;                // from the certificate's subject alternative name
-  std::int64_t valid_until = 0;    // end of the certificate's validity, seconds since 1970 UTC
+  std::string site;  // from the certificate's subject alternative name
+  // The earliest end from the certificate to the authority that it hangs on; seconds since 1970
+  // UTC.
+  std::int64_t valid_until = 0;
   std::string certificate_sha256;  // 64 hexadecimal digits, for the operator
 };
 

@@ -76,6 +76,21 @@ Result<void> check_pair(const PemPair& pair) {
   return {};
 }
 
+// Of the certificates in the own file, which may name intermediate authorities.
+std::int64_t own_chain_end(gnutls_certificate_credentials_t own,
+                           gnutls_x509_trust_list_t authorities) {
+  gnutls_x509_crt_t* list = nullptr;
+  unsigned count = 0;
+  const int status = gnutls_certificate_get_x509_crt(own, 0, &list, &count);
+  GODWIT_ASSERT(status == 0, "the certificate was loaded");
+  const std::int64_t end = x509::chain_end({list, std::size_t{count}}, authorities);
+  for (unsigned index = 0; index < count; ++index) {
+    gnutls_x509_crt_deinit(list[index]);
+  }
+  gnutls_free(list);
+  return end;
+}
+
 }  // namespace
 
 TlsContext::TlsContext(TlsOptions options) : options_(options) {}
@@ -170,6 +185,12 @@ Result<void> TlsContext::install(const std::string& authority_pem,
   if (status <= 0 || added <= 0) {
     return fail(Code::kInvalid, "the authority's file holds no certificate");
   }
+  fresh->own.valid_until = own_chain_end(fresh->handle, fresh->authorities.get());
+  if (fresh->own.valid_until < unix_seconds()) {
+    return fail(Code::kInvalid,
+                "the authority that issued the certificate of {} has expired; make a new one",
+                joined(sites));
+  }
   const auto reset_secret = secret_from(own.key, "godwit stateless reset 1");
   const auto token_secret = secret_from(own.key, "godwit retry token 1");
   if (!reset_secret || !token_secret) {
@@ -254,6 +275,15 @@ Verdict TlsContext::judge(std::span<const std::span<const std::byte>> chain,
                                  gnutls_x509_crt_get_activation_time(certificate) - now));
     }
   }
+  const std::int64_t end = x509::chain_end(handles, generations_.back()->authorities.get());
+  if (end < now) {
+    return refused(CloseReason::kCertificateExpired,
+                   kCertificateExpired,
+                   fmt::format("expired authority of the certificate of site {}: its validity "
+                               "ended {} s ago",
+                               joined(facts.sites),
+                               now - end));
+  }
   const auto site =
       std::find_first_of(facts.sites.begin(), facts.sites.end(), allowed.begin(), allowed.end());
   if (site == facts.sites.end()) {
@@ -262,8 +292,7 @@ Verdict TlsContext::judge(std::span<const std::span<const std::byte>> chain,
                    fmt::format("wrong site {}, expected {}", joined(facts.sites), joined(allowed)));
   }
   Verdict verdict;
-  verdict.identity = {
-      .site = *site, .valid_until = facts.valid_until, .certificate_sha256 = facts.sha256};
+  verdict.identity = {.site = *site, .valid_until = end, .certificate_sha256 = facts.sha256};
   return verdict;
 }
 

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
+#include <optional>
 
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
@@ -50,6 +52,28 @@ void add_names(gnutls_x509_crt_t certificate,
       sites.emplace_back(value);
     }
   }
+}
+
+// The end of the authority that issued the certificate; nothing when none of these did.
+std::optional<std::int64_t> authority_end(gnutls_x509_crt_t certificate,
+                                          gnutls_x509_trust_list_t authorities) {
+  std::optional<std::int64_t> end;
+  gnutls_x509_trust_list_iter_t next = nullptr;
+  gnutls_x509_crt_t one = nullptr;
+  while (gnutls_x509_trust_list_iter_get_ca(authorities, &next, &one) == 0) {
+    const Certificate authority(one);
+    unsigned status = 0;
+    const bool is_issuer =
+        gnutls_x509_crt_check_issuer(certificate, one) == 1 &&
+        gnutls_x509_crt_verify(certificate, &one, 1, GNUTLS_VERIFY_DISABLE_TIME_CHECKS, &status) ==
+            0 &&
+        status == 0;
+    if (is_issuer) {
+      const std::int64_t its_end = gnutls_x509_crt_get_expiration_time(one);
+      end = std::max(end.value_or(its_end), its_end);
+    }
+  }
+  return end;
 }
 
 }  // namespace
@@ -123,6 +147,18 @@ CertificateFacts facts_of(gnutls_x509_crt_t certificate) {
     }
   }
   return facts;
+}
+
+std::int64_t chain_end(std::span<const gnutls_x509_crt_t> chain,
+                       gnutls_x509_trust_list_t authorities) {
+  std::int64_t end = std::numeric_limits<std::int64_t>::max();
+  for (gnutls_x509_crt_t certificate : chain) {
+    end = std::min<std::int64_t>(end, gnutls_x509_crt_get_expiration_time(certificate));
+    if (const auto of_authority = authority_end(certificate, authorities)) {
+      return std::min(end, *of_authority);
+    }
+  }
+  return end;
 }
 
 Result<std::string> read_file(const std::string& path) {

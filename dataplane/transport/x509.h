@@ -37,6 +37,12 @@ Result<Certificate> certificate_from_der(std::span<const std::byte> der);
 Result<PrivateKey> key_from_pem(std::string_view pem);
 CertificateFacts facts_of(gnutls_x509_crt_t certificate);
 
+// Until when a verified chain holds: the earliest end from the leaf, which comes first, to the
+// authority. Of several authorities that issued the same certificate (one was renewed with its key)
+// the one that ends last counts. Seconds since 1970 UTC.
+std::int64_t chain_end(std::span<const gnutls_x509_crt_t> chain,
+                       gnutls_x509_trust_list_t authorities);
+
 Result<std::string> read_file(const std::string& path);
 
 }  // namespace godwit::transport::x509

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "dataplane/transport/x509.h"
 #include "tests/dataplane/transport/world.h"
 
 namespace godwit::transport::testing {
@@ -138,6 +139,73 @@ TEST(Refusal, ACertificateThatExpiresEndsTheRunningSession) {
   EXPECT_TRUE(a.seen[0]->is_closed);
   EXPECT_EQ(a.seen[0]->close.reason, CloseReason::kCertificateExpired);
   EXPECT_EQ(b.seen[0]->close.reason, CloseReason::kRefusedByPeer);
+}
+
+// An authority of a day, and certificates of a year from it.
+const PemPair& brief_authority() {
+  static const PemPair pair =
+      make_authority("brief", {.valid_days = 1, .valid_from = test_unix_seconds()}).value();
+  return pair;
+}
+
+TEST(Refusal, AnAuthorityThatExpiresEndsTheRunningSessionAndAllNewOnes) {
+  World world(43);
+  const PemPair& brief = brief_authority();
+  Site& a = world.site("fra", issue("fra", 365, brief), brief);
+  Site& b = world.site("nyc", issue("nyc", 365, brief), brief);
+  EXPECT_EQ(a.tls->own().valid_until, test_unix_seconds() + 86'400);
+  world.join(a, b, {.delay = Duration::ms(10)});
+  const std::int64_t today = g_unix_seconds;
+  g_unix_seconds += 86'400 - 60;
+  world.dial(a, b);
+  world.run(Duration::ms(50'000));
+  EXPECT_TRUE(a.seen[0]->is_established);
+  EXPECT_EQ(a.seen[0]->identity.valid_until, today + 86'400);
+  EXPECT_FALSE(a.seen[0]->is_closed);
+  world.run(Duration::ms(20'000));
+  EXPECT_TRUE(a.seen[0]->is_closed);
+  EXPECT_EQ(a.seen[0]->close.reason, CloseReason::kCertificateExpired);
+  g_unix_seconds = today + 86'400 + 60;
+  world.dial(a, b);
+  world.run(Duration::ms(5'000));
+  EXPECT_FALSE(a.seen[1]->is_established);
+  EXPECT_EQ(a.seen[1]->close.reason, CloseReason::kCertificateExpired);
+  EXPECT_NE(a.seen[1]->close.text.find("expired authority"), std::string::npos)
+      << a.seen[1]->close.text;
+  const auto late = TlsContext::from_pem(brief.certificate,
+                                         issue_site(brief, "fra", {.valid_from = today}).value(),
+                                         {.unix_seconds = test_unix_seconds});
+  g_unix_seconds = today;
+  ASSERT_FALSE(late.has_value());
+  EXPECT_NE(late.error().message.find("the authority that issued"), std::string::npos);
+}
+
+// The authority's own certificate with another end, signed by its key.
+std::string renewed(const PemPair& authority, std::int64_t valid_until) {
+  const auto certificate = x509::certificate_from_pem(authority.certificate).value();
+  const auto key = x509::key_from_pem(authority.key).value();
+  gnutls_datum_t pem{};
+  EXPECT_EQ(gnutls_x509_crt_set_expiration_time(certificate.get(), valid_until), 0);
+  EXPECT_EQ(
+      gnutls_x509_crt_sign2(certificate.get(), certificate.get(), key.get(), GNUTLS_DIG_SHA512, 0),
+      0);
+  EXPECT_EQ(gnutls_x509_crt_export2(certificate.get(), GNUTLS_X509_FMT_PEM, &pem), 0);
+  std::string text(reinterpret_cast<const char*>(pem.data), pem.size);
+  gnutls_free(pem.data);
+  return text;
+}
+
+// The same key with a later end, as an authority is renewed: what it issued before goes on.
+TEST(Refusal, OfTwoAuthoritiesWithOneKeyTheLaterEndCounts) {
+  const PemPair& brief = brief_authority();
+  const std::int64_t later = test_unix_seconds() + 300 * 86'400;
+  const std::string longer = renewed(brief, later);
+  for (const std::string& both : {brief.certificate + longer, longer + brief.certificate}) {
+    const auto tls =
+        TlsContext::from_pem(both, issue("fra", 365, brief), {.unix_seconds = test_unix_seconds});
+    ASSERT_TRUE(tls.has_value()) << tls.error().message;
+    EXPECT_EQ((*tls)->own().valid_until, later);
+  }
 }
 
 TEST(Refusal, AnUnknownSourceIsDroppedUnread) {
