@@ -4,10 +4,10 @@ A benchmark is added by a line here: the names of its figures, what it is, about
 takes, and the function that measures.
 """
 
-from bench.dataplane import idle, loopback, path, ports, recovery
+from bench.dataplane import idle, junk, loopback, path, ports, recovery
 from bench.lab.benchmark import Benchmark
 
-PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-port", "godwit-wan", "godwit", "godwitd"]
+PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-junk", "godwit-port", "godwit-wan", "godwit", "godwitd"]
 
 BENCHMARKS = [
     Benchmark(loopback.NAMES,
@@ -22,6 +22,8 @@ BENCHMARKS = [
     Benchmark(recovery.NAMES,
               "a step from 50 to 20 Mbit/s and a cut of 3 s", recovery.RUNS * (recovery.SECONDS + 2),
               recovery.measure),
+    Benchmark([junk.NAME], f"goodput under junk of {junk.PPS:,} datagrams a second from a stranger",
+              2 * junk.RUNS * (junk.SECONDS + 2), junk.goodput),
     Benchmark([ports.RINGS], "the user-space UDP/IP endpoint over DPDK's rings", 5, ports.rings, needs="dpdk"),
     Benchmark([ports.PACKET_SOCKET], "datagrams between two namespaces: DPDK's packet sockets beside io_uring",
               2 * ports.RUNS * (ports.RECEIVER_SECONDS + 1), ports.packet_sockets, needs="dpdk"),

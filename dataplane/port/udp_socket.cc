@@ -224,7 +224,7 @@ std::optional<Train> received_train(const void* name,
 }
 
 ReceiveMemory::ReceiveMemory(std::size_t count, std::size_t stride)
-    : count_(count), stride_(stride), bytes_(new std::byte[count * stride]) {}
+    : count_(count), stride_(stride), bytes_(std::make_unique<std::byte[]>(count * stride)) {}
 
 std::size_t ReceiveMemory::index_of(const std::byte* place) const {
   GODWIT_ASSERT(place >= bytes_.get() && place < bytes_.get() + count_ * stride_,

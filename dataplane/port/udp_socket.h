@@ -91,7 +91,8 @@ inline std::size_t packets_of(const Train& train) {
   return (train.bytes.size() + train.segment_bytes - 1) / train.segment_bytes;
 }
 
-// A memory block for received trains, split into `count` buffers of `stride` bytes.
+// A memory block for received trains, split into `count` buffers of `stride` bytes. All of it is
+// touched at once, so that nobody makes the process grow by what he sends.
 class ReceiveMemory {
  public:
   ReceiveMemory(std::size_t count, std::size_t stride);

@@ -17,8 +17,9 @@ from bench.lab.figure import Bar, Figure, quantile  # noqa: E402
 NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")}
          | {f"goodput_{kind}loss_{loss}" for kind in ("", "tcp_bbr_", "tcp_cubic_")
             for loss in ("0", "0.1", "1", "3")}
-         | {"quic_over_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms", "control_p99_excess_ms",
-            "recovery_step_s", "recovery_cut_s", "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
+         | {"quic_over_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms",
+            "control_p99_excess_ms", "recovery_step_s", "recovery_cut_s", "junk_goodput_ratio",
+            "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
             "afpacket_over_uring"})
 
 

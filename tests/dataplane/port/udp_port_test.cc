@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -146,6 +147,22 @@ TEST_P(UdpPort, KeepsGoingAfterItsBuffersRanOut) {
   small->release({held.data(), count});
   std::size_t trains = 0;
   EXPECT_EQ(collect(*small, 4 * bytes.size(), &trains).size(), 4 * bytes.size());
+}
+
+// Kilobytes of this process that are in memory.
+long resident_kb() {
+  std::ifstream status("/proc/self/statm");
+  long all = 0;
+  long resident = 0;
+  status >> all >> resident;
+  return resident * (::sysconf(_SC_PAGESIZE) / 1024);
+}
+
+// So that nobody makes the process grow by what he sends.
+TEST_P(UdpPort, TakesTheMemoryOfItsBuffersAtTheStart) {
+  const long before = resident_kb();
+  const auto port = open(256);
+  EXPECT_GE(resident_kb() - before, 256 * 64);
 }
 
 // What is under way is in the port's buffers, in the socket's, or dropped, and nowhere else.
