@@ -72,14 +72,13 @@ class Capture(unittest.TestCase):
         self.assertEqual(classes, {SIGNALLING})
         self.assertRegex(lab.gateways["a"].text(), rf"{len(all_of_them)} packets, 0 left out")
 
-        self.judged_by_tshark(path)
-
-    def judged_by_tshark(self, path):
-        """Where it is installed: QUIC with our ALPN, and nothing malformed."""
+    def test_tshark_reads_quic_with_our_alpn_and_nothing_malformed(self):
         installed = shutil.which("tshark") is not None
         print(f"count: captures judged by tshark {int(installed)}", flush=True)
-        if not installed:
+        if not installed:  # what `tests/check full` needs, and nothing smaller
+            self.assertFalse(harness.FULL, "tshark is missing: `.ci/install full`")
             return
+        path = self.captured(self.lab())
 
         def tshark(*words):
             done = subprocess.run(["tshark", "-r", path, *words], capture_output=True, text=True,
