@@ -11,6 +11,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/dpdk/dpdk_device.h"
@@ -18,6 +22,7 @@
 #include "dataplane/port/ip/ip_port.h"
 #include "dataplane/port/make_port.h"
 #include "dataplane/port/udp.h"
+#include "dataplane/port/udp_socket.h"
 #include "tests/dataplane/port/dpdk/tap.h"
 #include "tests/dataplane/port/ip/frames.h"
 
@@ -205,6 +210,57 @@ TEST(DpdkInterface, TalksWithTheKernelOverATapDevice) {
 
 void put(const Tap& tap, const frames::Octets& frame) {
   tap.put(std::as_bytes(std::span(frame)));
+}
+
+// What `ethtool -K NAME tx off` does: the kernel fills checksums in before the interface.
+void fill_checksums_before(const std::string& name) {
+  const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_value off{.cmd = ETHTOOL_STXCSUM, .data = 0};
+  ifreq request{};
+  std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&off);
+  ASSERT_EQ(::ioctl(socket.get(), SIOCETHTOOL, &request), 0) << std::strerror(errno);
+}
+
+// A kernel on the same host leaves the checksum to the interface, and a virtual one to the
+// receiver; a packet socket hands it over as it is, and DPDK's driver does not tell.
+TEST(DpdkInterface, RefusesWhatAKernelBesideItLeavesUnfinishedUntilItFinishesIt) {
+  Tap::ip("link add own0 type veth peer name far0");
+  Tap::ip("link set dev own0 up");
+  Tap::ip("link set dev far0 up");
+  Tap::ip("address add 10.9.0.2/24 dev far0");
+  PortOptions options;
+  options.kind = PortKind::kDpdk;
+  options.dpdk.device = "af_packet:own0";
+  options.ip.v4 = *ip::Subnet::parse("10.9.0.1/24");
+  options.ip.udp_port = 4'433;
+  auto ours = make_port(options);
+  ASSERT_TRUE(ours.has_value()) << ours.error().message;
+  auto theirs =
+      make_udp_port({.local = *Peer::parse("10.9.0.2:4434"), .engine = UdpEngine::kEpoll});
+  ASSERT_TRUE(theirs.has_value()) << theirs.error().message;
+  std::vector<std::byte> data(100, std::byte{7});
+  const Train train{.peer = *Peer::parse("10.9.0.1:4433"), .segment_bytes = 100, .bytes = data};
+  const auto arrives = [&] {
+    const std::uint64_t refused = (*ours)->counters().receive_errors;
+    EXPECT_EQ((*theirs)->transmit(system_now(), {&train, 1}), 1U);
+    std::array<Train, 4> in{};
+    while (true) {  // or the test hangs and is ended
+      const std::size_t count = (*ours)->receive(system_now(), in);
+      (*ours)->release(std::span(in).first(count));
+      if (count > 0 || (*ours)->counters().receive_errors > refused) {
+        return count > 0;
+      }
+      (*ours)->wait(Duration::ms(5));
+    }
+  };
+  while (static_cast<IpPort&>(**ours).fates().of(ip::Fate::kBadChecksum) == 0) {
+    EXPECT_FALSE(arrives());  // whatever else the kernel says on that link, no datagram does
+  }
+  fill_checksums_before("far0");
+  while (!arrives()) {
+  }
+  EXPECT_EQ(static_cast<IpPort&>(**ours).fates().of(ip::Fate::kBadChecksum), 1U);
 }
 
 // Workers that share a packet socket's interface: the kernel spreads flows over their queues and
