@@ -7,7 +7,8 @@ takes, and the function that measures.
 from bench.dataplane import idle, junk, loopback, path, ports, recovery
 from bench.lab.benchmark import Benchmark
 
-PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-junk", "godwit-port", "godwit-wan", "godwit", "godwitd"]
+PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-junk", "godwit-wan", "godwit", "godwitd"]
+NEEDING = {"dpdk": ["godwit-port"]}  # programs that only a build with it has
 
 BENCHMARKS = [
     Benchmark(loopback.NAMES,

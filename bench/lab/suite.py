@@ -87,6 +87,11 @@ def measured(lab, benchmark, names):
     return figures
 
 
+def programs(table, needs):
+    """What to build: a program that needs what no figure needs is not there."""
+    return table.PROGRAMS + [name for need in needs for name in table.NEEDING[need]]
+
+
 def run(options, table, registry, console):
     chosen = [b for b in table.BENCHMARKS if set(b.names) & set(options.names)]
     seconds = sum(benchmark.seconds for benchmark in chosen)
@@ -95,7 +100,7 @@ def run(options, table, registry, console):
     machine.check_tun()
     needs = sorted({benchmark.needs for benchmark in chosen if benchmark.needs})
     machine.install("run", "bench", *needs)
-    machine.build(registry, console.say, table.PROGRAMS, "dpdk" if "dpdk" in needs else "uring")
+    machine.build(registry, console.say, programs(table, needs), "dpdk" if "dpdk" in needs else "uring")
     lab, figures = Lab(registry, console), []
     for benchmark in chosen:
         console.say(f"\n{benchmark.summary}")

@@ -89,8 +89,12 @@ class TheDataPlanesTable(unittest.TestCase):
         self.assertEqual(len(names), len(NAMES))
 
     def test_knows_where_its_programs_are_built(self):
-        for name in table.PROGRAMS:
+        for name in suite.programs(table, ["dpdk"]):
             self.assertTrue(machine.program(name).endswith("/" + name))
+
+    def test_builds_what_needs_dpdk_only_for_figures_that_need_it(self):
+        self.assertNotIn("godwit-port", suite.programs(table, []))
+        self.assertIn("godwit-port", suite.programs(table, ["dpdk"]))
 
     def test_bytes_per_processor_second_and_calls_of_malloc_per_gb(self):
         work = {"quic": {"bytes": 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5,
