@@ -5,7 +5,6 @@ What it costs in goodput is a figure of `bench/run dataplane`.
 """
 import json
 import os
-import pathlib
 import subprocess
 import unittest
 
@@ -15,11 +14,6 @@ JUNK = harness.BUILD / "bench/dataplane/godwit-junk"
 PPS = 100_000
 SECONDS = 5
 GROWTH_MAX_KB = 16 * 1024
-
-
-def resident_kb(process):
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
 
 
 class Flood(unittest.TestCase):
@@ -45,16 +39,16 @@ class Flood(unittest.TestCase):
     def flood(self, source):
         """b under junk; returns what was sent and by how many kB its process grew, at most."""
         process = self.lab.gateways["b"].process
-        before = largest = resident_kb(process)
+        before = largest = harness.resident_kb(process)
         junk = subprocess.Popen([JUNK, "--from", source, "--to", f"127.0.0.1:{self.lab.ports['b']}",
                                  "--pps", str(PPS), "--seconds", str(SECONDS)],
                                 stdout=subprocess.PIPE, text=True)
         while junk.poll() is None:
-            largest = max(largest, resident_kb(process))
+            largest = max(largest, harness.resident_kb(process))
             harness.time.sleep(0.05)
         self.assertEqual(junk.returncode, 0)
         sent = json.loads(junk.communicate()[0])["sent"]
-        grown = max(largest, resident_kb(process)) - before
+        grown = max(largest, harness.resident_kb(process)) - before
         print(f"count: junk from {source} sent {sent}, resident memory grew by {grown} kB", flush=True)
         return sent, grown
 

@@ -60,6 +60,11 @@ def run(*words, timeout=60):
     return done
 
 
+def resident_kb(process):
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
 class Child:
     """A process whose output goes to a file (or a pipe, for questions and answers)."""
 

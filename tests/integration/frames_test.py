@@ -1,0 +1,172 @@
+"""A gateway on DPDK among strangers: every kind of wrong frame is survived, counted and shown.
+
+Run inside `unshare -rUn`: a veth pair, the gateway at one end, this test at the other.
+"""
+import json
+import socket
+import struct
+import subprocess
+import time
+import unittest
+
+import lab as harness
+
+OWN, PEER, STRANGER = "10.9.0.1", "10.9.0.2", "10.9.0.9"
+STRANGER_MAC = bytes.fromhex("020000000009")
+EVERYBODY = b"\xff" * 6
+UDP_PORT = 7443  # of a gateway that has a place of its own
+PORT = 'kind = "dpdk"\ndevice = "af_packet:wan0"\nprefix = 24\n'
+EACH = 5
+FLOOD = 20_000
+GROWTH_MAX_KB = 16 * 1024
+
+
+def ip(*words):
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ipv4(payload, protocol=17, source=STRANGER, to=OWN, words=5, fragment=0x4000):
+    header = struct.pack("!BBHHHBBH4s4s", 0x40 | words, 0, 4 * words + len(payload), 0, fragment, 64,
+                         protocol, 0, socket.inet_aton(source), socket.inet_aton(to))
+    header += b"\x01" * (4 * words - 20)
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
+
+
+def udp(payload=b"junk", port=UDP_PORT, wrong=0, length=None):
+    length = 8 + len(payload) if length is None else length
+    plain = struct.pack("!HHHH", 9, port, length, 0) + payload
+    pseudo = socket.inet_aton(STRANGER) + socket.inet_aton(OWN) + struct.pack("!BBH", 0, 17, len(plain))
+    return plain[:6] + struct.pack("!H", (checksum(pseudo + plain) + wrong) & 0xFFFF) + payload
+
+
+def arp(operation, sender=STRANGER, mac=STRANGER_MAC, target=OWN):
+    return (struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + mac + socket.inet_aton(sender)
+            + bytes(6) + socket.inet_aton(target))
+
+
+class Frames(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        ip("link", "set", "dev", "lo", "up")
+        ip("link", "add", "wan0", "type", "veth", "peer", "name", "far0")
+        for end in ("wan0", "far0"):
+            # Larger frames than the gateway takes may come.
+            ip("link", "set", "dev", end, "addrgenmode", "none", "mtu", "9000", "up")
+
+    def setUp(self):
+        places = {site: {"address": address, "enter": []} for site, address in (("a", OWN), ("b", PEER))}
+        self.lab = harness.Lab(sites=("a", "b"), places=places, port=PORT)
+        self.addCleanup(self.lab.__exit__)
+        self.lab.start("a")  # nobody is at b's address
+        listed, = json.loads(ip("-json", "link", "show", "dev", "wan0"))
+        self.own = bytes.fromhex(listed["address"].replace(":", ""))
+        self.far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.addCleanup(self.far.close)
+        self.far.bind(("far0", 0))
+        self.far.settimeout(harness.READY_SECONDS)
+
+    def ethernet(self, payload, kind=0x0800, to=None, source=STRANGER_MAC, tag=b""):
+        return (to or self.own) + source + tag + struct.pack("!H", kind) + payload
+
+    def refused(self):
+        port = self.lab.ask("a", "link")["port"]
+        return {refusal["reason"]: refusal["frames"] for refusal in port["refusals"]}
+
+    def answered(self):
+        """Whether it still answers who asks for it."""
+        self.far.send(self.ethernet(arp(1), 0x0806, EVERYBODY))
+        end = time.monotonic() + harness.READY_SECONDS
+        while time.monotonic() < end:
+            frame = self.far.recv(65536)
+            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\2" and frame[6:12] == self.own:
+                return True
+        return False
+
+    def test_every_kind_of_wrong_frame_is_counted_by_its_reason(self):
+        good = ipv4(udp())
+        wrong = {
+            "looped": self.ethernet(good, source=self.own),
+            "not_ours": self.ethernet(good, to=bytes.fromhex("020000000077")),
+            "wrong_vlan": self.ethernet(good, tag=b"\x81\x00\x00\x07"),
+            "unknown_type": self.ethernet(bytes(46), kind=0x88B5),
+            "bad_arp": self.ethernet(arp(9), 0x0806, EVERYBODY),
+            "bad_ip": self.ethernet(good[:10] + b"\x12\x34" + good[12:]),
+            "ip_options": self.ethernet(ipv4(udp(), words=6)),
+            "bad_source": self.ethernet(ipv4(udp(), source="224.0.0.1")),
+            "wrong_host": self.ethernet(ipv4(udp(), to="10.9.0.77")),
+            "unknown_protocol": self.ethernet(ipv4(bytes(20), protocol=6)),
+            "bad_udp": self.ethernet(ipv4(udp(length=7))),
+            "bad_checksum": self.ethernet(ipv4(udp(wrong=1))),
+            "wrong_port": self.ethernet(ipv4(udp(port=9))),
+            "conflict": self.ethernet(arp(1, sender=OWN), 0x0806, EVERYBODY),
+        }
+        # The kernel keeps fragments before a packet socket sees them, in order to join them.
+        fragment = self.ethernet(ipv4(udp(), fragment=0x2000))
+        cut = [self.ethernet(good[:12]), self.ethernet(ipv4(udp(bytes(4000))))]  # truncated, oversized
+        before = self.refused()
+        for _ in range(EACH):
+            for frame in [*wrong.values(), *cut, fragment]:
+                self.far.send(frame)
+        expected = {reason: EACH for reason in wrong} | {"truncated": EACH * len(cut)}
+
+        def arrived():
+            now = self.refused()
+            arrived.last = {reason: now[reason] - before[reason] for reason in now}
+            return all(arrived.last[reason] >= count for reason, count in expected.items())
+
+        try:
+            self.lab.wait_for(arrived, "all of them", 20)
+        except TimeoutError:
+            self.assertEqual({reason: arrived.last[reason] for reason in expected}, expected)
+        print("count: frames refused", arrived.last, flush=True)
+        self.assertEqual({reason: arrived.last[reason] for reason in expected}, expected)
+        self.lab.wait_for(
+            lambda: self.lab.metric("a", "godwit_port_refused_total")["conflict",] >= EACH, "the metric")
+        self.assertTrue(self.answered())
+
+    def test_a_silent_peer_and_a_host_with_our_address_are_named(self):
+        self.far.send(self.ethernet(arp(1, sender=OWN), 0x0806, EVERYBODY))
+
+        def named():
+            named.last = {problem["reason"]: problem["subject"] for problem in self.lab.problems("a")}
+            return {"port.address_conflict", "port.neighbour_silent"} <= set(named.last)
+
+        self.lab.wait_for(named, "both problems")
+        self.assertEqual(named.last["port.address_conflict"], OWN)
+        self.assertEqual(named.last["port.neighbour_silent"], PEER)
+        text = self.lab.cli("--admin", self.lab.folder / "a" / "admin", "link", code=10).stdout
+        self.assertIn(f"port net_af_packet on af_packet:wan0  {OWN}:{UDP_PORT}  up", text)
+        self.assertRegex(text, rf"! port.neighbour_silent  {PEER}  ")
+        self.assertRegex(text, rf"! port.address_conflict  {OWN}  .* MAC 02:00:00:00:00:09")
+        # The peer says where it is: the trouble is over.
+        mac = bytes.fromhex("020000000002")
+        self.lab.wait_for(lambda: self.far.send(self.ethernet(arp(2, PEER, mac), 0x0806)) and not any(
+            problem["reason"] == "port.neighbour_silent" for problem in self.lab.problems("a")), "the end of it")
+
+    def test_a_flood_of_questions_is_answered_at_its_pace_and_costs_no_memory(self):
+        process = self.lab.gateways["a"].process
+        self.assertTrue(self.answered())
+        before = harness.resident_kb(process)
+        for number in range(FLOOD):
+            sender = f"10.9.0.{10 + number % 200}"
+            mac = STRANGER_MAC[:4] + struct.pack("!H", number)
+            self.far.send(self.ethernet(arp(1, sender, mac), 0x0806, EVERYBODY, mac))
+        self.lab.wait_for(lambda: self.refused()["too_many"] > 0, "more questions than answers")
+        grown = harness.resident_kb(process) - before
+        print(f"count: ARP questions {FLOOD}, too many {self.refused()['too_many']}, grown by {grown} kB",
+              flush=True)
+        self.assertLess(grown, GROWTH_MAX_KB)
+        time.sleep(1)  # its pace is 1,000 a second
+        self.assertTrue(self.answered())
+
+
+if __name__ == "__main__":
+    unittest.main()
