@@ -6,7 +6,7 @@
 //              1  the same, made to come further: our MAC, no VLAN, checksums that hold
 //              2  time passes: the length in milliseconds, no bytes follow
 //              3  a datagram of those bytes to a peer that the first of them chooses
-// what / 4 says more: the device's opinion of checksums, the family.
+// what / 4 says more: the device's opinion of checksums, the family; 128 and above: overheard.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -92,6 +92,7 @@ struct World {
     const ip::FateCounts before = port->fates();
     const std::size_t count = port->receive(now, out);
     check_addressee(frame, before);
+    GODWIT_ASSERT(!lab.is_overheard || (count == 0 && became(ip::Fate::kOverheard, before)));
     for (const Train& train : std::span(out).first(count)) {
       GODWIT_ASSERT(!train.bytes.empty() && train.bytes.size() + 42 <= frame.size());
       GODWIT_ASSERT(train.segment_bytes == train.bytes.size() && train.peer.udp_port() != 0);
@@ -102,16 +103,19 @@ struct World {
     check_sent();
   }
 
+  bool became(ip::Fate fate, const ip::FateCounts& before) const {
+    return port->fates().of(fate) > before.of(fate);
+  }
+
   // Workers that share the address would have sent this one the frame.
   void check_addressee(const Octets& frame, const ip::FateCounts& before) const {
     using ip::Addressee;
     using ip::Fate;
     const Addressee addressee = ip::addressee_of(std::as_bytes(std::span(frame)));
-    const auto became = [&](Fate fate) { return port->fates().of(fate) > before.of(fate); };
-    if (became(Fate::kDelivered) || became(Fate::kPathMtu)) {
+    if (became(Fate::kDelivered, before) || became(Fate::kPathMtu, before)) {
       GODWIT_ASSERT((addressee == Addressee{Addressee::Kind::kPort, kOwnPort}));
     }
-    if (became(Fate::kNeighbour) || became(Fate::kConflict)) {
+    if (became(Fate::kNeighbour, before) || became(Fate::kConflict, before)) {
       GODWIT_ASSERT(addressee.kind == Addressee::Kind::kEveryone);
     }
   }
@@ -161,6 +165,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto bytes = rest.first(std::min(length, rest.size()));
     rest = rest.subspan(bytes.size());
     world.lab.checksums = static_cast<Checksums>(what / 4 % 3);
+    world.lab.is_overheard = what >= 128;
     if (what % 4 == 3) {
       world.send(bytes);
     } else {

@@ -186,6 +186,9 @@ Fate IpPort::on_icmp(Instant now, const ip::Link& link, const ip::Packet& packet
   if (packet.is_v6 && is_discovery) {
     return resolver_.on_discovery(now, link, packet);
   }
+  if (link.is_overheard) {
+    return Fate::kOverheard;  // nothing else teaches
+  }
   return self_.is_mine(ip::Address::of(packet.from)) ? Fate::kLooped
                                                      : icmp_.on_message(now, link, packet);
 }

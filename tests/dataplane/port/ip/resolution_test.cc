@@ -206,6 +206,9 @@ TEST_F(ResolutionTest, LearnsFromWhatItOverhearsAndLeavesTheAnswersToOthers) {
   EXPECT_EQ(fate_of(solicitation(v6(1), kOwnMac)), Fate::kOverheard);
   EXPECT_EQ(fate_of(request_from(1, kOtherMac)), Fate::kOverheard) << "a conflict";
   EXPECT_EQ(fate_of(datagram4({3})), Fate::kOverheard) << "no device does so";
+  const Octets echo = icmp6(v6(2), v6(1), 128, 0, Octets(8));
+  EXPECT_EQ(fate_of(ethernet(kOwnMac, kPeerMac, 0x86dd, ipv6(v6(2), v6(1), 58, echo))),
+            Fate::kOverheard);
   EXPECT_EQ(sent().size(), 0U);
   EXPECT_EQ(port_->counters().receive_errors, 0U);
 }
