@@ -342,8 +342,9 @@ void MetricsFeed::process(Instant now) {
     cells_.counter(Metric::kCertificateRefused, {refusal_label(reason)}).set_total(count);
   }
   cells_.gauge(Metric::kUptimeSeconds).set((now - started_).to_seconds());
-  cells_.counter(Metric::kWorkerTurns, {"0"}).set_total(core.counters.turns);
-  cells_.counter(Metric::kWorkerBusySeconds, {"0"})
+  const std::string worker = std::to_string(core.worker);
+  cells_.counter(Metric::kWorkerTurns, {worker}).set_total(core.counters.turns);
+  cells_.counter(Metric::kWorkerBusySeconds, {worker})
       .set_total(static_cast<std::uint64_t>(busy_.count_ns()));
 }
 

@@ -116,113 +116,114 @@ TEST(MetricsFeed, CountsATopicOverItsShards) {
   EXPECT_EQ(values_of(b, Metric::kTopicElements).at("t"), 4U);
   EXPECT_EQ(gauge_of(b, Metric::kTopicMemoryBytes, "t"),
             static_cast<double>(b.gateway->core().memory_used()));
-  TEST(MetricsFeed, TellsHowLongALinkWasHeldBackAndByWhat) {
-    OneGateway b("b");
-    ScriptedSession& first = b.greeted("a");
-    first.figures.held_by_cap = Duration::ms(30);
-    first.figures.held_by_congestion = Duration::ms(5);
-    b.turn(1);
-    b.greeted("a").figures.held_by_cap = Duration::ms(12);
-    b.turn(1);
-    monitoring::Cells cells;
-    MetricsFeed(*b.gateway, cells, b.now).on_turn(b.now, Duration::zero(), {});
-    std::map<std::string, std::uint64_t> found;
-    cells.visit([&](const monitoring::Cells::Series& series) {
-      if (series.metric == Metric::kLinkHeldSeconds && series.labels.at(0) == "a") {
-        found[std::string(series.labels.at(1))] = series.cells->load();
-      }
-    });
-    EXPECT_EQ(
-        found,
-        (std::map<std::string, std::uint64_t>{{"cap", 42'000'000}, {"congestion", 5'000'000}}));
-  }
+}
 
-  using Refused = std::map<std::string, std::uint64_t>;
+TEST(MetricsFeed, TellsHowLongALinkWasHeldBackAndByWhat) {
+  OneGateway b("b");
+  ScriptedSession& first = b.greeted("a");
+  first.figures.held_by_cap = Duration::ms(30);
+  first.figures.held_by_congestion = Duration::ms(5);
+  b.turn(1);
+  b.greeted("a").figures.held_by_cap = Duration::ms(12);
+  b.turn(1);
+  monitoring::Cells cells;
+  MetricsFeed(*b.gateway, cells, b.now).on_turn(b.now, Duration::zero(), {});
+  std::map<std::string, std::uint64_t> found;
+  cells.visit([&](const monitoring::Cells::Series& series) {
+    if (series.metric == Metric::kLinkHeldSeconds && series.labels.at(0) == "a") {
+      found[std::string(series.labels.at(1))] = series.cells->load();
+    }
+  });
+  EXPECT_EQ(found,
+            (std::map<std::string, std::uint64_t>{{"cap", 42'000'000}, {"congestion", 5'000'000}}));
+}
 
-  TEST(MetricsFeed, ShowsEveryReasonOfARefusedPublishFromTheStart) {
-    Counted counted;
-    EXPECT_EQ(
-        counted.refused(),
-        (Refused{
-            {"not_finite", 0}, {"out_of_range", 0}, {"shape", 0}, {"no_memory", 0}, {"other", 0}}));
-  }
+using Refused = std::map<std::string, std::uint64_t>;
 
-  TEST(MetricsFeed, CountsRefusedPublishesByTheirReason) {
-    Counted counted;
-    counted.publish(0, 2, {1, std::numeric_limits<float>::quiet_NaN()});
-    counted.publish(0, 2, {std::numeric_limits<float>::infinity(), 1});
-    counted.publish(0, 1, {1e30F});
-    counted.publish(8, 3, {1, 1, 1});  // beyond the end
-    counted.publish(0, 3, {1, 1});     // a value is missing
-    counted.publish(0, 2, {1, 1});
-    EXPECT_EQ(
-        counted.refused(),
-        (Refused{
-            {"not_finite", 2}, {"out_of_range", 1}, {"shape", 2}, {"no_memory", 0}, {"other", 0}}));
-    EXPECT_EQ(counted.values(Metric::kTopicPublishes).at("t"), 1U);
-    EXPECT_EQ(counted.values(Metric::kTopicElements).at("t"), 2U) << "of the one that was merged";
-  }
+TEST(MetricsFeed, ShowsEveryReasonOfARefusedPublishFromTheStart) {
+  Counted counted;
+  EXPECT_EQ(
+      counted.refused(),
+      (Refused{
+          {"not_finite", 0}, {"out_of_range", 0}, {"shape", 0}, {"no_memory", 0}, {"other", 0}}));
+}
 
-  TEST(MetricsFeed, CountsASumThatWouldLeaveTheRangeAsOutOfRange) {
-    Counted counted;
-    const auto most = static_cast<float>(std::ldexp(1.0, 62 - 40)) / 3;  // quanta of 2^-40, 3 sites
-    counted.publish(0, 1, {most * 0.75F});
-    counted.publish(0, 1, {most * 0.75F});
-    EXPECT_EQ(counted.refused().at("out_of_range"), 1U);
-    EXPECT_EQ(counted.b.topic("t").ledger().publishes(), 1U);
-  }
+TEST(MetricsFeed, CountsRefusedPublishesByTheirReason) {
+  Counted counted;
+  counted.publish(0, 2, {1, std::numeric_limits<float>::quiet_NaN()});
+  counted.publish(0, 2, {std::numeric_limits<float>::infinity(), 1});
+  counted.publish(0, 1, {1e30F});
+  counted.publish(8, 3, {1, 1, 1});  // beyond the end
+  counted.publish(0, 3, {1, 1});     // a value is missing
+  counted.publish(0, 2, {1, 1});
+  EXPECT_EQ(
+      counted.refused(),
+      (Refused{
+          {"not_finite", 2}, {"out_of_range", 1}, {"shape", 2}, {"no_memory", 0}, {"other", 0}}));
+  EXPECT_EQ(counted.values(Metric::kTopicPublishes).at("t"), 1U);
+  EXPECT_EQ(counted.values(Metric::kTopicElements).at("t"), 2U) << "of the one that was merged";
+}
 
-  TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
-    Counted counted;
-    counted.publish(0, 1, {1});
-    EXPECT_EQ(counted.values(Metric::kClientRefused),
-              (Refused{{"protocol", 0}, {"limit", 10}, {"version", 20}, {"other", 0}}));
-    counted.b.say(local::PublishCommit{.topic = counted.handle, .number = 9});  // never begun
-    counted.b.turn(1);
-    EXPECT_EQ(counted.values(Metric::kClientRefused),
-              (Refused{{"protocol", 1}, {"limit", 10}, {"version", 20}, {"other", 0}}));
-  }
+TEST(MetricsFeed, CountsASumThatWouldLeaveTheRangeAsOutOfRange) {
+  Counted counted;
+  const auto most = static_cast<float>(std::ldexp(1.0, 62 - 40)) / 3;  // quanta of 2^-40, 3 sites
+  counted.publish(0, 1, {most * 0.75F});
+  counted.publish(0, 1, {most * 0.75F});
+  EXPECT_EQ(counted.refused().at("out_of_range"), 1U);
+  EXPECT_EQ(counted.b.topic("t").ledger().publishes(), 1U);
+}
 
-  TEST(MetricsFeed, CountsRefusedTopicsByWhoRefusedAndWhy) {
-    Counted counted;
-    ScriptedSession& a = counted.b.greeted("a");
-    a.control(OneGateway::announcement("t", kTenElements + 1));
-    control::ControlMessage seeded = OneGateway::announcement("t", kTenElements);
-    seeded.mutable_topic_announce()->set_seed_hash(5);
-    a.control(seeded);
-    a.control(seeded);
-    a.control(counted.b.lane_open("never agreed upon"));
-    control::ControlMessage theirs;
-    theirs.mutable_refuse()->set_topic(TopicId::of("t").value());
-    theirs.mutable_refuse()->set_code(control::Refuse::CODE_RESIDENCY);
-    a.control(theirs);
-    theirs.mutable_refuse()->set_code(static_cast<control::Refuse::Code>(99));
-    a.control(theirs);
-    counted.b.turn();
-    monitoring::Cells cells;
-    MetricsFeed feed(*counted.b.gateway, cells, counted.b.now);
-    feed.on_turn(counted.b.now, Duration::zero(), {});
-    std::map<std::string, std::uint64_t> found;
-    cells.visit([&](const monitoring::Cells::Series& series) {
-      if (series.metric == Metric::kLinkTopicsRefused && series.cells->load() > 0) {
-        found[series.labels.at(0) + " " + series.labels.at(1) + " " + series.labels.at(2)] =
-            series.cells->load();
-      }
-    });
-    EXPECT_EQ(found,
-              (Refused{{"a here shape_mismatch", 1},
-                       {"a here seed_mismatch", 2},
-                       {"a here unknown_topic", 1},
-                       {"a peer residency", 1},
-                       {"a peer other", 1}}));
-  }
+TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
+  Counted counted;
+  counted.publish(0, 1, {1});
+  EXPECT_EQ(counted.values(Metric::kClientRefused),
+            (Refused{{"protocol", 0}, {"limit", 10}, {"version", 20}, {"other", 0}}));
+  counted.b.say(local::PublishCommit{.topic = counted.handle, .number = 9});  // never begun
+  counted.b.turn(1);
+  EXPECT_EQ(counted.values(Metric::kClientRefused),
+            (Refused{{"protocol", 1}, {"limit", 10}, {"version", 20}, {"other", 0}}));
+}
 
-  TEST(MetricsFeed, ShowsWhatAClientHasNotRead) {
-    Counted counted;
-    EXPECT_EQ(counted.values(Metric::kClientRingBytes).at(""), 0U);
-    counted.publish(0, 1, {1});
-    EXPECT_GT(counted.values(Metric::kClientRingBytes).at(""), 0U) << "the answer Safe";
-  }
+TEST(MetricsFeed, CountsRefusedTopicsByWhoRefusedAndWhy) {
+  Counted counted;
+  ScriptedSession& a = counted.b.greeted("a");
+  a.control(OneGateway::announcement("t", kTenElements + 1));
+  control::ControlMessage seeded = OneGateway::announcement("t", kTenElements);
+  seeded.mutable_topic_announce()->set_seed_hash(5);
+  a.control(seeded);
+  a.control(seeded);
+  a.control(counted.b.lane_open("never agreed upon"));
+  control::ControlMessage theirs;
+  theirs.mutable_refuse()->set_topic(TopicId::of("t").value());
+  theirs.mutable_refuse()->set_code(control::Refuse::CODE_RESIDENCY);
+  a.control(theirs);
+  theirs.mutable_refuse()->set_code(static_cast<control::Refuse::Code>(99));
+  a.control(theirs);
+  counted.b.turn();
+  monitoring::Cells cells;
+  MetricsFeed feed(*counted.b.gateway, cells, counted.b.now);
+  feed.on_turn(counted.b.now, Duration::zero(), {});
+  std::map<std::string, std::uint64_t> found;
+  cells.visit([&](const monitoring::Cells::Series& series) {
+    if (series.metric == Metric::kLinkTopicsRefused && series.cells->load() > 0) {
+      found[series.labels.at(0) + " " + series.labels.at(1) + " " + series.labels.at(2)] =
+          series.cells->load();
+    }
+  });
+  EXPECT_EQ(found,
+            (Refused{{"a here shape_mismatch", 1},
+                     {"a here seed_mismatch", 2},
+                     {"a here unknown_topic", 1},
+                     {"a peer residency", 1},
+                     {"a peer other", 1}}));
+}
+
+TEST(MetricsFeed, ShowsWhatAClientHasNotRead) {
+  Counted counted;
+  EXPECT_EQ(counted.values(Metric::kClientRingBytes).at(""), 0U);
+  counted.publish(0, 1, {1});
+  EXPECT_GT(counted.values(Metric::kClientRingBytes).at(""), 0U) << "the answer Safe";
+}
 
 }  // namespace
 }  // namespace godwit::gateway
