@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "dataplane/ledger/field_checksum.h"
 
@@ -130,6 +131,49 @@ void join(admin::PeerReport& into, const admin::PeerReport& from) {
   }
 }
 
+void join(admin::PortReport& into, const admin::PortReport& from) {
+  into.set_link_up(into.link_up() && from.link_up());
+  into.set_sent_packets(into.sent_packets() + from.sent_packets());
+  into.set_received_packets(into.received_packets() + from.received_packets());
+  into.set_sent_frames(into.sent_frames() + from.sent_frames());
+  into.set_received_frames(into.received_frames() + from.received_frames());
+  into.set_send_busy(into.send_busy() + from.send_busy());
+  into.set_send_errors(into.send_errors() + from.send_errors());
+  into.set_receive_errors(into.receive_errors() + from.receive_errors());
+  into.set_receive_starved(into.receive_starved() + from.receive_starved());
+  into.set_receive_dropped(into.receive_dropped() + from.receive_dropped());
+  into.mutable_refusals()->MergeFrom(from.refusals());
+  join_equal(
+      *into.mutable_refusals(),
+      [](const auto& refusal) { return std::string_view(refusal.reason()); },
+      [](auto& one, const auto& other) { one.set_frames(one.frames() + other.frames()); });
+  into.mutable_silent_neighbours()->MergeFrom(from.silent_neighbours());
+  join_equal(
+      *into.mutable_silent_neighbours(),
+      [](const auto& neighbour) { return std::string_view(neighbour.address()); },
+      [](auto& one, const auto& other) {
+        one.set_silent_ns(std::max(one.silent_ns(), other.silent_ns()));
+      });
+  into.mutable_address_conflicts()->MergeFrom(from.address_conflicts());
+  join_equal(
+      *into.mutable_address_conflicts(),
+      [](const auto& one) {
+        return std::pair(std::string_view(one.address()), std::string_view(one.mac()));
+      },
+      [](auto& one, const auto& other) {
+        one.set_seen_ns(std::min(one.seen_ns(), other.seen_ns()));
+      });
+}
+
+// What a status says once.
+void join(admin::StatusReport& into, const admin::StatusReport& from) {
+  into.set_memory_used_bytes(into.memory_used_bytes() + from.memory_used_bytes());
+  into.set_client_ring_bytes(into.client_ring_bytes() + from.client_ring_bytes());
+  into.set_clients(into.clients() + from.clients());
+  into.set_defect(into.defect() + from.defect());
+  join(*into.mutable_port(), from.port());
+}
+
 // A topic's problems are those of its shards: once is enough.
 auto problem_key(const admin::Problem& problem) {
   return std::tuple(std::string_view(problem.reason()),
@@ -160,18 +204,21 @@ void add_answer(admin::AdminResponse& into, const admin::AdminResponse& other) {
     add_shard(*into.mutable_explain(), other.explain());
     return;
   }
-  const std::uint64_t used = into.status().memory_used_bytes() + other.status().memory_used_bytes();
-  const std::uint64_t rings =
-      into.status().client_ring_bytes() + other.status().client_ring_bytes();
-  const std::uint32_t clients = into.status().clients() + other.status().clients();
-  const std::uint64_t defect = into.status().defect() + other.status().defect() +
-                               into.ledger().defect() + other.ledger().defect();
+  // What is said once of all workers adds up; the rest are lists of what each has.
+  admin::StatusReport status = into.status();
+  join(status, other.status());
+  admin::PortReport links_port = into.links().port();
+  join(links_port, other.links().port());
+  const std::uint64_t defect = into.ledger().defect() + other.ledger().defect();
   into.MergeFrom(other);
   if (into.has_status()) {
-    into.mutable_status()->set_memory_used_bytes(used);
-    into.mutable_status()->set_client_ring_bytes(rings);
-    into.mutable_status()->set_clients(clients);
-    into.mutable_status()->set_defect(defect);
+    *into.mutable_status()->mutable_port() = status.port();
+    into.mutable_status()->set_memory_used_bytes(status.memory_used_bytes());
+    into.mutable_status()->set_client_ring_bytes(status.client_ring_bytes());
+    into.mutable_status()->set_clients(status.clients());
+    into.mutable_status()->set_defect(status.defect());
+  } else if (into.has_links()) {
+    *into.mutable_links()->mutable_port() = links_port;
   } else if (into.has_ledger()) {
     into.mutable_ledger()->set_defect(defect);
   }
