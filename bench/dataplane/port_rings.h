@@ -1,7 +1,7 @@
 // What Ethernet, IP and UDP cost in user space over DPDK's buffers, beside memcpy.
 //
-//     IpPort ─▶ ring of queue pair 0 ─▶ IpPort        both of net_ring0, and nothing else
-//            ◀─ ring of queue pair 1 ◀─
+//     IpPort ─▶ net_ring0 ─▶ IpPort        each device a ring, and nothing else
+//            ◀─ net_ring1 ◀─
 //
 // Thread: the caller's alone, so that nothing but the work itself takes time.
 #pragma once

@@ -407,6 +407,7 @@ std::vector<std::string> sent_to(const std::vector<std::string>& capabilities,
   OneGateway b("b");
   const auto handle = b.declare("t", values.size());
   ScriptedSession& a = b.established("a");
+  a.figures.rate = BitRate::mbps(100);
   ControlMessage hello = OneGateway::hello("a");
   for (const std::string& name : capabilities) {
     hello.mutable_hello()->add_capabilities(name);
