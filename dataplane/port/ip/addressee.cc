@@ -39,11 +39,12 @@ std::optional<Inside> inside_v6(std::span<const std::byte> packet) {
 }
 
 // An error of ICMP quotes the packet that it is about, which one of us sent.
-Addressee of_quote(const std::optional<Inside>& quoted) {
-  if (!quoted || quoted->protocol != kUdp || quoted->payload.size() < sizeof(Udp)) {
+template <class Header>
+Addressee of_quote(std::span<const std::byte> quote) {
+  if (quote.size() < sizeof(Header) + sizeof(Udp) || load<Header>(quote).protocol != kUdp) {
     return kForAnyone;
   }
-  return for_port(load<Udp>(quoted->payload).from);
+  return for_port(load<Udp>(quote.subspan(sizeof(Header))).from);
 }
 
 Addressee of_packet(const std::optional<Inside>& packet, bool is_v6) {
@@ -58,7 +59,7 @@ Addressee of_packet(const std::optional<Inside>& packet, bool is_v6) {
   const auto rest = packet->payload.subspan(sizeof(IcmpHeader));
   if (!is_v6) {
     const bool is_error = packet->protocol == kIcmp && type == kUnreachable;
-    return is_error ? of_quote(inside_v4(rest)) : kForAnyone;
+    return is_error ? of_quote<Ipv4>(rest) : kForAnyone;
   }
   if (packet->protocol != kIcmp6) {
     return kForAnyone;
@@ -66,7 +67,7 @@ Addressee of_packet(const std::optional<Inside>& packet, bool is_v6) {
   if (type == kSolicitation || type == kAdvertisement) {
     return kForEveryone;
   }
-  return type == kPacketTooBig6 ? of_quote(inside_v6(rest)) : kForAnyone;
+  return type == kPacketTooBig6 ? of_quote<Ipv6>(rest) : kForAnyone;
 }
 
 }  // namespace
