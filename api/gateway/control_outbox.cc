@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
 
 namespace godwit::gateway {
@@ -44,7 +45,10 @@ void ControlOutbox::push(const ControlMessage& message) {
   if (is_new) {
     cumulative_.push_back({subject, {}});
   }
-  cumulative_[at->second - gone_].bytes = message.SerializeAsString();
+  Cumulative& place = cumulative_[at->second - gone_];
+  place.size = message.ByteSizeLong();
+  GODWIT_ASSERT(place.size <= place.room.size(), "a cumulative message is small");
+  message.SerializeToArray(place.room.data(), static_cast<int>(place.size));
 }
 
 void ControlOutbox::flush(Instant now, BitRate link_rate, transport::Session& session) {
@@ -62,13 +66,13 @@ void ControlOutbox::flush(Instant now, BitRate link_rate, transport::Session& se
   policer_.set_link_rate(now, link_rate);
   while (!cumulative_.empty()) {
     const Cumulative& first = cumulative_.front();
-    const Bytes cost(first.bytes.size() + kLengthBytes);
+    const Bytes cost(first.size + kLengthBytes);
     const Instant ready = policer_.ready_at(now, cost);
     if (ready > now) {
       ready_at_ = ready;
       return;
     }
-    if (!session.send_control(now, as_bytes(first.bytes))) {
+    if (!session.send_control(now, first.bytes())) {
       return;
     }
     policer_.try_take(now, cost);

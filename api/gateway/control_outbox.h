@@ -10,17 +10,22 @@
 // comes for ever; a newer message says all that an older one of its topic said, so it takes the
 // older one's place in the line: nothing starves, and at most three messages a topic wait.
 //
-// Thread: the worker. Time: passed in.
+// Thread: the worker. Memory: what is cumulative allocates nothing once as many topics waited.
+// Time: passed in.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory_resource>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "api/proto/control.pb.h"
+#include "dataplane/base/ring.h"
 #include "dataplane/base/units.h"
 #include "dataplane/transport/session.h"
 #include "scheduler/budget/control_policer.h"
@@ -56,17 +61,24 @@ class ControlOutbox {
     std::string bytes;
     std::size_t cost = 0;  // of what is counted as an answer, bytes in memory; else 0
   };
+  // A cumulative message is at most a receipt with its bitmap, 190 bytes.
+  static constexpr std::size_t kCumulativeBytesMax = 256;
   struct Cumulative {
     Subject subject;
-    std::string bytes;
+    std::array<std::byte, kCumulativeBytesMax> room;
+    std::size_t size = 0;
+
+    std::span<const std::byte> bytes() const { return std::span(room).first(size); }
   };
 
   scheduler::ControlPolicer policer_;
   std::deque<Opening> opening_;
   std::size_t answer_bytes_ = 0;  // the sum of the costs in opening_
-  std::deque<Cumulative> cumulative_;
-  std::map<Subject, std::uint64_t> places_;  // of those that wait, counted from the first ever
-  std::uint64_t gone_ = 0;                   // cumulative messages that left the line
+  Ring<Cumulative> cumulative_;
+  std::pmr::unsynchronized_pool_resource nodes_;  // of places_, used again
+  // Of those that wait, counted from the first ever.
+  std::pmr::map<Subject, std::uint64_t> places_{&nodes_};
+  std::uint64_t gone_ = 0;  // cumulative messages that left the line
   Instant ready_at_ = Instant::never();
 };
 

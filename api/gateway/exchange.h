@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/gateway/control_scratch.h"
 #include "api/gateway/core.h"
 #include "api/proto/control.pb.h"
 
@@ -94,6 +95,7 @@ class Exchange {
   }
 
   Core& core_;
+  ControlScratch scratch_;  // of what is sent
 };
 
 }  // namespace godwit::gateway

@@ -109,7 +109,7 @@ void Exchange::send_clock(const Topic& topic, Peer& peer) {
       !topic.spec().may_hold(peer.site().name) || lanes_between(topic, peer) == nullptr) {
     return;
   }
-  control::ControlMessage message;
+  control::ControlMessage& message = scratch_.fresh();
   auto* clock = message.mutable_clock();
   clock->set_topic(topic.spec().id.topic.value());
   clock->set_shard(topic.spec().id.shard);
@@ -122,7 +122,7 @@ void Exchange::send_clock(const Topic& topic, Peer& peer) {
 void Exchange::send_receipt(Topic& topic, Peer& peer, const PeerLanes& lanes) {
   const ledger::Receipt receipt = topic.ledger().receipt(*lanes.incoming);
   const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
-  control::ControlMessage message;
+  control::ControlMessage& message = scratch_.fresh();
   auto* out = message.mutable_receipt();
   out->set_topic(topic.spec().id.topic.value());
   out->set_shard(topic.spec().id.shard);
@@ -167,7 +167,7 @@ void Exchange::tell_coverage(Topic& topic, Peer& peer, PeerLanes& lanes) {
     return;
   }
   lanes.coverage_told = covered;
-  control::ControlMessage message;
+  control::ControlMessage& message = scratch_.fresh();
   auto* out = message.mutable_coverage();
   out->set_topic(topic.spec().id.topic.value());
   out->set_shard(topic.spec().id.shard);

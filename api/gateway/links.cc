@@ -201,13 +201,13 @@ control::ControlMessage Links::own_hello(std::uint32_t connection,
   return message;
 }
 
-Result<control::ControlMessage> Links::parse(Peer& peer, std::span<const std::byte> bytes) {
-  control::ControlMessage message;
+Result<const control::ControlMessage*> Links::parse(Peer& peer, std::span<const std::byte> bytes) {
+  control::ControlMessage& message = scratch_.fresh();
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     ++peer.counters.control_malformed;
     return fail(Code::kCorrupt, "control message: not a Protobuf message");
   }
-  return message;
+  return &message;
 }
 
 Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byte> bytes) {
@@ -215,7 +215,7 @@ Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byt
   if (!parsed) {
     return Failure(parsed.error());
   }
-  const control::ControlMessage& message = *parsed;
+  const control::ControlMessage& message = **parsed;
   if (message.kind_case() == control::ControlMessage::kHello) {
     auto outcome = on_hello(now, peer, message.hello());
     if (!outcome && outcome.error().code == Code::kCorrupt) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/gateway/capabilities.h"
+#include "api/gateway/control_scratch.h"
 #include "api/gateway/core.h"
 #include "api/gateway/exchange.h"
 #include "api/gateway/ingress.h"
@@ -92,7 +93,8 @@ class Links {
   // What the greeting peer can; or why it is not the one, or speaks no common version.
   static Result<Capabilities> check_hello(const Peer& peer, const control::Hello& hello);
   static void keep_hello(Peer& peer, const control::Hello& hello, Capabilities capabilities);
-  static Result<control::ControlMessage> parse(Peer& peer, std::span<const std::byte> bytes);
+  // The message is valid until the next one is parsed.
+  Result<const control::ControlMessage*> parse(Peer& peer, std::span<const std::byte> bytes);
 
   // Make before break (links_renewal.cc).
   bool wants_renewal(const Peer& peer) const;
@@ -122,6 +124,7 @@ class Links {
   void session_over(Instant now, Peer& peer, const transport::Close& close);
 
   Core& core_;
+  ControlScratch scratch_;  // of what is received
   transport::Endpoint& endpoint_;
   Exchange& exchange_;
   Ingress& ingress_;

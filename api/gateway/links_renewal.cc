@@ -107,16 +107,16 @@ void Links::poll_successor(Instant now, Peer& peer) {
 
 void Links::successor_greeted(Instant now, Peer& peer, std::span<const std::byte> hello) {
   const auto message = parse(peer, hello);
-  if (!message || message->kind_case() != control::ControlMessage::kHello) {
+  if (!message || (*message)->kind_case() != control::ControlMessage::kHello) {
     successor_failed(now, peer, broken("something came before Hello"));
     return;
   }
-  auto capabilities = check_hello(peer, message->hello());
+  auto capabilities = check_hello(peer, (*message)->hello());
   if (!capabilities) {
     successor_failed(now, peer, broken(capabilities.error().message));
     return;
   }
-  take_over(now, peer, message->hello(), std::move(*capabilities));
+  take_over(now, peer, (*message)->hello(), std::move(*capabilities));
 }
 
 void Links::take_over(Instant now,
