@@ -132,7 +132,7 @@ void RateEstimate::on_round(Instant now, const Round& round) {
       }
       break;
     case Phase::kHold:
-      delivery_held_ = round.is_busy ? round.delivery : BitRate();
+      delivery_held_ = std::max(delivery_held_, round.is_busy ? round.delivery : BitRate());
       if (strained_ >= 2) {
         bind(now, round);
       } else if (rounds_ >= kProbeEvery && round.is_busy && !round.is_strained) {
@@ -159,6 +159,9 @@ void RateEstimate::enter(Phase phase, double share) {
     return;
   }
   pace_ = share_of(bound_, share);
+  if (phase == Phase::kHold) {
+    delivery_held_ = BitRate();
+  }
 }
 
 // The bottleneck was busy for the whole round, or let no more pass: that is what it carries.

@@ -139,7 +139,7 @@ class RateEstimate {
   Instant drains_until_;
   Duration drained_ = Duration::zero();     // what the drain must take from the queue
   Duration queue_peak_ = Duration::zero();  // seen since it began
-  BitRate delivery_held_;                   // of the last round below the bound
+  BitRate delivery_held_;                   // the most of a round just below the bound
   double lost_before_ = 0;                  // of the round that bounded the path
   BitRate bound_before_;                    // what losses alone lowered
 

@@ -24,7 +24,7 @@ BitRate LinkShaper::usable(BitRate cap) {
 }
 
 BitRate LinkShaper::expected() const {
-  const BitRate expected = std::min(most(), estimate_.bound());
+  const BitRate expected = is_background_ ? most() : std::min(most(), estimate_.bound());
   return expected.is_unlimited() ? estimate_.delivery() : expected;
 }
 

@@ -10,7 +10,9 @@
 // A background link takes what others leave, as LEDBAT does (RFC 6817): once in a round trip the
 // rate moves up while the queue on the path is shorter than kQueueTarget, and down while it is
 // longer. The queue is the round trip less its floor, so a queue on the way back counts as well.
-// Two background links on one path do not share evenly. Time: sans-I/O. Thread: one.
+// Two background links on one path do not share evenly.
+//
+// Time: sans-I/O. Thread: one.
 #pragma once
 
 #include <cstddef>
@@ -73,7 +75,8 @@ class LinkShaper {
   // The rate that is kept now; unlimited() while neither a cap nor the path bounds it.
   BitRate rate() const { return rate_; }
   // What to plan with: the cap's share, or what the path carries if that is less; without a cap and
-  // a bound what was delivered, zero while nothing was.
+  // a bound what was delivered, zero while nothing was. Of a background link the cap's share: what
+  // others leave is not the path's.
   BitRate expected() const;
   // Whether nothing but the cap bounds the rate.
   bool is_at_cap() const { return has_cap() && rate_ >= most(); }

@@ -60,6 +60,18 @@ TEST(BackgroundShaper, WithoutACapNothingYields) {
   EXPECT_FALSE(shaper.is_background());
 }
 
+TEST(BackgroundShaper, IsPlannedWithItsCapWhateverOthersTake) {
+  LinkShaper shaper(BitRate::mbps(20));
+  shaper.set_background(true);
+  shaper.on_arrival(at_ms(0), {.rtt = kBase});
+  for (int ms = 10; ms < 5'000; ms += 10) {
+    shaper.on_held(Duration::ms(10));
+    shaper.on_arrival(at_ms(ms), {.settled = 1'500, .rtt = kBase + Duration::ms(80)});
+  }
+  EXPECT_LT(shaper.rate(), BitRate::mbps(1));
+  EXPECT_EQ(shaper.expected(), BitRate::mbps(19.4));
+}
+
 struct Shared {
   double background = 0;  // bit/s of transfers
   Duration queue;         // the round trip above the path's own
