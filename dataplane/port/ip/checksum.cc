@@ -1,5 +1,7 @@
 #include "dataplane/port/ip/checksum.h"
 
+#include <algorithm>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "dataplane/port/ip/checksum.cc"
 #include <hwy/foreach_target.h>
@@ -13,38 +15,86 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR  // which has no vectors of bytes
 
-Sum SumOf(const std::byte* at, std::size_t bytes) {
-  return detail::sum_of_scalar({at, bytes});
+Sum SumOf(const std::byte* from, std::size_t bytes) {
+  return detail::sum_of_scalar({from, bytes});
+}
+
+Sum CopyAndSum(const std::byte* from, std::size_t bytes, std::byte* to) {
+  std::memcpy(to, from, bytes);
+  return detail::sum_of_scalar({from, bytes});
 }
 
 #else
 
-// Adds both halves of 64-bit lanes apart: 2^32 additions fit before a lane overflows.
-Sum SumOf(const std::byte* at, std::size_t bytes) {
-  const hn::ScalableTag<std::uint64_t> tag;
+constexpr auto kOnesBetweenZeros = [] {
+  std::array<std::uint8_t, 3 * kVectorBytesMax> bytes{};
+  std::fill_n(bytes.begin() + kVectorBytesMax, kVectorBytesMax, std::uint8_t{0xff});
+  return bytes;
+}();
+
+// Of 64-bit lanes, `all` adds whole ones and loses carries, `high` their upper halves: the lower
+// ones are what is left, and 2^32 of either fit.
+//
+//     ├ head ┤├──── whole vectors ────┤├ rest ┤
+//     [  first vector  ]   [   last vector    ]
+//
+// Whole vectors lie on the lines of the cache: one that crosses a line costs twice. Of the first
+// and the last vector only head and rest are added; a copy writes all of both. `bytes`:
+// kVectorBytesMax or more.
+template <bool kCopies>
+Sum Pass(const std::uint8_t* from, std::size_t bytes, std::uint8_t* to) {
+  const hn::CappedTag<std::uint64_t, kVectorBytesMax / sizeof(std::uint64_t)> tag;
   const hn::Repartition<std::uint8_t, decltype(tag)> byte_tag;
   const std::size_t step = hn::Lanes(byte_tag);
-  const auto load = [&](const std::uint8_t* from) {
-    return hn::BitCast(tag, hn::LoadU(byte_tag, from));
+  const auto take = [&](std::size_t at) {
+    const auto vector = hn::LoadU(byte_tag, from + at);
+    if constexpr (kCopies) {
+      hn::StoreU(vector, byte_tag, to + at);
+    }
+    return hn::BitCast(tag, vector);
   };
-  const auto low_half = hn::Set(tag, 0xffffffffU);
-  auto low_a = hn::Zero(tag);
-  auto low_b = hn::Zero(tag);
-  auto high_a = hn::Zero(tag);
-  auto high_b = hn::Zero(tag);
-  const auto* octets = reinterpret_cast<const std::uint8_t*>(at);
-  std::size_t left = bytes;
-  for (; left >= 2 * step; left -= 2 * step, octets += 2 * step) {
-    const auto a = load(octets);
-    const auto b = load(octets + step);
-    low_a = hn::Add(low_a, hn::And(a, low_half));
-    low_b = hn::Add(low_b, hn::And(b, low_half));
-    high_a = hn::Add(high_a, hn::ShiftRight<32>(a));
-    high_b = hn::Add(high_b, hn::ShiftRight<32>(b));
+  const auto mask = [&](std::size_t at) {
+    return hn::BitCast(tag, hn::LoadU(byte_tag, kOnesBetweenZeros.data() + at));
+  };
+  const std::size_t even = bytes & ~std::size_t{1};
+  // Words stay words; at an odd address every vector crosses a line.
+  const std::size_t misplaced = -reinterpret_cast<std::uintptr_t>(kCopies ? to : from) % step;
+  std::size_t at = misplaced % 2 == 0 ? misplaced : 0;
+  auto all = hn::And(take(0), mask(2 * kVectorBytesMax - at));
+  auto high = hn::ShiftRight<32>(all);
+  for (; at + 2 * step <= even; at += 2 * step) {
+    const auto a = take(at);
+    const auto b = take(at + step);
+    all = hn::Add(all, hn::Add(a, b));
+    high = hn::Add(high, hn::Add(hn::ShiftRight<32>(a), hn::ShiftRight<32>(b)));
   }
-  const auto all = hn::Add(hn::Add(low_a, low_b), hn::Add(high_a, high_b));
-  const Sum sum = hn::GetLane(hn::SumOfLanes(tag, all));
-  return sum + detail::sum_of_scalar({at + (bytes - left), left});
+  if (at + step <= even) {
+    const auto a = take(at);
+    all = hn::Add(all, a);
+    high = hn::Add(high, hn::ShiftRight<32>(a));
+    at += step;
+  }
+  const auto rest = hn::And(take(even - step), mask(kVectorBytesMax - step + even - at));
+  all = hn::Add(all, rest);
+  high = hn::Add(high, hn::ShiftRight<32>(rest));
+  const auto low = hn::Sub(all, hn::ShiftLeft<32>(high));
+  Sum sum = hn::GetLane(hn::SumOfLanes(tag, hn::Add(low, high)));
+  if (even < bytes) {
+    if constexpr (kCopies) {
+      to[even] = from[even];
+    }
+    sum += detail::sum_of_scalar(std::as_bytes(std::span(from + even, 1)));
+  }
+  return sum;
+}
+
+Sum SumOf(const std::byte* from, std::size_t bytes) {
+  return Pass<false>(reinterpret_cast<const std::uint8_t*>(from), bytes, nullptr);
+}
+
+Sum CopyAndSum(const std::byte* from, std::size_t bytes, std::byte* to) {
+  return Pass<true>(
+      reinterpret_cast<const std::uint8_t*>(from), bytes, reinterpret_cast<std::uint8_t*>(to));
 }
 
 #endif
@@ -57,27 +107,14 @@ HWY_AFTER_NAMESPACE();
 namespace godwit::port::ip::detail {
 
 HWY_EXPORT(SumOf);
+HWY_EXPORT(CopyAndSum);
 
 Sum sum_of_vector(std::span<const std::byte> bytes) {
   return HWY_DYNAMIC_DISPATCH(SumOf)(bytes.data(), bytes.size());
 }
 
-Sum sum_of_scalar(std::span<const std::byte> bytes) {
-  Sum sum = 0;
-  const std::byte* at = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= sizeof(std::uint32_t); left -= sizeof(std::uint32_t)) {
-    std::uint32_t words = 0;  // two words; the upper one is folded down later
-    std::memcpy(&words, at, sizeof(words));
-    sum += words;
-    at += sizeof(words);
-  }
-  if (left > 0) {
-    std::uint32_t words = 0;
-    std::memcpy(&words, at, left);
-    sum += words;
-  }
-  return sum;
+Sum copy_and_sum_vector(std::span<const std::byte> from, std::byte* to) {
+  return HWY_DYNAMIC_DISPATCH(CopyAndSum)(from.data(), from.size(), to);
 }
 
 }  // namespace godwit::port::ip::detail

@@ -4,6 +4,7 @@
 // commutes with the order of bytes, so nothing is ever swapped.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,15 +16,48 @@ namespace godwit::port::ip {
 // An unfolded sum. Sums of at most 2^31 words may be added without care.
 using Sum = std::uint64_t;
 
+// Bytes of the longest vector that is used. What is shorter is added without: the dispatch alone
+// would cost more (chosen).
+inline constexpr std::size_t kVectorBytesMax = 64;
+
 namespace detail {
-Sum sum_of_scalar(std::span<const std::byte> bytes);
+inline Sum sum_of_scalar(std::span<const std::byte> bytes) {
+  Sum sum = 0;  // of 32 bits at a time: two words, the upper one is folded down later
+  const std::byte* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= sizeof(std::uint64_t); left -= sizeof(std::uint64_t)) {
+    std::uint64_t words = 0;
+    std::memcpy(&words, at, sizeof(words));
+    sum += (words & 0xffffffffU) + (words >> 32U);
+    at += sizeof(words);
+  }
+  if (left > 0) {
+    std::uint64_t words = 0;
+    std::memcpy(&words, at, left);
+    sum += (words & 0xffffffffU) + (words >> 32U);
+  }
+  return sum;
+}
+
+// Of kVectorBytesMax bytes or more.
 Sum sum_of_vector(std::span<const std::byte> bytes);
+Sum copy_and_sum_vector(std::span<const std::byte> from, std::byte* to);
 }  // namespace detail
 
 // An odd last byte counts as if a zero followed; so only the last of several parts may be odd.
 inline Sum sum_of(std::span<const std::byte> bytes) {
-  constexpr std::size_t kWorthVectors = 64;  // chosen: below that the dispatch costs more
-  return bytes.size() < kWorthVectors ? detail::sum_of_scalar(bytes) : detail::sum_of_vector(bytes);
+  return bytes.size() < kVectorBytesMax ? detail::sum_of_scalar(bytes)
+                                        : detail::sum_of_vector(bytes);
+}
+
+// Copies `from` to `to`, which has as much room elsewhere; returns the sum. One pass for both: a
+// packet is read once on its way out.
+inline Sum copy_and_sum(std::span<const std::byte> from, std::byte* to) {
+  if (from.size() < kVectorBytesMax) {
+    std::copy(from.begin(), from.end(), to);
+    return detail::sum_of_scalar(from);
+  }
+  return detail::copy_and_sum_vector(from, to);
 }
 
 // The sum of one word that is given in host order.

@@ -29,13 +29,17 @@ Flow Flows::make(const Peer& peer) const {
   return flow;
 }
 
-void Flow::encapsulate(std::span<const std::byte> payload,
-                       std::uint8_t traffic_class,
-                       bool by_device,
-                       Frame& frame) const {
-  const auto udp_bytes = static_cast<std::uint16_t>(sizeof(Udp) + payload.size());
-  store(frame.bytes, link);  // with room for a tag; what is too much is overwritten
-  std::span<std::byte> rest = frame.bytes.subspan(link_bytes);
+Envelope Flow::envelope(std::size_t payload_bytes,
+                        std::uint8_t traffic_class,
+                        bool by_device,
+                        const Mac& to) const {
+  const auto udp_bytes = static_cast<std::uint16_t>(sizeof(Udp) + payload_bytes);
+  Envelope out{.link_bytes = static_cast<std::uint8_t>(link_bytes),
+               .ip_bytes = static_cast<std::uint8_t>(peer.is_v6() ? sizeof(Ipv6) : sizeof(Ipv4)),
+               .by_device = by_device};
+  store(std::span(out.headers), link);  // with room for a tag; what is too much is overwritten
+  store(std::span(out.headers), to);
+  std::span<std::byte> rest = std::span(out.headers).subspan(link_bytes);
   if (peer.is_v6()) {
     Ipv6 header = v6;
     header.version_class_flow[0] |= static_cast<std::uint8_t>(traffic_class >> 4U);
@@ -55,15 +59,12 @@ void Flow::encapsulate(std::span<const std::byte> payload,
   const Sum pseudo = pseudo_sum + sum_of(udp_bytes);
   Udp header = udp;
   header.bytes = udp_bytes;
-  header.checksum = by_device
-                        ? in_memory_order(fold(pseudo))
-                        : udp_checksum_of(pseudo + ports_sum + sum_of(udp_bytes) + sum_of(payload));
-  rest = store(rest, header);
-  std::copy(payload.begin(), payload.end(), rest.begin());
-  const std::size_t ip_bytes = peer.is_v6() ? sizeof(Ipv6) : sizeof(Ipv4);
-  frame.bytes = frame.bytes.first(link_bytes + ip_bytes + udp_bytes);
-  frame.ethernet_bytes = static_cast<std::uint8_t>(by_device ? link_bytes : 0);
-  frame.ip_bytes = static_cast<std::uint8_t>(by_device ? ip_bytes : 0);
+  if (by_device) {
+    header.checksum = in_memory_order(fold(pseudo));
+  }
+  store(rest, header);
+  out.sum = pseudo + ports_sum + sum_of(udp_bytes);
+  return out;
 }
 
 }  // namespace godwit::port::ip

@@ -8,9 +8,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "dataplane/port/ip/checksum.h"
+#include "dataplane/port/ip/envelope.h"
 #include "dataplane/port/ip/interface.h"
 #include "dataplane/port/peer.h"
 
@@ -30,13 +30,12 @@ struct Flow {
   Sum pseudo_sum = 0;  // the pseudo header without its length
   Sum ports_sum = 0;
 
-  // Writes headers and payload into `frame`, whose room must do, and shortens it. The destination's
-  // MAC stays to be written. `traffic_class`: DSCP and ECN as in the header. `by_device`: the
-  // device fills the checksums in.
-  void encapsulate(std::span<const std::byte> payload,
-                   std::uint8_t traffic_class,
-                   bool by_device,
-                   Frame& frame) const;
+  // For datagrams of `payload_bytes` to the MAC `to`. `traffic_class`: DSCP and ECN as in the
+  // header. `by_device`: the device fills the checksums in.
+  Envelope envelope(std::size_t payload_bytes,
+                    std::uint8_t traffic_class,
+                    bool by_device,
+                    const Mac& to) const;
 };
 
 class Flows {

@@ -245,15 +245,22 @@ bool IpPort::send_train(Instant now, const Train& train) {
   }
   const Mac* mac = neighbours.use(now, flow.neighbour);
   const auto traffic_class = static_cast<std::uint8_t>((train.dscp << 2U) | (train.ecn & 3U));
-  std::size_t at = 0;
+  const auto envelope_of = [&](std::size_t bytes) {
+    return flow.envelope(
+        bytes, traffic_class, device_fills_checksums_, mac != nullptr ? *mac : Mac{});
+  };
+  const ip::Envelope envelope = envelope_of(longest);
+  std::span<const std::byte> rest = train.bytes;
   for (Frame& frame : frames) {
-    const std::size_t bytes = std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at);
-    flow.encapsulate(train.bytes.subspan(at, bytes), traffic_class, device_fills_checksums_, frame);
-    at += bytes;
-    if (mac != nullptr) {
-      std::memcpy(frame.bytes.data(), mac->data(), mac->size());
-      outbox_.push(frame);
+    const auto payload = rest.first(std::min(longest, rest.size()));
+    rest = rest.subspan(payload.size());
+    Frame& target = mac != nullptr ? outbox_.push(frame) : frame;
+    if (payload.size() == longest) {
+      envelope.put(payload, target);
     } else {
+      envelope_of(payload.size()).put(payload, target);
+    }
+    if (mac == nullptr) {
       neighbours.hold(flow.neighbour, frame);
     }
   }

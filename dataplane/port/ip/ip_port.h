@@ -1,7 +1,7 @@
 // A UDP/IP endpoint in user space: trains of datagrams above, Ethernet frames below.
 //
 //               ┌───────────────────────────── IpPort ─────────────────────────────┐
-//  transmit ──▶ │ Flows (headers) ──▶ Neighbours (MAC) ───────────▶ Outbox ────────│──▶ Device
+//  transmit ──▶ │ Flows, Envelope (headers) ──▶ Neighbours (MAC) ──▶ Outbox ───────│──▶ Device
 //               │                        ▲ Resolver: ARP, ND ──────▶ ▲             │
 //  receive  ◀── │ read_link, read_packet, read_datagram ◀── or ── Icmp: echo, MTU  │◀── Device
 //               └──────────────────────────────────────────────────────────────────┘

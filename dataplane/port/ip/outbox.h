@@ -43,10 +43,10 @@ class Outbox {
   // Gives a reserved frame up.
   void give_back(const Frame& frame) { device_.release({&frame, 1}); }
 
-  // There must be room.
-  void push(const Frame& frame) {
+  // There must be room. The frame may still be filled where it waits now, until the next `flush`.
+  Frame& push(const Frame& frame) {
     GODWIT_ASSERT(count_ < kFrames, "a frame was built without room for it");
-    frames_[count_++] = frame;
+    return frames_[count_++] = frame;
   }
 
   // True when nothing waits any more.

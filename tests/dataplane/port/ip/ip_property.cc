@@ -30,7 +30,25 @@ RC_GTEST_PROP(Checksum, IsTheNaiveOneAtEveryLengthAndAlignment, ()) {
                                                 static_cast<std::uint8_t>(naive & 0xffU)};
   RC_ASSERT(ip::checksum_of(ip::sum_of(whole)) == expected);
   RC_ASSERT(ip::checksum_of(ip::detail::sum_of_scalar(whole)) == expected);
-  RC_ASSERT(ip::checksum_of(ip::detail::sum_of_vector(whole)) == expected);
+}
+
+// Sums and copies, each byte of them, from and to every alignment; and nothing around the copy.
+RC_GTEST_PROP(Checksum, OfACopyIsThatOfTheBytesAndTheCopyIsExact, ()) {
+  const auto size = *rc::gen::inRange<std::size_t>(0, 2'000);
+  const auto skip = *rc::gen::inRange<std::size_t>(0, 65);
+  const auto shift = *rc::gen::inRange<std::size_t>(0, 65);
+  const auto octets = *rc::gen::container<Octets>(skip + size, rc::gen::arbitrary<std::uint8_t>());
+  const auto from = bytes_of(octets).subspan(skip);
+  constexpr std::byte kUntouched{0xa5};
+  std::vector<std::byte> room(shift + size + 64, kUntouched);
+  const ip::Sum sum = ip::copy_and_sum(from, room.data() + shift);
+  RC_ASSERT(ip::fold(sum) == ip::fold(ip::detail::sum_of_scalar(from)));
+  const auto copy = room.begin() + static_cast<std::ptrdiff_t>(shift);
+  const auto end = copy + static_cast<std::ptrdiff_t>(size);
+  RC_ASSERT(std::equal(from.begin(), from.end(), copy));
+  const auto is_untouched = [](std::byte byte) { return byte == kUntouched; };
+  RC_ASSERT(std::all_of(room.begin(), copy, is_untouched));
+  RC_ASSERT(std::all_of(end, room.end(), is_untouched));
 }
 
 TEST(ChecksumTest, HoldsWhereSumsAreLargest) {
