@@ -27,6 +27,7 @@
 #include "dataplane/port/ip/flows.h"
 #include "dataplane/port/ip/icmp.h"
 #include "dataplane/port/ip/interface.h"
+#include "dataplane/port/ip/last_header.h"
 #include "dataplane/port/ip/outbox.h"
 #include "dataplane/port/ip/resolver.h"
 #include "dataplane/port/port.h"
@@ -77,6 +78,7 @@ class IpPort final : public Port {
   ip::Flows flows_;
   ip::Resolver resolver_;
   ip::Icmp icmp_;
+  ip::LastHeader last_header_;
   ip::FateCounts fates_;
   std::array<Refusal, ip::kRefusals> refusals_{};
   Counters counters_;

@@ -104,9 +104,12 @@ Read<Packet> read_v6(const Interface& self, const Link& link) {
 
 }  // namespace
 
+Sum Packet::sum_of_addresses() const {
+  return sum_of(std::span(from.data(), 2 * from.size()));  // side by side
+}
+
 Sum Packet::sum_with_pseudo_header() const {
-  const std::span<const std::byte> addresses(from.data(), 2 * from.size());  // side by side
-  return sum_of(addresses) + sum_of(std::uint16_t{protocol}) +
+  return sum_of_addresses() + sum_of(std::uint16_t{protocol}) +
          sum_of(static_cast<std::uint16_t>(payload.size())) + sum_of(payload);
 }
 

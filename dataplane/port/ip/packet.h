@@ -38,6 +38,8 @@ struct Packet {
   std::span<const std::byte> to{};
   std::span<std::byte> payload{};  // without padding
 
+  // Of both addresses.
+  Sum sum_of_addresses() const;
   // Over the pseudo header (RFC 768, RFC 8200 section 8.1) and the payload.
   Sum sum_with_pseudo_header() const;
 };
