@@ -12,6 +12,7 @@
 #include "dataplane/port/dpdk/eal_log.h"
 #include "dataplane/port/dpdk/kernel_interface.h"
 #include "dataplane/port/dpdk/pci.h"
+#include "dataplane/port/dpdk/pool.h"
 #include "dataplane/port/dpdk/privileges.h"
 
 namespace godwit::port {
@@ -172,13 +173,12 @@ Result<void> Card::configure() {
 
 Result<void> Card::set_up_queue(std::uint16_t queue) {
   const int socket = rte_eth_dev_socket_id(port_);
-  rte_mempool* pool = rte_pktmbuf_pool_create(
-      fmt::format("godwit-{}-{}", port_, queue).c_str(),
-      kBuffers,
-      kCacheBuffers,
-      0,
-      static_cast<std::uint16_t>(room_bytes(options_.mtu) + RTE_PKTMBUF_HEADROOM),
-      socket);
+  rte_mempool* pool = make_pool(
+      {.name = fmt::format("godwit-{}-{}", port_, queue),
+       .count = kBuffers,
+       .cached = kCacheBuffers,
+       .room_bytes = static_cast<std::uint16_t>(room_bytes(options_.mtu) + RTE_PKTMBUF_HEADROOM),
+       .socket = socket});
   if (pool == nullptr) {
     return fail(Code::kFull,
                 "{}: no memory for {} buffers of {} bytes ({}). If other processes took the huge "

@@ -187,6 +187,9 @@ void QueuePair::look() {
   }
   const std::size_t got =
       rte_eth_rx_burst(port_, queue_, room.data(), static_cast<std::uint16_t>(room.size()));
+  for (rte_mbuf* buffer : room.first(got)) {
+    rte_mbuf_prefetch_part1(buffer);
+  }
   found_ += ready_end_ + got;
   std::size_t kept = keep_whole(room.first(got));
   if (steering_ != nullptr) {
@@ -222,22 +225,46 @@ std::size_t QueuePair::receive(Instant, std::span<Frame> out) {
   return count;
 }
 
+// Only what a driver attached from elsewhere, or shares, goes back by itself.
 void QueuePair::release(std::span<const Frame> frames) {
-  for (const Frame& frame : frames) {
-    rte_pktmbuf_free(buffer_of(frame));
+  std::size_t at = 0;
+  while (at < frames.size()) {
+    std::array<void*, kBurst> buffers{};
+    unsigned count = 0;
+    rte_mempool* const pool = buffer_of(frames[at])->pool;
+    for (; at < frames.size() && count < kBurst; ++at) {
+      rte_mbuf* const buffer = buffer_of(frames[at]);
+      if (buffer->pool != pool) {
+        break;
+      }
+      if (rte_mbuf_refcnt_read(buffer) == 1 && RTE_MBUF_DIRECT(buffer)) {
+        buffers[count++] = buffer;
+      } else {
+        rte_pktmbuf_free(buffer);
+      }
+    }
+    rte_mempool_put_bulk(pool, buffers.data(), count);
   }
 }
 
+// Buffers rest in a pool as what they are here: one segment that nobody shares. What else a frame
+// needs is set when it is transmitted.
 std::size_t QueuePair::reserve(std::span<Frame> out) {
   std::size_t count = 0;
   while (count < out.size()) {
-    std::array<rte_mbuf*, kBurst> buffers{};
+    std::array<void*, kBurst> buffers{};
     const std::size_t wanted = std::min<std::size_t>(out.size() - count, kBurst);
-    if (rte_pktmbuf_alloc_bulk(pool_, buffers.data(), static_cast<unsigned>(wanted)) != 0) {
+    if (rte_mempool_get_bulk(pool_, buffers.data(), static_cast<unsigned>(wanted)) != 0) {
       break;  // all or nothing; the pool is nearly empty, and a full burst would not help it
     }
-    for (rte_mbuf* buffer : std::span(buffers).first(wanted)) {
-      out[count++] = {.bytes = bytes_of(buffer, frame_bytes_max_), .handle = buffer};
+    for (void* handle : std::span(buffers).first(wanted)) {
+      auto* buffer = static_cast<rte_mbuf*>(handle);
+      rte_pktmbuf_reset_headroom(buffer);
+      Frame& frame = out[count++];
+      frame.bytes = bytes_of(buffer, frame_bytes_max_);
+      frame.handle = buffer;
+      frame.ethernet_bytes = 0;
+      frame.ip_bytes = 0;
     }
   }
   return count;
@@ -248,19 +275,17 @@ std::size_t QueuePair::transmit(Instant, std::span<const Frame> frames) {
   while (sent < frames.size()) {
     std::array<rte_mbuf*, kBurst> buffers{};
     const std::size_t count = std::min<std::size_t>(frames.size() - sent, kBurst);
-    std::array<std::uint64_t, kBurst> sizes{};
     for (std::size_t index = 0; index < count; ++index) {
       const Frame& frame = frames[sent + index];
       buffers[index] = buffer_of(frame);
       GODWIT_ASSERT(frame.bytes.size() <= frame_bytes_max_, "a frame longer than its room");
       prepare(frame, *buffers[index]);
-      sizes[index] = frame.bytes.size();
     }
     const std::size_t taken =
         rte_eth_tx_burst(port_, queue_, buffers.data(), static_cast<std::uint16_t>(count));
     counters_.frames_sent += taken;
     for (std::size_t index = 0; index < taken; ++index) {
-      counters_.bytes_sent += sizes[index];
+      counters_.bytes_sent += frames[sent + index].bytes.size();
     }
     sent += taken;
     if (taken < count) {
