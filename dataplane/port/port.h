@@ -51,7 +51,6 @@ struct Capabilities {
   std::size_t mtu = 0;                 // largest UDP payload of one datagram, bytes
   std::size_t train_bytes_max = 0;     // largest train, bytes
   std::size_t train_segments_max = 0;  // most datagrams of a train
-  bool can_wait = false;               // false: `wait` returns at once
   const char* name = "";               // "io_uring", "epoll", "loop"
 };
 

@@ -139,7 +139,6 @@ Capabilities UdpSocket::capabilities(const char* name) const {
   return {.mtu = kIpPacketMax - (local_.is_v6() ? kHeadersV6 : kHeadersV4),
           .train_bytes_max = kTrainBytesMax,
           .train_segments_max = kTrainSegmentsMax,
-          .can_wait = true,
           .name = name};
 }
 

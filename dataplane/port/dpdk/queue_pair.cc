@@ -147,7 +147,6 @@ DeviceCapabilities QueuePair::capabilities() const {
   return {.mac = card.mac(),
           .frame_bytes_max = frame_bytes_max_,
           .fills_checksums = card.fills_checksums(),
-          .can_wait = interrupt_ >= 0,
           .name = card.driver()};
 }
 

@@ -46,7 +46,6 @@ struct DeviceCapabilities {
   Mac mac{};
   std::size_t frame_bytes_max = 0;  // with the Ethernet header, without the frame check sequence
   bool fills_checksums = false;     // IPv4 header and UDP, over a pseudo header the endpoint wrote
-  bool can_wait = false;            // false: `wait` sleeps by the clock alone
   const char* name = "";            // "net_af_packet", "mlx5_pci", "memory"
 };
 

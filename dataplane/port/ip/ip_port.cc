@@ -76,7 +76,6 @@ Capabilities IpPort::capabilities() const {
   return {.mtu = self_.datagram_bytes_max(self_.options.v6.has_value()),
           .train_bytes_max = kTrainBytesMax,
           .train_segments_max = kBurst,
-          .can_wait = device_->capabilities().can_wait,
           .name = device_->capabilities().name};
 }
 

@@ -61,7 +61,6 @@ class MemoryDevice final : public Device {
     return {.mac = wire_.options_.macs[end_],
             .frame_bytes_max = wire_.options_.frame_bytes_max,
             .fills_checksums = wire_.options_.fills_checksums,
-            .can_wait = false,
             .name = "memory"};
   }
   bool link_up() const override { return wire_.is_up_; }

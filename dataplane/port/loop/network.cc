@@ -60,7 +60,6 @@ class LoopPort final : public Port {
     return {.mtu = kMtu,
             .train_bytes_max = kTrainBytes,
             .train_segments_max = kTrainSegments,
-            .can_wait = false,
             .name = "loop"};
   }
   Peer local() const override { return local_; }

@@ -42,7 +42,7 @@ class TapDevice final : public Device {
   }
 
   DeviceCapabilities capabilities() const override {
-    return {.mac = mac_, .frame_bytes_max = kFrameBytesMax, .can_wait = true, .name = "tap"};
+    return {.mac = mac_, .frame_bytes_max = kFrameBytesMax, .name = "tap"};
   }
   bool link_up() const override { return true; }
 
