@@ -7,9 +7,10 @@
 //     │ kind │ the library's bytes │    16 bytes in front keep malloc's alignment
 //     └──────┴─────────────────────┘
 //
-// The library allocates for every stream, for every few packets, and gives it back; from here it
-// gets the same blocks again, and the system's allocator is not asked once a session has been as
-// busy before. GnuTLS has no such hook and goes on using malloc.
+// The library keeps lists of its own, and asks for more when more is under way than before, for
+// each stream of which something was lost or overtaken, and for new keys. From here it gets the
+// same blocks again, and the system's allocator is not asked once a session has been as busy
+// before. GnuTLS has no such hook and goes on using malloc.
 //
 // Thread: the endpoint's. Memory: at most kIdleMax bytes are kept besides what is in use.
 #pragma once
@@ -24,9 +25,9 @@ namespace godwit::transport {
 
 class LibraryMemory {
  public:
-  // Bytes kept idle. Measured: a session that had 200 Mbit/s of transfers of 1 to 72 KiB under
-  // way over 40 ms, and lost all of it, made
-  // it 8 MiB (transport_allocation_test). Chosen: four times that.
+  // Bytes kept idle. Measured: a session with 200 Mbit/s of transfers of 1 to 72 KiB under way over
+  // 40 ms, all of which was lost, made it 8 MiB (transport_allocation_test). Chosen: four times
+  // that.
   static constexpr std::size_t kIdleMax = std::size_t{32} << 20;
 
   LibraryMemory();
