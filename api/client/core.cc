@@ -236,7 +236,7 @@ Result<void> Core::subscribe(std::uint32_t index, Subscription kind, bool keep_s
 }
 
 void Core::subscribe_anew(std::uint32_t index) {
-  finish_delivery();
+  GODWIT_ASSERT(!delivered_, "what was handed out is finished");
   TopicPart& topic = *topics_[index];
   if (!topic.holds_changes()) {
     return;  // nothing of it has to come again

@@ -126,6 +126,11 @@ class Spread {
     std::uint32_t worker = 0;
     std::uint32_t handle = 0;
   };
+  // And back: what a handle stands for.
+  struct PartOf {
+    std::uint32_t topic = 0;
+    std::uint32_t shard = 0;
+  };
   struct Topic {
     TopicOptions options = {};  // without the seed
     Sharding sharding = {};
@@ -146,7 +151,9 @@ class Spread {
   Core& core_at(const Place& place) { return *cores_[place.worker]; }
   const Core& core_at(const Place& place) const { return *cores_[place.worker]; }
   std::uint32_t worker_of_shard(const Topic& topic, std::uint32_t shard) const;
+  // Whether a part is open, or may still be opened.
   bool has_open_part(const Topic& topic) const;
+  // Connections are being given up, so that parts can move.
   bool is_moving() const { return workers_said_ != 0 && workers_said_ != cores_.size(); }
 
   void heed_welcome(Core& core);
@@ -155,7 +162,7 @@ class Spread {
   void put(std::uint32_t topic, std::uint32_t shard, Place place);
   Event ours(const Event& event);
   void forget_old(Topic& topic);
-  std::optional<Outcome> combined(Topic& topic,
+  std::optional<Outcome> combined(const Topic& topic,
                                   const BookedPublish& publish,
                                   Level level,
                                   std::string_view site);
@@ -165,10 +172,6 @@ class Spread {
   std::vector<std::unique_ptr<Core>> cores_;  // by worker
   std::uint32_t workers_said_ = 0;            // by the gateway; 0: nothing yet. cores_ follow
   bool gateway_knows_shards_ = false;
-  struct PartOf {
-    std::uint32_t topic = 0;
-    std::uint32_t shard = 0;
-  };
   std::vector<std::vector<PartOf>> parts_;  // by worker and handle
   std::size_t turn_ = 0;                    // whose records are received
   bool handed_out_ = false;                 // the last receive() gave an event

@@ -51,12 +51,13 @@ void Spread::fill(std::uint32_t fraction_bits,
                   std::uint64_t first,
                   std::span<const std::byte> values,
                   Split& split) {
-  for (auto& [shard, publish] : split.parts) {
+  for (Split::Part& part : split.parts) {
+    Publish& publish = part.publish;
     const std::size_t width = publish.width();
     publish.values.clear();
     publish.values.reserve(publish.count * width);
     for_each_run(sharding,
-                 shard,
+                 part.shard,
                  publish.first,
                  publish.count,
                  [&](std::uint64_t element, std::uint64_t, std::uint64_t count) {
@@ -70,7 +71,7 @@ void Spread::fill(std::uint32_t fraction_bits,
     const std::span floats(static_cast<const float*>(place), publish.count);
     if (const auto wrong = local::find_out_of_range(floats, fraction_bits)) {
       split.refusal = fmt::format(
-          "element {}: {}", sharding.to_global(shard, publish.first + *wrong), floats[*wrong]);
+          "element {}: {}", sharding.to_global(part.shard, publish.first + *wrong), floats[*wrong]);
     }
   }
 }
@@ -83,15 +84,14 @@ std::uint64_t Spread::publish(std::uint32_t index, Split split) {
     ++gone_.publishes_refused;
     return topic.book.add({.refusal = std::move(split.refusal)});
   }
+  if (topic.sharding.shards == 1) {
+    const Place& place = topic.places.front();
+    return core_at(place).publish(place.handle, std::move(split.parts.front().publish));
+  }
   BookedPublish booked;
-  std::uint64_t number = 0;
   for (auto& [shard, part] : split.parts) {
     const Place& place = topic.places[shard];
-    number = core_at(place).publish(place.handle, std::move(part));
-    booked.shards.push_back({shard, number});
-  }
-  if (topic.sharding.shards == 1) {
-    return number;
+    booked.shards.push_back({shard, core_at(place).publish(place.handle, std::move(part))});
   }
   return topic.book.add(std::move(booked));
 }
@@ -121,7 +121,7 @@ std::optional<Outcome> Spread::outcome(std::uint32_t index,
                                        std::uint64_t number,
                                        Level level,
                                        std::string_view site) {
-  Topic& topic = topics_[index];
+  const Topic& topic = topics_[index];
   const Place& first = topic.places.front();
   if (topic.sharding.shards == 1) {
     return core_at(first).outcome(first.handle, number, level, site);
@@ -146,7 +146,7 @@ std::optional<Outcome> Spread::outcome(std::uint32_t index,
   return std::nullopt;
 }
 
-std::optional<Outcome> Spread::combined(Topic& topic,
+std::optional<Outcome> Spread::combined(const Topic& topic,
                                         const BookedPublish& publish,
                                         Level level,
                                         std::string_view site) {

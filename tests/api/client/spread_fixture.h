@@ -29,6 +29,9 @@ class Workers {
       : count(workers), state_(state), spread_(spread) {}
 
   ToyGateway& gateway(std::uint32_t worker) { return *connections_.at(worker).gateway; }
+  local::Channel& channel(std::uint32_t worker) {
+    return connections_.at(worker).link->gateway_end();
+  }
   bool is_connected(std::uint32_t worker) const { return connections_.contains(worker); }
   ToyGateway& gateway_of(const std::string& topic, std::uint32_t shard) {
     return gateway(worker_of(TopicId::of(topic), shard, count));

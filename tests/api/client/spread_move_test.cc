@@ -131,6 +131,7 @@ TEST_F(SpreadMoves, PartsMoveToOtherWorkersWithAllThatTheyHold) {
   EXPECT_EQ(sum[2 * kTile], at(2 * kTile, 9));
   EXPECT_EQ(sum[4 * kTile], at(4 * kTile, 5));
   EXPECT_EQ(spread_.stats().publishes, 9U);
+  EXPECT_EQ(spread_.stats().publishes_safe, 9 * 4U) << "by shard, of Cores that are gone too";
 }
 
 TEST_F(SpreadMoves, AWaitForAClockMovesWithItsTopic) {
@@ -160,15 +161,39 @@ TEST_F(SpreadMoves, WhoComesBackFirstWithAnotherNumberOfWorkersIsBelieved) {
   workers_.connect(now_, 1);
   workers_.serve();
   workers_.receive(now_);
+  workers_.serve();
+  EXPECT_EQ(workers_.gateway(1).records, 1U) << "Hello; nothing is declared to the wrong worker";
   EXPECT_EQ(spread_.next_dial(1), Instant::never()) << "nobody dials while parts move";
   for (const std::uint32_t worker : {0U, 1U, 2U, 3U}) {
     EXPECT_NE(spread_.failure(now_, worker), "") << worker;
+    EXPECT_LE(spread_.next_wakeup(worker), now_) << "its owner must not sleep";
   }
   settle();
   EXPECT_EQ(spread_.workers(), 2U);
   publish_ramp(topic, 0, 8 * kTile);
   settle();
   EXPECT_EQ(spread_.unsafe_count(), 0U);
+}
+
+// Shard 3 has two of the topic's eight and a half tiles.
+TEST_F(SpreadMoves, ATransferBeyondTheEndOfTheShardEndsItsConnection) {
+  const auto topic = four_shards(4);
+  ASSERT_TRUE(spread_.subscribe(topic, Subscription::kCallback, true));
+  settle();
+  const std::uint32_t worker = worker_of(TopicId::of("model"), 3, 4);
+  const auto send = [&](std::uint64_t first, std::uint64_t k) {
+    std::vector<std::uint64_t> words(16);
+    local::TransferWriter writer(
+        std::as_writable_bytes(std::span(words)), local::TopicHandle{0}, 0, k);
+    EXPECT_TRUE(writer.add(first, std::vector<std::int64_t>{5}));
+    EXPECT_TRUE(local::send_transfer(workers_.channel(worker), writer.finish()));
+    workers_.receive(now_);
+  };
+  send(2 * kTile - 1, 1);
+  EXPECT_EQ(spread_.failure(now_, worker), "");
+  EXPECT_EQ(kept_sum(topic)[8 * kTile - 1], 5);
+  send(2 * kTile, 2);
+  EXPECT_THAT(spread_.failure(now_, worker), ::testing::HasSubstr("beyond the end of the topic"));
 }
 
 // ---- a shard whose state was lost -------------------------------------------------------------
@@ -212,12 +237,20 @@ TEST_F(SpreadMoves, APollSaysOnceThatATopicStartsAgainAndThenGivesEverything) {
   bool restarted = true;
   EXPECT_EQ(polled(topic, restarted), gateway_sum(topic));
   EXPECT_FALSE(restarted);
-  publish_ramp(topic, kTile, 2 * kTile);  // is in `pending` when the shard is lost
+  publish_ramp(topic, 0, 4 * kTile);  // is in `pending` when the shard is lost
   settle_delivered();
-  lose_shard(3);
+  lose_shard(1);
+  workers_.connect(now_, worker_of(TopicId::of("model"), 1, 2));
+  workers_.serve();
+  workers_.receive(now_);
+  workers_.serve();
+  workers_.receive(now_);
+  EXPECT_EQ(polled(topic, restarted), std::vector<std::int64_t>(8 * kTile + kTile / 2))
+      << "what comes again is not given before";
+  EXPECT_TRUE(restarted);
   settle_delivered();
   EXPECT_EQ(polled(topic, restarted), gateway_sum(topic));
-  EXPECT_TRUE(restarted);
+  EXPECT_FALSE(restarted);
   publish_ramp(topic, 0, 10);
   settle_delivered();
   EXPECT_EQ(polled(topic, restarted)[9], 10);

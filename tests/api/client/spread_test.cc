@@ -260,9 +260,14 @@ TEST_F(SpreadTest, AStepGoesToEveryShardAndIsADuplicateWhereAllHaveMergedIt) {
   settle();
   EXPECT_EQ(safe(topic, again), Outcome::kDuplicate);
   EXPECT_EQ(safe(topic, half), Outcome::kReached) << "shard 2 had not merged it";
+  publish(topic, std::vector<float>(1, 1.0F), kTile, 8);
+  const auto rest = publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 8);
+  settle();
+  EXPECT_EQ(safe(topic, rest), Outcome::kReached) << "shard 1 had merged it, shard 0 had not";
   const auto sum = gateway_sum(topic);
-  EXPECT_EQ(sum[0], 1024);
-  EXPECT_EQ(sum[kTile], 1024);
+  EXPECT_EQ(sum[0], 2 * 1024);
+  EXPECT_EQ(sum[kTile], 2 * 1024);
+  EXPECT_EQ(sum[kTile + 1], 1024);
   EXPECT_EQ(sum[2 * kTile], 1024);
 }
 

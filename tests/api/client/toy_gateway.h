@@ -38,7 +38,7 @@ struct ToyTopic {
     std::map<std::uint64_t, std::vector<std::uint64_t>> frozen;  // k to the record's bytes
     std::map<std::uint64_t, std::size_t> frozen_bytes;
   };
-  std::map<std::uint64_t, Lane> lanes = {};  // by subscriber incarnation
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Lane> lanes = {};  // by subscriber, incarnation
 };
 
 struct ToyState {
@@ -103,7 +103,7 @@ class ToyGateway {
       if (subscribed == subscriptions_.end()) {
         continue;
       }
-      ToyTopic::Lane& lane = topic->lanes[subscribed->second.incarnation];
+      ToyTopic::Lane& lane = topic->lanes[subscribed->second.lane];
       lane.sent.resize(topic->sum.size());
       constexpr std::size_t kPiece = 100;
       const bool is_new = std::exchange(lane.covered_to, topic->accepted) != topic->accepted;
@@ -150,7 +150,7 @@ class ToyGateway {
  private:
   using Key = std::pair<std::uint64_t, std::uint64_t>;
   struct Subscriber {
-    std::uint64_t incarnation = 0;
+    Key lane = {};
     std::uint64_t next_k = 1;  // to be sent on this connection
   };
   struct Publishing {
@@ -283,23 +283,22 @@ class ToyGateway {
     last_subscribe = subscribe;
     const auto handle = static_cast<std::uint32_t>(subscribe.topic);
     ToyTopic& topic = *handles_.at(handle);
-    const bool known = topic.lanes.contains(subscribe.incarnation.packed());
+    const Key key{subscribe.subscriber.value(), subscribe.incarnation.packed()};
+    const bool known = topic.lanes.contains(key);
     const bool resumed = known && (subscribe.from == life(topic) || subscribe.resume.empty());
-    ToyTopic::Lane& lane = topic.lanes[subscribe.incarnation.packed()];
+    ToyTopic::Lane& lane = topic.lanes[key];
     if (!resumed) {
       lane = {};
     }
     say(local::Subscribed{.topic = subscribe.topic, .from = life(topic), .resumed = resumed});
     const bool from_start = !resumed || subscribe.resume.empty() || resend_all;
-    subscriptions_[handle] = {subscribe.incarnation.packed(),
-                              from_start ? 1 : subscribe.resume[0].frontier + 1};
+    subscriptions_[handle] = {key, from_start ? 1 : subscribe.resume[0].frontier + 1};
     send_frozen(handle, lane, subscriptions_[handle]);
   }
   void on(const local::Receipt& receipt) {
     receipts[receipt.lane] = receipt.frontier;
     ToyTopic& topic = *handles_.at(static_cast<std::uint32_t>(receipt.topic));
-    auto& lane =
-        topic.lanes[subscriptions_.at(static_cast<std::uint32_t>(receipt.topic)).incarnation];
+    auto& lane = topic.lanes[subscriptions_.at(static_cast<std::uint32_t>(receipt.topic)).lane];
     if (!resend_all) {
       lane.frozen.erase(lane.frozen.begin(), lane.frozen.upper_bound(receipt.frontier));
     }
