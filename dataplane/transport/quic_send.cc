@@ -123,8 +123,8 @@ QuicSession::Source QuicSession::next_source() const {
     return {
         .kind = Source::Kind::kClosing, .stream = closing_.front(), .bytes = {}, .is_last = true};
   }
-    if (!sending_.empty() && credit > kControlReserve && has_window_for_bulk()) {
-      const Outgoing& transfer = outgoing_.at(sending_.front());
+  if (!sending_.empty() && credit > kControlReserve && has_window_for_bulk()) {
+    const Outgoing& transfer = outgoing_.at(sending_.front());
     if (ngtcp2_conn_get_max_stream_data_left(connection_, sending_.front()) > 0) {
       return {.kind = Source::Kind::kTransfer,
               .stream = sending_.front(),

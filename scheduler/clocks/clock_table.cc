@@ -133,7 +133,9 @@ std::size_t ClockTable::site_count(TopicShard topic) const {
   return found != topics_.end() ? found->second.size() : 0;
 }
 
-void ClockTable::missing(TopicShard topic, std::uint64_t clock_min, std::vector<SiteId>& out) const {
+void ClockTable::missing(TopicShard topic,
+                         std::uint64_t clock_min,
+                         std::vector<SiteId>& out) const {
   out.clear();
   const auto found = topics_.find(topic);
   if (found == topics_.end()) {

@@ -1,4 +1,5 @@
-// The clock of every (topic shard, site), released only when the data it promises has been applied here.
+// The clock of every (topic shard, site), released only when the data it promises has been applied
+// here.
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@ namespace godwit::scheduler {
 //
 // Clocks never go back. When more than kPendingTicks wait, the newest two merge: a clock is then
 // released later than it could be, never earlier.
-// Thread: one worker. Memory: about 1.2 KiB per (topic shard, site), allocated by declare. Time: O(log
-// n).
+// Thread: one worker. Memory: about 1.2 KiB per (topic shard, site), allocated by declare. Time:
+// O(log n).
 class ClockTable {
  public:
   static constexpr std::size_t kPendingTicks = 64;  // Chosen: iterations a lane may lag behind.

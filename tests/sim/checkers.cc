@@ -276,7 +276,8 @@ void check_topic_end(Simulator& simulator, std::size_t index) {
     for (std::size_t i = 0; i < sums.size(); ++i) {
       sums[i] -= truth[i];
     }
-    const std::uint64_t more = ledger::FieldChecksum(held.spec().id.topic, held.spec().id.shard).of_range(0, sums);
+    const std::uint64_t more =
+        ledger::FieldChecksum(held.spec().id.topic, held.spec().id.shard).of_range(0, sums);
     if (more != held.ledger().conservation().detached_checksum) {
       simulator.violation(fmt::format("{} holds of {} what nobody published and nobody lost: {}",
                                       scenario.sites[site],
