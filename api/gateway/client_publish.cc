@@ -210,7 +210,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
                                                    : PublishRefusal::kNotFinite,
           {Code::kInvalid,
            fmt::format("element {} is {}: not finite, or beyond the range of the topic",
-                       element,
+                       topic.spec().sharding.to_global(topic.spec().id.shard, element),
                        converted.rejected->value)},
           element);
     }
