@@ -62,7 +62,7 @@ double quantile_99(std::vector<double> values) {
   return values.empty() ? 0 : values.at(values.size() * 99 / 100);
 }
 
-// A message of 64 bytes every 10 ms, for 20 s of full load over 50 Mbit/s.
+// A message of 64 bytes every 10 ms, for 12 s of full load over 50 Mbit/s.
 Excess excess_of(Duration rtt, double loss) {
   World world(3, QuicOptions{.markings = kMarkings});
   LosesBulk* lossy = nullptr;
@@ -92,7 +92,7 @@ Excess excess_of(Duration rtt, double loss) {
   std::vector<Instant> sent;
   std::vector<bool> is_open;
   b.seen[0]->control_at.clear();
-  constexpr std::uint32_t kMessages = 2'000;
+  constexpr std::uint32_t kMessages = 1'200;
   for (std::uint32_t number = 0; number < kMessages; ++number) {
     EXPECT_TRUE(session->send_control(world.now(), numbered(number, 64)));
     sent.push_back(world.now());
@@ -111,8 +111,8 @@ Excess excess_of(Duration rtt, double loss) {
       open.push_back(all.back());
     }
   }
-  // BBR's measurement is in the figure of all: two of them, of some 300 ms.
-  EXPECT_GE(all.size() - open.size(), 40U);
+  // BBR's measurement is in the figure of all, some 300 ms every 10 s.
+  EXPECT_GE(all.size() - open.size(), 20U);
   return {.all = quantile_99(all), .open = quantile_99(open)};
 }
 
@@ -129,13 +129,12 @@ TEST(ControlDelay, IsShortUnderFullLoadAndWhileThePathIsMeasured) {
 TEST(ControlDelay, IsShortWhileBulkIsLostAndRepeated) {
   for (const double loss : {0.01, 0.03}) {
     EXPECT_LE(excess_of(Duration::ms(20), loss).all, kMostMs) << loss;
-    // On a long path the window of four packets is full of repetitions for some round trips.
-    const Excess on_long = excess_of(Duration::ms(100), loss);
-    EXPECT_LE(on_long.open, kMostMs) << loss;
-    EXPECT_LE(on_long.all, 300) << loss;
-    RecordProperty(loss < 0.02 ? "p99_us_1_percent" : "p99_us_3_percent",
-                   static_cast<int>(on_long.all * 1e3));
   }
+  // On a long path the window of four packets is full of repetitions for some round trips.
+  const Excess on_long = excess_of(Duration::ms(100), 0.03);
+  EXPECT_LE(on_long.open, kMostMs);
+  EXPECT_LE(on_long.all, 300);
+  RecordProperty("p99_us_3_percent", static_cast<int>(on_long.all * 1e3));
 }
 
 }  // namespace
