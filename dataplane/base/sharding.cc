@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/base/topic_shard.h"
+
 namespace godwit {
 
 std::uint32_t Sharding::default_shards(std::uint64_t element_count) {
@@ -40,7 +42,7 @@ std::uint64_t Sharding::elements_below(std::uint32_t shard, std::uint64_t end) c
 }
 
 std::uint32_t worker_of(TopicId topic, std::uint32_t shard, std::uint32_t workers) {
-  return static_cast<std::uint32_t>((topic.value() + shard) % kShardsMax % workers);
+  return TopicShard(topic, static_cast<std::uint16_t>(shard)).slot() % workers;
 }
 
 }  // namespace godwit

@@ -6,6 +6,7 @@ import subprocess
 import unittest
 
 import lab as harness
+from internet_checksum import checksum
 
 SIGNALLING = 40 << 2  # CS5 in the traffic class: what [dscp] gives to control
 
@@ -29,14 +30,6 @@ def packets(path):
         found.append((from_port, to_port, ip[1], udp[8:]))
         at += 16 + size
     return found
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def is_quic_greeting(payload):

@@ -10,6 +10,7 @@ import time
 import unittest
 
 import lab as harness
+from internet_checksum import checksum
 
 OWN, PEER, STRANGER = "10.9.0.1", "10.9.0.2", "10.9.0.9"
 STRANGER_MAC = bytes.fromhex("020000000009")
@@ -23,14 +24,6 @@ GROWTH_MAX_KB = 16 * 1024
 
 def ip(*words):
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def ipv4(payload, protocol=17, source=STRANGER, to=OWN, words=5, fragment=0x4000):

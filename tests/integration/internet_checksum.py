@@ -1,0 +1,10 @@
+"""The checksum of RFC 1071, of what the tests make and read by themselves."""
+import struct
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
