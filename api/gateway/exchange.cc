@@ -42,7 +42,8 @@ PeerLanes* Exchange::find_lanes(Peer& peer, TopicShard id, Topic** found) {
 
 void Exchange::announce_to(Topic& topic, Peer& peer) {
   const TopicSpec& spec = topic.spec();
-  if (peer.state != PeerState::kUp || !peer.carries(spec.id) || !topic.seed_complete() ||
+  const bool has_greeted = peer.state == PeerState::kGreeting || peer.state == PeerState::kUp;
+  if (!has_greeted || !peer.carries(spec.id) || !topic.seed_complete() ||
       !spec.may_hold(peer.site().name) || !core_.config.may_hold(spec.name, peer.site().name)) {
     return;
   }
@@ -68,8 +69,17 @@ void Exchange::announce_to(Topic& topic, Peer& peer) {
   peer.send(message);
 }
 
-void Exchange::on_up(Instant now, Peer& peer) {
-  static_cast<void>(now);
+void Exchange::on_greeting(Peer& peer) {
+  for (auto& [id, topic] : core_.topics) {
+    announce_to(*topic, peer);
+    const PeerLanes* lanes = lanes_between(*topic, peer);
+    if (lanes != nullptr && lanes->announced && lanes->incoming) {
+      send_accept(*topic, peer, *lanes);
+    }
+  }
+}
+
+void Exchange::on_up(Peer& peer) {
   for (auto& [id, topic] : core_.topics) {
     announce_to(*topic, peer);
   }
@@ -341,17 +351,22 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
     return {};
   }
   lanes->incoming = *incoming;
-  control::ControlMessage message;
-  auto* accept = message.mutable_lane_accept();
-  accept->set_topic(open.topic());
-  accept->set_shard(open.shard());
-  accept->set_from_incarnation(open.from_incarnation());
-  accept->set_to_incarnation(open.to_incarnation());
-  accept->set_frontier(topic->ledger().incoming(*incoming).frontier);
-  peer.send(message);
+  send_accept(*topic, peer, *lanes);
   lanes->receipt_due = now;
   send_clock(*topic, peer);
   return {};
+}
+
+void Exchange::send_accept(const Topic& topic, Peer& peer, const PeerLanes& lanes) {
+  const ledger::IncomingInfo info = topic.ledger().incoming(*lanes.incoming);
+  control::ControlMessage message;
+  auto* accept = message.mutable_lane_accept();
+  accept->set_topic(topic.spec().id.topic.value());
+  accept->set_shard(topic.spec().id.shard);
+  accept->set_from_incarnation(info.from_incarnation.packed());
+  accept->set_to_incarnation(topic.ledger().incarnation().packed());
+  accept->set_frontier(info.frontier);
+  peer.send(message);
 }
 
 Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::LaneAccept& accept) {
@@ -365,6 +380,9 @@ Result<void> Exchange::on_lane_accept(Instant now, Peer& peer, const control::La
   const ledger::LaneInfo info = topic->ledger().lane(*lanes->outgoing);
   if (accept.frontier() >= info.next_k) {
     return violation("LaneAccept: its frontier is beyond what was sent");
+  }
+  if (lanes->open) {
+    return {};  // the answer to our LaneOpen, and the peer had accepted the lane unasked
   }
   lanes->open = true;
   lanes->refusal.reset();

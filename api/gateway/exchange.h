@@ -5,6 +5,10 @@
 //   B: ◀─ LaneAccept(frontier) A: resends what is missing, then data flow
 //   B: ◀─ Receipt ...          at most 10 ms after an apply, ahead of bulk
 //
+// Announcements leave right behind our Hello. A lane that the last session had is accepted there,
+// too, unasked, so that data flow as soon as the Hello is there: one round trip after a link healed
+// where a new lane needs three.
+//
 // Messages from a peer are bounded and checked; one that breaks the protocol is an error and ends
 // the session, one that does not fit is answered by Refuse.
 //
@@ -34,8 +38,10 @@ class Exchange {
 
   explicit Exchange(Core& core) : core_(core) {}
 
+  // Our Hello was sent to the peer; its own has not come.
+  void on_greeting(Peer& peer);
   // A session to the peer has exchanged Hellos, or has ended.
-  void on_up(Instant now, Peer& peer);
+  void on_up(Peer& peer);
   void on_down(Instant now, Peer& peer);
   // The topic is declared here and its seed is complete: tell every peer that may hold it.
   void announce(Instant now, Topic& topic);
@@ -78,6 +84,7 @@ class Exchange {
   Result<void> on_clock(Peer& peer, const control::Clock& clock);
   Result<void> on_coverage(Peer& peer, const control::Coverage& coverage);
   Result<void> on_refuse(Instant now, Peer& peer, const control::Refuse& refuse);
+  static void send_accept(const Topic& topic, Peer& peer, const PeerLanes& lanes);
   void send_receipt(Topic& topic, Peer& peer, const PeerLanes& lanes);
   void send_clock(const Topic& topic, Peer& peer);
   void release_coverage(Topic& topic, Peer& peer, PeerLanes& lanes);

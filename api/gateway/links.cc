@@ -179,6 +179,7 @@ void Links::established(Instant now, Peer& peer, const transport::Event& event) 
   peer.redial.on_success();
   peer.on_state(now, PeerState::kGreeting);
   peer.send(own_hello(peer));
+  exchange_.on_greeting(peer);
 }
 
 control::ControlMessage Links::own_hello(std::uint32_t connection,
@@ -260,7 +261,7 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
     return fail(Code::kRefused, "another worker has the connection");
   }
   peer.on_state(now, PeerState::kUp);
-  exchange_.on_up(now, peer);
+  exchange_.on_up(peer);
   return {};
 }
 

@@ -68,6 +68,8 @@ class Links {
   struct Unnamed {
     transport::Session* session;
     transport::Event first;
+    bool is_redirected = false;  // our Hello named the worker that has it
+    bool is_over = false;        // named, refused or closed
   };
 
   void dial(Instant now, Peer& peer);
@@ -76,7 +78,7 @@ class Links {
   void keep_unnamed(Instant now, transport::Session& session, const transport::Event& first);
   void greet_unnamed(Instant now);
   // False: something has to be waited for, still.
-  bool name_one(Instant now, const Unnamed& unnamed);
+  bool name_one(Instant now, Unnamed& unnamed);
   // Whether another worker there has the connection; then it is dialled, and this session is over.
   bool redirect(Instant now, Peer& peer, const control::Hello& hello);
   void assign(Instant now, Peer& peer, transport::Session& session, const transport::Event& first);

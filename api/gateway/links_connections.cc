@@ -1,9 +1,8 @@
 // Links with several connections: whose a session is that a peer began, and which worker has it.
 //
-//     session  ──certificates──▶ unnamed ──Hello──▶ the connection that it names
-//                                             └───▶ another worker's: the dialler hears of it in
-//                                             our
-//                                                   Hello, and dials that one
+//     session ──certificates──▶ unnamed ──Hello──▶ the connection that it names
+//                                            └───▶ another worker's: the dialler hears of it in our
+//                                                  Hello, and dials that one
 //
 // We answer with our own Hello only then, half a round trip later than on a link with one.
 
@@ -31,7 +30,7 @@ void Links::keep_unnamed(Instant now, transport::Session& session, const transpo
     endpoint_.retire(now, oldest->session);
     unnamed_.erase(oldest);
   }
-  Unnamed unnamed{&session, {}};
+  Unnamed unnamed{.session = &session, .first = {}};
   unnamed.first.kind = first.kind;
   unnamed.first.identity = first.identity;
   unnamed.first.own_certificate = first.own_certificate;
@@ -39,11 +38,17 @@ void Links::keep_unnamed(Instant now, transport::Session& session, const transpo
 }
 
 void Links::greet_unnamed(Instant now) {
-  std::erase_if(unnamed_, [&](const Unnamed& one) { return name_one(now, one); });
+  for (Unnamed& one : unnamed_) {
+    one.is_over = name_one(now, one);
+  }
+  std::erase_if(unnamed_, [](const Unnamed& one) { return one.is_over; });
 }
 
-bool Links::name_one(Instant now, const Unnamed& unnamed) {
+bool Links::name_one(Instant now, Unnamed& unnamed) {
   auto event = unnamed.session->poll_event();
+  while (event && unnamed.is_redirected && event->kind != transport::Event::Kind::kClosed) {
+    event = unnamed.session->poll_event();  // said before it heard of the other worker
+  }
   if (!event) {
     return false;
   }
@@ -69,6 +74,7 @@ bool Links::name_one(Instant now, const Unnamed& unnamed) {
   const std::uint32_t connections = core_.find_any(site->id)->connections();
   if (connection < connections && connection % core_.config.workers != core_.worker) {
     const std::string hello = own_hello(connection, connections).SerializeAsString();
+    unnamed.is_redirected = true;
     static_cast<void>(unnamed.session->send_control(now, as_bytes(hello)));
     return false;  // until the peer ends it, or others of its need the place
   }

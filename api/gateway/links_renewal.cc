@@ -136,7 +136,7 @@ void Links::take_over(Instant now,
   keep_hello(peer, hello, std::move(capabilities));
   ++peer.counters.handshakes;
   log::info("link to {} goes on over a new session", peer.site().name);
-  exchange_.on_up(now, peer);
+  exchange_.on_up(peer);
 }
 
 void Links::drop_successor(Instant now, Peer& peer, std::string_view why) {

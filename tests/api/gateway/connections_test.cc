@@ -192,6 +192,8 @@ TEST_F(OfAWorker, AreSentOnToTheWorkerThatHasThem) {
   const auto answer = a.take(ControlMessage::kHello).hello();
   EXPECT_EQ(answer.workers(), 2U);
   EXPECT_EQ(answer.connection(), 0U);
+  a.control(OneGateway::announcement("t", 10));  // it left behind the Hello
+  b_.turn(2);
   EXPECT_FALSE(a.closed) << "the answer would be lost";
   a.end(transport::CloseReason::kPeer, "worker 0 has the connection");
   b_.turn(1);

@@ -331,6 +331,40 @@ TEST(Exchange, SendsAgainByteForByteWhatWasNotReceipted) {
   EXPECT_EQ(agreed.b.peer("a").counters.transfers_resent, 1U);
 }
 
+TEST(Exchange, TakesTheLaneOfTheLastSessionUnaskedBehindItsHello) {
+  Agreed agreed;
+  agreed.a.end(transport::CloseReason::kSilent, "cut");
+  agreed.b.turn(1);
+  ScriptedSession& again = agreed.b.established("a");
+  EXPECT_EQ(again.take(ControlMessage::kHello).hello().site(), "b");
+  EXPECT_EQ(again.take(ControlMessage::kTopicAnnounce).topic_announce().name(), "t");
+  const auto accept = again.take(ControlMessage::kLaneAccept).lane_accept();
+  EXPECT_EQ(accept.topic(), TopicId::of("t").value());
+  EXPECT_EQ(accept.from_incarnation(), OneGateway::peer_incarnation().packed());
+  EXPECT_EQ(accept.to_incarnation(), agreed.b.life("t").packed());
+  EXPECT_EQ(accept.frontier(), 0U);
+  EXPECT_TRUE(again.controls.empty()) << "and says nothing else before the peer's Hello";
+}
+
+TEST(Exchange, SendsAsSoonAsItsLaneIsTakenUnaskedAndOnceOnly) {
+  Agreed agreed;
+  agreed.a.control(agreed.b.lane_accept("t"));
+  agreed.b.publish(agreed.handle, 2, {5, -6});
+  agreed.b.turn();
+  agreed.a.end(transport::CloseReason::kSilent, "cut");
+  agreed.b.turn(1);
+  ScriptedSession& again = agreed.b.established("a");
+  again.control(OneGateway::hello("a"));
+  again.control(OneGateway::announcement("t", 10));
+  again.control(agreed.b.lane_accept("t"));
+  agreed.b.turn(1);
+  EXPECT_EQ(again.transfers.size(), 1U) << "the one that has no receipt";
+  again.control(agreed.b.lane_accept("t"));  // the answer to b's LaneOpen
+  agreed.b.turn();
+  EXPECT_EQ(again.transfers.size(), 1U);
+  EXPECT_EQ(agreed.b.peer("a").counters.transfers_resent, 1U);
+}
+
 // A peer that lost the topic's files and nothing else: its counter is the same, its nonce another.
 TEST(Exchange, BeginsItsLanesAnewWithAPeerThatLostTheTopicAlone) {
   Agreed agreed;
