@@ -64,14 +64,24 @@ void Spread::fill(std::uint32_t fraction_bits,
                    const auto run = values.subspan((element - first) * width, count * width);
                    publish.values.insert(publish.values.end(), run.begin(), run.end());
                  });
-    if (sharding.shards == 1 || publish.fixed) {
+    if (sharding.shards == 1) {
       continue;
     }
+    const auto refuse = [&](std::size_t wrong, auto value) {
+      split.refusal = fmt::format(
+          "element {}: {}", sharding.to_global(part.shard, publish.first + wrong), value);
+    };
     const void* const place = publish.values.data();
+    if (publish.fixed) {
+      const std::span quanta(static_cast<const std::int64_t*>(place), publish.count);
+      if (const auto wrong = local::find_out_of_range(quanta)) {
+        refuse(*wrong, quanta[*wrong]);
+      }
+      continue;
+    }
     const std::span floats(static_cast<const float*>(place), publish.count);
     if (const auto wrong = local::find_out_of_range(floats, fraction_bits)) {
-      split.refusal = fmt::format(
-          "element {}: {}", sharding.to_global(part.shard, publish.first + *wrong), floats[*wrong]);
+      refuse(*wrong, floats[*wrong]);
     }
   }
 }

@@ -177,6 +177,27 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
   return Taken::kDone;
 }
 
+// In the topic's own elements and units, as the client published them.
+ClientSession::Taken ClientSession::refuse_sum(Declared& declared,
+                                               local::TopicHandle handle,
+                                               const ledger::BeyondRange& beyond) {
+  const Topic& topic = *declared.topic;
+  const auto units = [&](std::int64_t quanta) {
+    return std::ldexp(static_cast<double>(quanta), -static_cast<int>(topic.spec().fraction_bits));
+  };
+  return refuse_publish(
+      declared,
+      handle,
+      PublishRefusal::kOutOfRange,
+      {Code::kRefused,
+       fmt::format("element {}: {} more would take the sum out of the topic's range of {} to {}",
+                   topic.spec().sharding.to_global(topic.spec().id.shard, beyond.element),
+                   units(beyond.value),
+                   units(-topic.ledger().shape().magnitude_max()),
+                   units(topic.ledger().shape().magnitude_max()))},
+      beyond.element);
+}
+
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
@@ -242,15 +263,17 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishComm
   if (!owns_inbox(*declared)) {
     return break_with(Code::kInvalid, "PublishCommit without its PublishBegin");
   }
-  const auto number = declared->topic->ledger().commit_publish(*declared->inbox);
+  ledger::BeyondRange beyond;
+  const auto number = declared->topic->ledger().commit_publish(*declared->inbox, &beyond);
   if (!number) {
-    if (number.error().code == Code::kFull) {
-      return Taken::kStalled;
+    switch (number.error().code) {
+      case Code::kFull:
+        return Taken::kStalled;
+      case Code::kRefused:
+        return refuse_sum(*declared, record.topic, beyond);
+      default:  // values are missing
+        return refuse_publish(*declared, record.topic, PublishRefusal::kShape, number.error());
     }
-    const PublishRefusal reason = number.error().code == Code::kRefused
-                                      ? PublishRefusal::kOutOfRange  // the sum, with its element
-                                      : PublishRefusal::kShape;      // values are missing
-    return refuse_publish(*declared, record.topic, reason, number.error());
   }
   Publishing& publishing = declared->publishing;
   const std::uint64_t last = publishing.first + publishing.count - 1;

@@ -105,6 +105,9 @@ class ClientSession {
                        PublishRefusal reason,
                        const Error& error,
                        std::uint64_t element = local::kNoElement);
+  Taken refuse_sum(Declared& declared,
+                   local::TopicHandle handle,
+                   const ledger::BeyondRange& beyond);
   Taken break_with(Code code, std::string text);
   void finish_refused();
   Declared* find(local::TopicHandle handle);

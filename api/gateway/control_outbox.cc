@@ -1,7 +1,5 @@
 #include "api/gateway/control_outbox.h"
 
-#include <optional>
-
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
 
@@ -10,21 +8,6 @@ namespace {
 
 using control::ControlMessage;
 
-// The topic of a message that says all that former ones of its kind and topic said. A waiting
-// clock that is replaced is released later than it could have been, never earlier.
-std::optional<std::uint64_t> cumulative_topic(const ControlMessage& message) {
-  switch (message.kind_case()) {
-    case ControlMessage::kReceipt:
-      return message.receipt().topic();
-    case ControlMessage::kClock:
-      return message.clock().topic();
-    case ControlMessage::kCoverage:
-      return message.coverage().topic();
-    default:
-      return std::nullopt;
-  }
-}
-
 // What the peer made us say, and may make us say again and again.
 bool is_answer(const ControlMessage& message) {
   return message.has_lane_open() || message.has_lane_accept() || message.has_refuse();
@@ -32,18 +15,35 @@ bool is_answer(const ControlMessage& message) {
 
 }  // namespace
 
+// A waiting clock that is replaced is released later than it could have been, never earlier.
+std::optional<ControlOutbox::Subject> ControlOutbox::cumulative_subject(
+    const ControlMessage& message) {
+  const auto of = [&](const auto& one) {
+    return Subject(message.kind_case(), one.topic(), one.shard());
+  };
+  switch (message.kind_case()) {
+    case ControlMessage::kReceipt:
+      return of(message.receipt());
+    case ControlMessage::kClock:
+      return of(message.clock());
+    case ControlMessage::kCoverage:
+      return of(message.coverage());
+    default:
+      return std::nullopt;
+  }
+}
+
 void ControlOutbox::push(const ControlMessage& message) {
-  const auto topic = cumulative_topic(message);
-  if (!topic) {
+  const auto subject = cumulative_subject(message);
+  if (!subject) {
     Opening& last = opening_.emplace_back(Opening{.bytes = message.SerializeAsString()});
     last.cost = is_answer(message) ? sizeof(Opening) + last.bytes.size() : 0;
     answer_bytes_ += last.cost;
     return;
   }
-  const Subject subject{message.kind_case(), *topic};
-  const auto [at, is_new] = places_.try_emplace(subject, gone_ + cumulative_.size());
+  const auto [at, is_new] = places_.try_emplace(*subject, gone_ + cumulative_.size());
   if (is_new) {
-    cumulative_.push_back({subject, {}});
+    cumulative_.push_back({*subject, {}});
   }
   Cumulative& place = cumulative_[at->second - gone_];
   place.size = message.ByteSizeLong();

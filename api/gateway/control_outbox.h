@@ -2,15 +2,15 @@
 // link.
 //
 //   opening     Hello, announcements, lanes, refusals, Goodbye ──▶ at once, in order ───────▶
-//   session cumulative  receipts, clocks, coverage ──▶ the newest of a topic ──▶ ControlPolicer ─▶
+//   session cumulative  receipts, clocks, coverage ──▶ the newest of a shard ──▶ ControlPolicer ─▶
 //
 // What opens is a few messages a topic and session, and a slow link has nothing better to do
 // before. Our announcements are bounded by our topics; answers are not, by a peer that asks for
 // ever and does not read: its session must end when they exceed kAnswerBytesMax. What is cumulative
-// comes for ever; a newer message says all that an older one of its topic said, so it takes the
-// older one's place in the line: nothing starves, and at most three messages a topic wait.
+// comes for ever; a newer message says all that an older one of its shard said, so it takes the
+// older one's place in the line: nothing starves, and at most three messages a shard wait.
 //
-// Thread: the worker. Memory: what is cumulative allocates nothing once as many topics waited.
+// Thread: the worker. Memory: what is cumulative allocates nothing once as many shards waited.
 // Time: passed in.
 #pragma once
 
@@ -20,9 +20,10 @@
 #include <deque>
 #include <map>
 #include <memory_resource>
+#include <optional>
 #include <span>
 #include <string>
-#include <utility>
+#include <tuple>
 
 #include "api/proto/control.pb.h"
 #include "dataplane/base/ring.h"
@@ -56,7 +57,12 @@ class ControlOutbox {
   bool overrun() const { return answer_bytes_ > kAnswerBytesMax; }
 
  private:
-  using Subject = std::pair<control::ControlMessage::KindCase, std::uint64_t>;  // and the topic
+  // The kind, the topic's id and the shard: each shard has receipts, clocks and coverage of its
+  // own.
+  using Subject = std::tuple<control::ControlMessage::KindCase, std::uint64_t, std::uint32_t>;
+  // Of a message that says all that former ones of its subject said; nothing for the others.
+  static std::optional<Subject> cumulative_subject(const control::ControlMessage& message);
+
   struct Opening {
     std::string bytes;
     std::size_t cost = 0;  // of what is counted as an answer, bytes in memory; else 0

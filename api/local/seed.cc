@@ -15,6 +15,15 @@ std::optional<std::size_t> find_out_of_range(std::span<const float> values,
                                : std::optional(static_cast<std::size_t>(wrong - values.begin()));
 }
 
+std::optional<std::size_t> find_out_of_range(std::span<const std::int64_t> quanta) {
+  constexpr std::int64_t kRange = std::int64_t{1} << 62U;
+  const auto wrong = std::find_if(quanta.begin(), quanta.end(), [](std::int64_t value) {
+    return value <= -kRange || value >= kRange;
+  });
+  return wrong == quanta.end() ? std::nullopt
+                               : std::optional(static_cast<std::size_t>(wrong - quanta.begin()));
+}
+
 Result<void> check_seed(std::uint64_t first,
                         std::span<const float> values,
                         std::uint32_t fraction_bits) {

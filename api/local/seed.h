@@ -14,6 +14,7 @@ namespace godwit::local {
 // magnitude. fraction_bits in [0, kFractionBitsMax].
 std::optional<std::size_t> find_out_of_range(std::span<const float> values,
                                              std::uint32_t fraction_bits);
+std::optional<std::size_t> find_out_of_range(std::span<const std::int64_t> quanta);
 
 // kInvalid names the first value that is out of range, and its element, counted from `first`.
 Result<void> check_seed(std::uint64_t first,

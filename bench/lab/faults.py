@@ -1,8 +1,8 @@
 """Faults during Godwit's run, and how long the rest of the lab took to get over them.
 
 A kill is SIGKILL to one gateway, which is started again as a service manager would; a cut takes one
-link away for CUT_SECONDS. What comes of it is what the gateways themselves say: *recovery* is the time
-until both ends of every link concerned call it up, *carrying* the time until they have received whole
+link away for CUT_SECONDS. What comes of it is what the gateways themselves say: *up* is the time
+until both ends of every link concerned call it up, *recovery* the time until they have received whole
 transfers from one another again.
 
 Everything happens in `turn`, which the loops of a run call many times a second: no thread.
@@ -18,7 +18,7 @@ SETTLE_SECONDS = 3.0    # for which a run goes on at least after its last fault
 
 
 def promised_seconds(round_trip):
-    """Within which a healed link is up again at both ends (api/gateway/README.md)."""
+    """Within which a healed link has carried changes both ways (api/gateway/README.md)."""
     return 1.0 + 2 * round_trip
 
 
@@ -33,8 +33,8 @@ class Fault:
     def __init__(self, at):
         self.at = at
         self.over = False
-        self.recovery = None    # seconds; None: not yet, or never
-        self.carrying = None    # as well
+        self.up = None    # seconds; None: not yet, or never
+        self.recovery = None    # as well
         self._began = None      # monotonic, as all below
         self._ended = None
         self._since = None      # when recovery is counted from
@@ -68,17 +68,17 @@ class Fault:
         links = {end: lab.gateways.link(*end) for end in self.ends(lab)}
         if all(link and link["state"] == "up" for link in links.values()):
             shortest = min((link["in_state_ns"] for link in links.values()), default=0) / 1e9
-            self.recovery = max(0.0, passed - shortest)
+            self.up = max(0.0, passed - shortest)
             if all(link["received_transfers"] > self._before.get(end, 0)
                    for end, link in links.items()):
-                self.carrying = passed
-        self.over = self.carrying is not None or passed > PATIENCE_SECONDS
+                self.recovery = passed
+        self.over = self.recovery is not None or passed > PATIENCE_SECONDS
         if self.over:
             lab.console.say(f"  {self.story(lab)}")
 
     def to_json(self, lab):
         return {"fault": self.kind, "what": self.subject(lab), "at_seconds": self.at,
-                "recovery_seconds": figure(self.recovery), "carrying_seconds": figure(self.carrying)}
+                "up_seconds": figure(self.up), "recovery_seconds": figure(self.recovery)}
 
 
 class Cut(Fault):
@@ -110,9 +110,9 @@ class Cut(Fault):
         lab.console.say(f"  healed the link {self.subject(lab)}")
 
     def story(self, lab):
-        return (f"the link {self.subject(lab)} was up again {figure(self.recovery)} s after it was healed "
-                f"(promised: {self.promised(lab):.2f} s), and had carried changes both ways after "
-                f"{figure(self.carrying)} s")
+        return (f"the link {self.subject(lab)} was up again {figure(self.up)} s after it was healed, "
+                f"and had carried changes both ways after {figure(self.recovery)} s "
+                f"(promised: {self.promised(lab):.2f} s)")
 
     def promised(self, lab):
         return promised_seconds(lab.wan.round_trip_ms(*self._names(lab)) / 1e3)
@@ -146,8 +146,8 @@ class Kill(Fault):
         pass  # Gateways.supervise starts it again
 
     def story(self, lab):
-        return (f"the gateway of {self.subject(lab)} had its links up again {figure(self.recovery)} s after "
-                f"the kill, and had exchanged changes over all of them after {figure(self.carrying)} s")
+        return (f"the gateway of {self.subject(lab)} had its links up again {figure(self.up)} s after "
+                f"the kill, and had exchanged changes over all of them after {figure(self.recovery)} s")
 
 
 class Plan:
@@ -175,11 +175,11 @@ class Plan:
     def problems(self, lab):
         out = []
         for fault in self.faults:
-            if fault.carrying is None:
+            if fault.recovery is None:
                 out.append(f"the {fault.kind} of {fault.subject(lab)} was not overcome")
             elif fault.kind == "cut" and fault.recovery > fault.promised(lab):
-                out.append(f"{fault.subject(lab)}: up again {fault.recovery:.2f} s after a cut; promised "
-                           f"are {fault.promised(lab):.2f} s")
+                out.append(f"{fault.subject(lab)}: carried changes {fault.recovery:.2f} s after a cut; "
+                           f"promised are {fault.promised(lab):.2f} s")
         return out
 
     def to_json(self, lab):

@@ -82,8 +82,8 @@ def _audit(numbers):
             f"cutting the link {fault['what']}")
         since = "the kill" if fault["fault"] == "kill" else "it was healed"
         text += (f" After {doing} at {fault['at_seconds']:g} s of Godwit's run, links were up "
-                 f"{fault['recovery_seconds']} s after {since} and had carried changes both ways after "
-                 f"{fault['carrying_seconds']} s.")
+                 f"{fault['up_seconds']} s after {since} and had carried changes both ways after "
+                 f"{fault['recovery_seconds']} s.")
     return text
 
 

@@ -148,8 +148,8 @@ class Ledger {
   // The next values of the range; `element` must follow the last staged one.
   Result<void> stage(InboxIndex inbox, std::uint64_t element, std::span<const std::int64_t> values);
   // Makes the publish safe: one atomic step. kRefused names the element that would exceed the
-  // head-room; nothing of the publish is kept then.
-  Result<PublishNumber> commit_publish(InboxIndex inbox);
+  // head-room, and puts it into `beyond`; nothing of the publish is kept then.
+  Result<PublishNumber> commit_publish(InboxIndex inbox, BeyondRange* beyond = nullptr);
   void abandon_publish(InboxIndex inbox);
   // Merges up to `blocks_max` blocks of committed publishes into P, in the order of their numbers.
   // Returns whether work remains.

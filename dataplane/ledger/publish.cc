@@ -292,7 +292,7 @@ Result<void> Ledger::stage(InboxIndex inbox,
   return {};
 }
 
-Result<PublishNumber> Ledger::commit_publish(InboxIndex inbox) {
+Result<PublishNumber> Ledger::commit_publish(InboxIndex inbox, BeyondRange* beyond) {
   State& state = *state_;
   GODWIT_ASSERT(inbox.value() < state.shape.inboxes);
   Staging& staging = state.staging[inbox.value()];
@@ -330,6 +330,9 @@ Result<PublishNumber> Ledger::commit_publish(InboxIndex inbox) {
                 state.p_bounds.begin() + static_cast<std::ptrdiff_t>(block),
                 kBoundUnknown);
       staging = {};
+      if (beyond != nullptr) {
+        *beyond = {.element = exact.element, .value = exact.value};
+      }
       return fail(Code::kRefused,
                   "publish: value {} quanta at element {} would take the sum beyond {}",
                   exact.value,

@@ -59,6 +59,13 @@ struct Shape {
   }
 };
 
+// The element whose sum a refused publish would have taken out of range, and what it would have
+// added there, in quanta.
+struct BeyondRange {
+  std::uint64_t element = 0;
+  std::int64_t value = 0;
+};
+
 enum class LaneKind : std::uint8_t {
   kSite = 0,        // open = P - S
   kSubscriber = 1,  // open = (P + R) - S

@@ -116,7 +116,30 @@ void Simulator::end_cut(const Fault& fault) {
   heal(fault.a, fault.b);
   if (fault.symmetric) {
     heal(fault.b, fault.a);
+    healed_links_.push_back({fault, now_, taken_over_link(fault)});
   }
+}
+
+std::array<std::uint64_t, 2> Simulator::taken_over_link(const Fault& cut) {
+  const auto taken = [this](std::size_t by, std::size_t from) {
+    if (!sites_[by]->alive()) {
+      return std::uint64_t{0};
+    }
+    const SiteId peer = SiteId::of(scenario_.sites[from]);
+    return sites_[by]->gateway().core().find_peer(peer)->counters.transfers_received;
+  };
+  return {taken(cut.a, cut.b), taken(cut.b, cut.a)};
+}
+
+void Simulator::watch_healed_links() {
+  std::erase_if(healed_links_, [this](const HealedLink& link) {
+    const auto taken = taken_over_link(link.cut);
+    if (taken[0] <= link.taken[0] || taken[1] <= link.taken[1]) {
+      return false;
+    }
+    result_.carried_after.push_back(now_ - link.since);
+    return true;
+  });
 }
 
 void Simulator::heal_all() {

@@ -1,6 +1,7 @@
 #include "tests/sim/simulator.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -34,12 +35,13 @@ constexpr Duration kNoticeMax = Duration::ms(200);
 
 }  // namespace
 
-Simulator::Simulator(const RunOptions& options)
-    : scenario_(draw_scenario(options)),
-      random_(options.seed ^ 0x5eed5eed5eed5eedU),
+Simulator::Simulator(Scenario scenario)
+    : scenario_(std::move(scenario)),
+      random_(scenario_.options.seed ^ 0x5eed5eed5eed5eedU),
       cuts_(scenario_.links.size(), 0),
       woken_(scenario_.site_count(), false),
       now_(scenario_.begin) {
+  const RunOptions& options = scenario_.options;
   crash_plan() = {.points_left = -1, .mutant = options.mutant, .window = scenario_.window};
   auto watch = [this](Instant sent, std::size_t from, std::size_t to, std::span<std::byte> bytes) {
     watch_transfer(sent, from, to, bytes);
@@ -163,6 +165,7 @@ void Simulator::run_instant() {
   if (turn_sites()) {
     turn_clients();
   }
+  watch_healed_links();
 }
 
 void Simulator::turn_clients() {

@@ -9,6 +9,7 @@
 // Thread: one per run; runs on different threads are independent. Time: virtual.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -40,11 +41,14 @@ struct RunResult {
   std::uint64_t messages = 0;
   Duration virtual_time = Duration::zero();
   Duration settle_time = Duration::zero();  // from healing to equal sums
+  // From the end of each cut of both directions until whole transfers had passed both ways.
+  std::vector<Duration> carried_after;
 };
 
 class Simulator {
  public:
-  explicit Simulator(const RunOptions& options);
+  explicit Simulator(const RunOptions& options) : Simulator(draw_scenario(options)) {}
+  explicit Simulator(Scenario scenario);
   ~Simulator();
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;
@@ -63,6 +67,8 @@ class Simulator {
   void schedule(Instant at, std::function<void()> action);
   void begin_fault(const Fault& fault);
   void restart_with_policy(const Fault& fault, void (SiteActor::*change)(Instant, std::size_t));
+  std::array<std::uint64_t, 2> taken_over_link(const Fault& cut);
+  void watch_healed_links();
   void begin_cut(const Fault& fault);
   void end_cut(const Fault& fault);
   void heal_all();
@@ -91,6 +97,12 @@ class Simulator {
   std::vector<std::unique_ptr<ClientActor>> clients_;
   std::multimap<Instant, std::function<void()>> timeline_;
   std::vector<int> cuts_;  // how many cuts lie on a direction
+  struct HealedLink {
+    Fault cut;
+    Instant since;
+    std::array<std::uint64_t, 2> taken;  // transfers by both ends, until then
+  };
+  std::vector<HealedLink> healed_links_;  // that have not carried anything since
   std::vector<bool> woken_;
   Instant now_;
   bool healed_ = false;

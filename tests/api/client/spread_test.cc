@@ -233,6 +233,17 @@ TEST_F(SpreadTest, AnyNumberOfRefusedPublishesLeavesRoomForAnother) {
   EXPECT_EQ(safe(topic, good), Outcome::kReached);
 }
 
+TEST_F(SpreadTest, AnIntegerThatNoSumCanHoldIsRefusedBeforeAnyShardHearsOfIt) {
+  const auto topic = four_shards(2);
+  std::vector<std::int64_t> quanta(2 * kTile, 1);
+  quanta[kTile + 5] = -(std::int64_t{1} << 62U);
+  const auto number = publish(topic, quanta);
+  settle();
+  EXPECT_EQ(safe(topic, number), Outcome::kRefused);
+  EXPECT_EQ(spread_.detail(topic, number), "element 32773: -4611686018427387904");
+  EXPECT_EQ(gateway_sum(topic)[0], 0);
+}
+
 // 2e15 is in the range of a sum of 2^62 quanta of 2^-10, and beyond the toy's.
 TEST_F(SpreadTest, APublishThatOneShardRefusesIsRefusedAndSaysWhichAndWhatWasMerged) {
   const auto topic = four_shards(2);

@@ -104,6 +104,27 @@ TEST(ControlOutbox, LetsTheNewestOfATopicTakeThePlaceOfTheOlder) {
   EXPECT_EQ(line.sent().at(0).clock().clock(), 4U);
 }
 
+TEST(ControlOutbox, KeepsTheNewestOfEachShard) {
+  Line line;
+  ControlMessage receipt = receipt_of(1, 5);
+  ControlMessage clock = clock_of(1, 2);
+  ControlMessage coverage = coverage_of(1, 7);
+  for (std::uint32_t shard = 0; shard < 2; ++shard) {
+    receipt.mutable_receipt()->set_shard(shard);
+    clock.mutable_clock()->set_shard(shard);
+    coverage.mutable_coverage()->set_shard(shard);
+    line.outbox.push(receipt);
+    line.outbox.push(clock);
+    line.outbox.push(coverage);
+  }
+  const auto sent = line.sent();
+  ASSERT_EQ(sent.size(), 6U);
+  EXPECT_EQ(sent[0].receipt().shard(), 0U);
+  EXPECT_EQ(sent[3].receipt().shard(), 1U);
+  EXPECT_EQ(sent[4].clock().shard(), 1U);
+  EXPECT_EQ(sent[5].coverage().shard(), 1U);
+}
+
 TEST(ControlOutbox, OpensSessionsAndLanesWhateverWaits) {
   Line line;
   line.exhaust();

@@ -237,13 +237,7 @@ TEST(Exchange, EndsASessionThatAnnouncesAWrongHash) {
 
 TEST(Exchange, EndsASessionThatAcceptsWhatWasNeverSent) {
   Agreed agreed;
-  ControlMessage message;
-  auto* accept = message.mutable_lane_accept();
-  accept->set_topic(TopicId::of("t").value());
-  accept->set_from_incarnation(agreed.b.life("t").packed());
-  accept->set_to_incarnation(OneGateway::peer_incarnation().packed());
-  accept->set_frontier(1);
-  EXPECT_TRUE(agreed.breaks(message));
+  EXPECT_TRUE(agreed.breaks(agreed.b.lane_accept("t", 1)));
 }
 
 ControlMessage receipt(const OneGateway& b, std::uint64_t frontier) {
@@ -292,12 +286,7 @@ TEST(Exchange, SendsNothingBeforeItsLaneIsAccepted) {
   agreed.b.publish(agreed.handle, 2, {5, -6});
   agreed.b.turn();
   EXPECT_TRUE(agreed.a.transfers.empty());
-  ControlMessage message;
-  auto* accept = message.mutable_lane_accept();
-  accept->set_topic(TopicId::of("t").value());
-  accept->set_from_incarnation(agreed.b.life("t").packed());
-  accept->set_to_incarnation(OneGateway::peer_incarnation().packed());
-  agreed.a.control(message);
+  agreed.a.control(agreed.b.lane_accept("t"));
   agreed.b.turn();
   ASSERT_EQ(agreed.a.transfers.size(), 1U);
   const auto header = wire::parse_header(as_bytes(agreed.a.transfers.front()));
@@ -311,11 +300,7 @@ TEST(Exchange, SendsNothingBeforeItsLaneIsAccepted) {
 
 TEST(Exchange, SendsAgainByteForByteWhatWasNotReceipted) {
   Agreed agreed;
-  ControlMessage accept;
-  accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
-  accept.mutable_lane_accept()->set_from_incarnation(agreed.b.life("t").packed());
-  accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
-  agreed.a.control(accept);
+  agreed.a.control(agreed.b.lane_accept("t"));
   agreed.b.publish(agreed.handle, 2, {5, -6});
   agreed.b.turn();
   ASSERT_EQ(agreed.a.transfers.size(), 1U);
@@ -324,7 +309,7 @@ TEST(Exchange, SendsAgainByteForByteWhatWasNotReceipted) {
   agreed.b.turn(1);
   ScriptedSession& again = agreed.b.greeted("a");
   again.control(OneGateway::announcement("t", 10));
-  again.control(accept);
+  again.control(agreed.b.lane_accept("t"));
   agreed.b.turn();
   ASSERT_EQ(again.transfers.size(), 1U);
   EXPECT_EQ(again.transfers.front(), first);
@@ -403,11 +388,7 @@ TEST(Exchange, DropsATransferOfNoLaneAndGoesOn) {
   const auto handle = sender.declare("t", 10);
   ScriptedSession& to_b = sender.greeted("b");
   to_b.control(OneGateway::announcement("t", 10));
-  ControlMessage accept;
-  accept.mutable_lane_accept()->set_topic(TopicId::of("t").value());
-  accept.mutable_lane_accept()->set_from_incarnation(sender.life("t").packed());
-  accept.mutable_lane_accept()->set_to_incarnation(OneGateway::peer_incarnation().packed());
-  to_b.control(accept);
+  to_b.control(sender.lane_accept("t"));
   sender.publish(handle, 0, {1});
   sender.turn();
   ASSERT_EQ(to_b.transfers.size(), 1U);

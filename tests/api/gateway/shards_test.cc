@@ -64,6 +64,19 @@ TEST_F(Shards, TakePublishesBySharesOfTheirOwn) {
   EXPECT_EQ(shard(1).refused.at(static_cast<std::size_t>(PublishRefusal::kShape)), 1U);
 }
 
+TEST_F(Shards, RefuseASumOutOfRangeInTheTopicsElementsAndUnits) {
+  const std::int64_t most = shard(1).ledger().shape().magnitude_max();
+  b_.publish(odd_, 5, {most});
+  ::testing::internal::CaptureStderr();
+  b_.publish(odd_, 4, {1, std::int64_t{3} << 40U});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("element 32773: 3 more would take the sum out of the topic's range of"),
+            std::string::npos)
+      << log;
+  EXPECT_EQ(shard(1).refused.at(static_cast<std::size_t>(PublishRefusal::kOutOfRange)), 1U);
+  EXPECT_EQ(shard(1).ledger().publishes(), 1U);
+}
+
 TEST_F(Shards, AreAnnouncedEachByItself) {
   ScriptedSession& a = b_.greeted("a");
   const auto first = a.take(ControlMessage::kTopicAnnounce).topic_announce();

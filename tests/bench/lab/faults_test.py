@@ -94,9 +94,9 @@ class Faults(unittest.TestCase):
         self.lab.in_state_ns = 4_000_000_000
         self.go_on(plan, 0.2)
         self.assertTrue(plan.settled())
-        self.assertAlmostEqual(plan.faults[0].recovery, 1.0, delta=0.3)  # the gateway's own word
-        self.assertAlmostEqual(plan.faults[0].carrying, 5.0, delta=0.3)
-        self.assertEqual(plan.problems(self.lab), [])
+        self.assertAlmostEqual(plan.faults[0].up, 1.0, delta=0.3)  # the gateway's own word
+        self.assertAlmostEqual(plan.faults[0].recovery, 5.0, delta=0.3)
+        self.assertEqual(len(plan.problems(self.lab)), 1)  # up in time, and 5 s are too late
 
     def test_a_link_that_comes_up_too_late_is_a_problem(self):
         plan = faults.Plan([], [0.0], 3)
@@ -150,7 +150,7 @@ class Faults(unittest.TestCase):
         self.assertEqual(faults.Plan([], [], 3).to_json(self.lab), {})
         plan = faults.Plan([1.0], [1.0, 2.0], 3)
         for fault, recovery in zip(plan.faults, (3.0, 0.5, 0.7)):
-            fault.recovery = fault.carrying = recovery
+            fault.up = fault.recovery = recovery
         members = plan.to_json(self.lab)
         self.assertEqual(members["recovery_seconds"], 0.7)
         self.assertEqual([entry["what"] for entry in members["faults"]], ["VA", "VA-SP", "VA-IE"])

@@ -278,7 +278,7 @@ class Report(unittest.TestCase):
     def test_faults_are_told(self):
         record = self.record()
         record["numbers"]["faults"] = [{"fault": "cut", "what": "VA-SP", "at_seconds": 5.0,
-                                        "recovery_seconds": 0.4, "carrying_seconds": 0.9}]
+                                        "up_seconds": 0.4, "recovery_seconds": 0.9}]
         self.assertIn("cutting the link VA-SP at 5 s", report_html.render(record))
 
     def test_no_two_runs_look_alike_without_colour(self):

@@ -128,9 +128,12 @@ TEST_F(Publish, IsRefusedAsAWholeWithIndexAndValueBeyondTheHeadRoom) {
   ASSERT_EQ(begin({.number = 2, .step = 0, .first = 99, .count = 3}), Begin::kFresh);
   const std::vector<std::int64_t> values = {7, -1, -1};
   ASSERT_TRUE(site->stage(inbox, 99, values).has_value());
-  const auto refused = site->commit_publish(inbox);
+  BeyondRange beyond;
+  const auto refused = site->commit_publish(inbox, &beyond);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, Code::kRefused);
+  EXPECT_EQ(beyond.element, 101U);
+  EXPECT_EQ(beyond.value, -1);
   EXPECT_NE(refused.error().message.find("value -1 quanta at element 101"), std::string::npos)
       << refused.error().message;
   EXPECT_EQ(site.sum()[99], 0);

@@ -140,6 +140,23 @@ RC_GTEST_PROP(ControlReader, FindsTheMessagesHoweverTheStreamIsCut, ()) {
   RC_ASSERT(!reader.is_broken());
 }
 
+// As wire version 1 has it for ever (control.proto): u32, little endian, then the message.
+TEST(ControlReader, ReadsTheFramesOfWireVersion1) {
+  const std::array<std::byte, 4> golden = {
+      std::byte{0x02}, std::byte{0x01}, std::byte{0x00}, std::byte{0x00}};
+  EXPECT_EQ(control_header(258), golden);
+  std::vector<std::byte> frame(golden.begin(), golden.end());
+  const auto body = some_bytes(258, 1);
+  frame.insert(frame.end(), body.begin(), body.end());
+  BufferPool pool;
+  ControlReader reader(pool);
+  std::span<const std::byte> input(frame);
+  const auto message = reader.next(input);
+  ASSERT_TRUE(message.has_value());
+  EXPECT_TRUE(std::ranges::equal(message->bytes(), body));
+  EXPECT_TRUE(input.empty());
+}
+
 TEST(ControlReader, BreaksOnLengthsOutsideTheLimits) {
   for (const std::uint32_t length :
        {std::uint32_t{0}, static_cast<std::uint32_t>(kControlBytesMax + 1), 0xffffffffU}) {

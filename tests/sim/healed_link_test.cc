@@ -1,0 +1,86 @@
+// Two real gateways, QUIC between them, and a link that is cut for half a minute again and again:
+// how long after it healed have changes passed both ways?
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/base/log.h"
+#include "tests/sim/simulator.h"
+
+namespace godwit::sim {
+namespace {
+
+constexpr int kCuts = 6;
+constexpr Duration kCut = Duration::seconds(30);
+
+ClientDraw trainer(std::size_t site) {
+  ClientDraw client;
+  client.site = site;
+  client.publishes = client.subscribes = client.named = true;
+  client.publishes_max = 100'000;
+  client.unsafe_max = 4;
+  client.period = Duration::ms(200);
+  client.dense = 1.0;
+  client.magnitude = 1 << 10;
+  client.to_gateway_bytes = std::size_t{1} << 16U;
+  client.to_client_bytes = std::size_t{1} << 18U;
+  return client;
+}
+
+// Each cut ends at another phase of the dials.
+Scenario cut_again_and_again(Duration delay, BitRate rate) {
+  Scenario scenario;
+  scenario.options = {.seed = 1, .level = Level::kQuic, .sites = 2};
+  scenario.sites = {"ams", "bom"};
+  scenario.links.assign(4, LinkDraw{.delay = delay, .rate = rate, .jitter = {}, .loss = 0});
+  TopicDraw& topic = scenario.topics.emplace_back();
+  topic.name = "model";
+  topic.element_count = 4'000;
+  topic.fraction_bits = 20;
+  scenario.clients = {trainer(0), trainer(1)};
+  scenario.begin = Instant::from_ns(1'000'000'000);
+  scenario.heal = scenario.begin + Duration::seconds(3);
+  for (int i = 0; i < kCuts; ++i) {
+    Fault cut;
+    cut.at = scenario.heal;
+    cut.b = 1;
+    cut.lasts = kCut + Duration::ms(170 * i);
+    scenario.faults.push_back(cut);
+    scenario.heal = cut.at + cut.lasts + Duration::seconds(5);
+  }
+  return scenario;
+}
+
+void expect_carried(Duration delay, BitRate rate, Duration promised) {
+  const RunResult result = Simulator(cut_again_and_again(delay, rate)).run();
+  EXPECT_TRUE(result.violations.empty()) << result.violations.front();
+  ASSERT_EQ(result.carried_after.size(), std::size_t{kCuts});
+  for (const Duration after : result.carried_after) {
+    fmt::print("carried both ways {} ms after it healed; promised {} ms\n",
+               after.count_ms(),
+               promised.count_ms());
+    EXPECT_LE(after, promised);
+  }
+}
+
+Duration second_and(int round_trips, Duration delay) {
+  return Duration::ms(1000) + delay * (2 * round_trips);
+}
+
+TEST(HealedLink, CarriesChangesBothWaysWithinASecondAndTwoRoundTrips) {
+  for (const Duration delay : {Duration::ms(1), Duration::us(36'500), Duration::ms(164)}) {
+    expect_carried(delay, BitRate::mbps(16), second_and(2, delay));
+  }
+}
+
+}  // namespace
+}  // namespace godwit::sim
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  godwit::log::set_level(godwit::log::Level::kOff);
+  return RUN_ALL_TESTS();
+}
