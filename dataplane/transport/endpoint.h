@@ -19,6 +19,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
 #include "dataplane/transport/session.h"
+#include "dataplane/transport/shared_cap.h"
 
 namespace godwit::transport {
 
@@ -34,6 +35,7 @@ struct PeerConfig {
   port::Peer address;                        // where it listens; the only host it may come from
   std::string link;                          // sessions with the same link name share one shaper
   BitRate cap = BitRate::unlimited();        // the operator's rate of the link, layer 3
+  SharedCap* shared_cap = nullptr;           // the same, if other workers send on the link, too
   Duration rtt_expected = Duration::zero();  // zero: unknown; else the last one measured
   // Of this link's sessions; none: the endpoint's.
   std::optional<CongestionControl> congestion = std::nullopt;

@@ -73,7 +73,7 @@ void QuicEndpoint::configure(std::vector<PeerConfig> peers) {
     if (std::find(sites_.begin(), sites_.end(), peer.site) == sites_.end()) {
       sites_.push_back(peer.site);
     }
-    shaper_of(peer).set_cap(peer.cap);
+    shaper_of(peer).set_cap(peer.cap, peer.shared_cap);
     shaper_of(peer).set_background(peer.is_background);
   }
 }
@@ -82,7 +82,7 @@ LinkShaper& QuicEndpoint::shaper_of(const PeerConfig& peer) {
   const std::string& link = peer.link.empty() ? peer.site : peer.link;
   auto& shaper = shapers_[link];
   if (!shaper) {
-    shaper = std::make_unique<LinkShaper>(peer.cap);
+    shaper = std::make_unique<LinkShaper>(peer.cap, peer.shared_cap);
   }
   return *shaper;
 }

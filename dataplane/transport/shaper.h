@@ -1,5 +1,6 @@
 // Keeps a link below the operator's rate, and below what its path carries: a virtual clock in
-// layer-3 bytes, shared by the link's sessions.
+// layer-3 bytes, shared by the link's sessions. Where several workers send on a link, each has a
+// shaper, and they share the cap (shared_cap.h).
 //
 // Each packet moves the virtual clock on by its time at 97 % of the cap, or at the estimate's pace
 // where that is less (rate_estimate.h); a train may start when the clock is not ahead of `now`.
@@ -15,12 +16,15 @@
 // Time: sans-I/O. Thread: one.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "dataplane/base/units.h"
 #include "dataplane/transport/rate_estimate.h"
 #include "dataplane/transport/round_trip_floor.h"
+#include "dataplane/transport/shared_cap.h"
 
 namespace godwit::transport {
 
@@ -57,11 +61,13 @@ class LinkShaper {
 
   // What is used of a cap.
   static BitRate usable(BitRate cap);
+  // How much lost time is made good at a rate.
+  static Duration credit_at(BitRate rate);
 
-  // unlimited(): the estimate alone shapes.
-  explicit LinkShaper(BitRate cap = BitRate::unlimited());
+  // unlimited(): the estimate alone shapes. `shared`: the same cap, kept together with others.
+  explicit LinkShaper(BitRate cap = BitRate::unlimited(), SharedCap* shared = nullptr);
 
-  void set_cap(BitRate cap);
+  void set_cap(BitRate cap, SharedCap* shared = nullptr);
   BitRate cap() const { return cap_; }
   bool has_cap() const { return !cap_.is_unlimited(); }
   // Whether the link yields to others; without a cap it does not.
@@ -74,16 +80,16 @@ class LinkShaper {
   const RateEstimate& estimate() const { return estimate_; }
   // The rate that is kept now; unlimited() while neither a cap nor the path bounds it.
   BitRate rate() const { return rate_; }
-  // What to plan with: the cap's share, or what the path carries if that is less; without a cap and
-  // a bound what was delivered, zero while nothing was. Of a background link the cap's share: what
-  // others leave is not the path's.
+  // What to plan with: the cap's share, of a shared cap what the other workers leave of it, or what
+  // the path carries if that is less; without a cap and a bound what was delivered, zero while
+  // nothing was. Of a background link the cap's share: what others leave is not the path's.
   BitRate expected() const;
   // Whether nothing but the cap bounds the rate.
   bool is_at_cap() const { return has_cap() && rate_ >= most(); }
 
   // When the next train may start.
-  Instant ready_at() const { return clock_; }
-  bool allows(Instant now) const { return clock_ <= now; }
+  Instant ready_at() const { return share_ ? std::max(clock_, share_->ready_at()) : clock_; }
+  bool allows(Instant now) const { return ready_at() <= now; }
   // Packets of `packet_bytes` (layer 3) the train that starts now may hold: at least 2, at most
   // kTrainPacketsMax, kTrainPacketsUncapped without a cap.
   std::size_t train_packets(std::size_t packet_bytes) const;
@@ -95,6 +101,8 @@ class LinkShaper {
  private:
   // The most that is ever sent.
   BitRate most() const { return usable(cap_); }
+  // What is ours whatever other workers do.
+  BitRate due() const { return share_ ? share_->whole().part() : most(); }
   void set_rate(BitRate rate);
   void yield(Instant now, Duration rtt);
 
@@ -102,6 +110,7 @@ class LinkShaper {
   BitRate rate_;
   Duration credit_ = kCreditTimeMin;
   Instant clock_ = Instant::from_ns(0);
+  std::optional<CapShare> share_;
   RateEstimate estimate_;
 
   // Of a background link.
