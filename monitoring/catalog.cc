@@ -142,7 +142,7 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kLinkRateBytes, "godwit_link_rate_bytes_per_second",
      kGauge, kBytesPerSecond, kSum, kPeerLabels, {},
      "Rate that is planned with: 97 % of the cap, or what the path is found to carry if that is less "
-     "or there is no cap."},
+     "or there is no cap. Of several workers each counts with at most its equal part of the cap."},
     {kLinkHeldSeconds, "godwit_link_held_seconds_total",
      kCounter, kSeconds, kSum, kLinkHeldLabels, {},
      "Time in which something waited to be sent, by what kept it: the cap, or congestion, which is "

@@ -31,13 +31,13 @@ constexpr Duration kStorageRetry = Duration::ms(50);
 
 Gateway::Gateway(Instant now,
                  const Config& config,
-                 std::uint32_t worker,
+                 const WorkerPlace& place,
                  Store& store,
                  Incarnation incarnation,
                  transport::Endpoint& endpoint,
                  Random& random,
                  std::function<Instant()> stopwatch)
-    : core_(config, store, incarnation, random, std::move(stopwatch), worker),
+    : core_(config, store, incarnation, random, std::move(stopwatch), place.index),
       endpoint_(endpoint),
       exchange_(core_),
       ingress_(core_, exchange_),
@@ -51,9 +51,10 @@ Gateway::Gateway(Instant now,
     }
     const LinkConfig* link = config.find_link(config.site, site.name);
     const std::uint32_t connections = link != nullptr ? link->connections : 1;
-    for (std::uint32_t connection = worker; connection < connections;
+    for (std::uint32_t connection = place.index; connection < connections;
          connection += config.workers) {
       core_.peers.push_back(std::make_unique<Peer>(config, site, connection, random, now));
+      core_.peers.back()->share_cap(place.caps != nullptr ? place.caps->find(link) : nullptr);
     }
     known.push_back(core_.peers.back()->transport_config());
   }
@@ -67,9 +68,9 @@ Result<std::unique_ptr<Gateway>> Gateway::open(Instant now,
                                                transport::Endpoint& endpoint,
                                                Random& random,
                                                std::function<Instant()> stopwatch,
-                                               std::uint32_t worker) {
+                                               const WorkerPlace& place) {
   std::unique_ptr<Gateway> gateway(
-      new Gateway(now, config, worker, store, incarnation, endpoint, random, std::move(stopwatch)));
+      new Gateway(now, config, place, store, incarnation, endpoint, random, std::move(stopwatch)));
   if (auto recovered = gateway->recover(now); !recovered) {
     return Failure(recovered.error());
   }

@@ -21,6 +21,7 @@
 #include "api/gateway/egress.h"
 #include "api/gateway/exchange.h"
 #include "api/gateway/ingress.h"
+#include "api/gateway/link_caps.h"
 #include "api/gateway/links.h"
 #include "api/local/channel.h"
 #include "dataplane/transport/endpoint.h"
@@ -29,7 +30,7 @@ namespace godwit::gateway {
 
 class Gateway {
  public:
-  // Opens every shard of the store. `worker` is one of the configuration's. kCorrupt, kUnsupported:
+  // Opens every shard of the store. `place` is one of the configuration's. kCorrupt, kUnsupported:
   // something there cannot be trusted; nothing is changed. All references outlive the gateway.
   static Result<std::unique_ptr<Gateway>> open(Instant now,
                                                const Config& config,
@@ -38,7 +39,7 @@ class Gateway {
                                                transport::Endpoint& endpoint,
                                                Random& random,
                                                std::function<Instant()> stopwatch,
-                                               std::uint32_t worker = 0);
+                                               const WorkerPlace& place = {});
 
   // A client has come. The channel outlives its client; `id` is the caller's.
   void attach_client(std::uint64_t id, local::Channel& channel, std::size_t ring_bytes);
@@ -76,7 +77,7 @@ class Gateway {
 
   Gateway(Instant now,
           const Config& config,
-          std::uint32_t worker,
+          const WorkerPlace& place,
           Store& store,
           Incarnation incarnation,
           transport::Endpoint& endpoint,

@@ -27,6 +27,7 @@
 #include "api/gateway/config.h"
 #include "api/gateway/file_watch.h"
 #include "api/gateway/identity.h"
+#include "api/gateway/link_caps.h"
 #include "api/gateway/report_parts.h"
 #include "api/gateway/worker.h"
 #include "api/local/descriptor.h"
@@ -66,7 +67,7 @@ int signalled(int fd) {
 
 class Daemon {
  public:
-  explicit Daemon(Config config) : config_(std::move(config)) {}
+  explicit Daemon(Config config) : config_(std::move(config)), caps_(config_) {}
 
   Result<void> start();
   void run();
@@ -79,6 +80,7 @@ class Daemon {
   void tell_all(const Worker::Task& task);
 
   Config config_;
+  LinkCaps caps_;
   int signals_ = own_signals();
   local::Descriptor ended_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};  // a worker has ended
   std::unique_ptr<FileWatch> certificate_files_;
@@ -115,7 +117,7 @@ Result<void> Daemon::start() {
   certificate_files_ = std::make_unique<FileWatch>(
       system_now(), std::vector{config_.authority, config_.certificate, config_.key});
   for (std::uint32_t index = 0; index < config_.workers; ++index) {
-    auto worker = Worker::open(config_, index, *life);
+    auto worker = Worker::open(config_, {.index = index, .caps = &caps_}, *life);
     if (!worker) {
       return Failure(worker.error());
     }

@@ -91,7 +91,8 @@ void MetricsFeed::link(Connections connections) {
       up = false;
       continue;
     }
-    rate += peer->rate().bytes_per_second();
+    // What other workers leave may be planned with by each, and counts once.
+    rate += std::min(peer->rate(), peer->due()).bytes_per_second();
     cells_.histogram(Metric::kLinkRttSeconds, {name}).observe(stats.rtt_smoothed.to_seconds());
   }
   const auto counter = [&](Metric metric, std::uint64_t total) {

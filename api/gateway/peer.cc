@@ -116,7 +116,8 @@ transport::PeerConfig Peer::transport_config() const {
     peer.address = address->with_port(static_cast<std::uint16_t>(port));
   }
   peer.link = link_ != nullptr ? link_->name : site_.name;
-  peer.cap = own_cap();
+  peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
+  peer.shared_cap = shared_cap_;
   peer.rtt_expected = rtt_expected();
   if (link_ != nullptr && !link_->congestion.empty()) {
     peer.congestion = link_->congestion == "cubic" ? transport::CongestionControl::kCubic
@@ -126,23 +127,27 @@ transport::PeerConfig Peer::transport_config() const {
   return peer;
 }
 
-BitRate Peer::own_cap() const {
-  const BitRate cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
-  return cap.is_unlimited() ? cap : BitRate::bps(cap.bits_per_second() / workers_);
-}
-
 Duration Peer::rtt_expected() const {
   const Duration configured = link_ != nullptr ? link_->rtt : Duration::zero();
   return rtt_measured > Duration::zero() ? rtt_measured : configured;
 }
 
+BitRate Peer::due() const {
+  const BitRate cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
+  return cap.is_unlimited()
+             ? cap
+             : BitRate::bps(transport::LinkShaper::usable(cap).bits_per_second() / connections());
+}
+
 BitRate Peer::rate() const {
-  BitRate whole = session != nullptr ? session->stats().rate : BitRate();
-  if (whole == BitRate()) {
-    const BitRate cap = own_cap();
-    whole = cap.is_unlimited() ? kRateUnknown : transport::LinkShaper::usable(cap);
+  BitRate worker = session != nullptr ? session->stats().rate : BitRate();
+  if (worker == BitRate()) {
+    if (!due().is_unlimited()) {
+      return due();
+    }
+    worker = kRateUnknown;
   }
-  return BitRate::bps(whole.bits_per_second() * workers_ / connections());
+  return BitRate::bps(worker.bits_per_second() * workers_ / connections());
 }
 
 Duration Peer::delay() const {

@@ -106,6 +106,9 @@ class Peer {
        Random& random,
        Instant now);
 
+  // Other workers send on the link, too.
+  void share_cap(transport::SharedCap* cap) { shared_cap_ = cap; }
+
   const SiteConfig& site() const { return site_; }
   const LinkConfig* link() const { return link_; }
   std::uint32_t connection() const { return connection_; }
@@ -117,9 +120,12 @@ class Peer {
   transport::PeerConfig transport_config() const;
   // The round trip that the next session is begun with; zero = unknown.
   Duration rtt_expected() const;
-  // What the connection can take: its equal part of the cap's usable share, or of what the path
-  // carries if that is less.
+  // What the connection can take: its equal part of what the worker has of the cap's usable share,
+  // or of what the path carries if that is less.
   BitRate rate() const;
+  // The equal part of the cap's usable share, which the connection has whatever others do;
+  // unlimited() without a cap.
+  BitRate due() const;
   // One way, half of the round trip: what is sent now arrives that much later. Zero = unknown.
   Duration delay() const;
   // Since the gateway's start, over all sessions.
@@ -193,13 +199,11 @@ class Peer {
   void forget_session();
 
  private:
-  // This worker's part of the link's cap.
-  BitRate own_cap() const;
-
   const SiteConfig& site_;
   const LinkConfig* link_;
   std::uint32_t connection_;
-  std::uint32_t workers_;  // of this gateway; each paces its equal part of the cap
+  transport::SharedCap* shared_cap_ = nullptr;
+  std::uint32_t workers_;  // of this gateway
   bool dials_;
   ControlOutbox outbox_;
   LinkTotals totals_before_;  // of the sessions that have ended

@@ -25,9 +25,9 @@ std::string numbered(const std::string& path, std::uint32_t worker) {
 
 }  // namespace
 
-Worker::Worker(const Config& config, std::uint32_t index)
+Worker::Worker(const Config& config, const WorkerPlace& place)
     : config_(config),
-      index_(index),
+      place_(place),
       random_(system_entropy()),
       started_(system_now()),
       idle_(port::IdleLadder::waiting(config.port.idle)) {}
@@ -40,9 +40,9 @@ Worker::~Worker() {
 }
 
 Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
-                                             std::uint32_t index,
+                                             const WorkerPlace& place,
                                              Incarnation life) {
-  std::unique_ptr<Worker> worker(new Worker(config, index));
+  std::unique_ptr<Worker> worker(new Worker(config, place));
   if (auto opened = worker->open_port(); !opened) {
     return Failure(opened.error());
   }
@@ -57,7 +57,7 @@ Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
 
 Result<void> Worker::open_port() {
   const auto options = port_options(
-      config_.port, config_.find_site(config_.site)->endpoint, index_, config_.workers);
+      config_.port, config_.find_site(config_.site)->endpoint, place_.index, config_.workers);
   if (!options) {
     return Failure(options.error());
   }
@@ -67,7 +67,7 @@ Result<void> Worker::open_port() {
   }
   port_ = std::move(*port);
   if (!config_.port.capture.empty()) {
-    const std::string path = numbered(config_.port.capture, index_);
+    const std::string path = numbered(config_.port.capture, place_.index);
     auto capturing = port::with_capture(std::move(port_),
                                         {.path = path,
                                          .bytes_max = config_.port.capture_max,
@@ -106,9 +106,9 @@ Result<void> Worker::open_transport() {
 }
 
 Result<void> Worker::open_gateway(Incarnation life) {
-  store_ = std::make_unique<FileStore>(config_.state_dir, index_, config_.workers);
+  store_ = std::make_unique<FileStore>(config_.state_dir, place_.index, config_.workers);
   auto gateway = Gateway::open(
-      system_now(), config_, *store_, life, *endpoint_, random_, &system_thread_time, index_);
+      system_now(), config_, *store_, life, *endpoint_, random_, &system_thread_time, place_);
   if (!gateway) {
     return Failure(gateway.error());
   }
@@ -119,7 +119,7 @@ Result<void> Worker::open_gateway(Incarnation life) {
   feed_->set_certificate_end(tls_->own().valid_until);
   reporter_ = std::make_unique<Reporter>(*gateway_, started_);
   reporter_->set_port(*port_);
-  client_options_.socket_path = numbered(config_.client, index_);
+  client_options_.socket_path = numbered(config_.client, place_.index);
   reporter_->set_client_ring_bytes(client_options_.to_gateway_bytes +
                                    client_options_.to_client_bytes);
   auto clients = local::Server::listen(client_options_);
@@ -128,7 +128,7 @@ Result<void> Worker::open_gateway(Incarnation life) {
   }
   clients_ = std::move(*clients);
   port_->watch(clients_->fd());
-  const std::string whose = index_ == 0 ? "gateway" : fmt::format("worker {}", index_);
+  const std::string whose = place_.index == 0 ? "gateway" : fmt::format("worker {}", place_.index);
   log::info("{} of site {} listens on {} ({}), clients on {}",
             whose,
             config_.site,

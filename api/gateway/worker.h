@@ -4,8 +4,9 @@
 //     local::Server ───────┼─▶ Gateway ─▶ Reporter, MetricsFeed ─▶ who asks
 //     FileStore ───────────┘
 //
-// Workers share nothing but the configuration: shards, connections and clients' sockets are dealt
-// out to them (DESIGN: shards and workers). What others want of one they post to it.
+// Workers share nothing but the configuration and the virtual clocks of the links' caps: shards,
+// connections and clients' sockets are dealt out to them (DESIGN: shards and workers). What others
+// want of one they post to it.
 //
 // Thread: `post` and `has_ended` are any thread's, `start` and `join` the owner's; all else is the
 // worker's own, so a posted task may call it.
@@ -24,6 +25,7 @@
 
 #include "api/gateway/config.h"
 #include "api/gateway/gateway.h"
+#include "api/gateway/link_caps.h"
 #include "api/gateway/metrics_feed.h"
 #include "api/gateway/report.h"
 #include "api/gateway/store.h"
@@ -42,9 +44,10 @@ class Worker {
  public:
   using Task = std::function<void(Worker&)>;
 
-  // Opens its port, its part of the state and its clients' socket. The configuration outlives it.
+  // Opens its port, its part of the state and its clients' socket. Configuration and caps outlive
+  // it.
   static Result<std::unique_ptr<Worker>> open(const Config& config,
-                                              std::uint32_t index,
+                                              const WorkerPlace& place,
                                               Incarnation life);
   ~Worker();
   Worker(const Worker&) = delete;
@@ -67,7 +70,7 @@ class Worker {
   const monitoring::Cells& cells() const { return cells_; }
 
  private:
-  Worker(const Config& config, std::uint32_t index);
+  Worker(const Config& config, const WorkerPlace& place);
 
   Result<void> open_port();
   Result<void> open_transport();
@@ -79,7 +82,7 @@ class Worker {
   void rest(Instant now);
 
   const Config& config_;
-  std::uint32_t index_;
+  WorkerPlace place_;
   Random random_;
   Instant started_;
   std::unique_ptr<port::Port> port_;

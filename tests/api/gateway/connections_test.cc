@@ -1,9 +1,11 @@
 // A link with several connections: which session is for which, and which shards it carries.
+#include <bit>
 #include <set>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "api/gateway/metrics_feed.h"
 #include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
 
@@ -198,6 +200,54 @@ TEST_F(OfAWorker, AreSentOnToTheWorkerThatHasThem) {
   a.end(transport::CloseReason::kPeer, "worker 0 has the connection");
   b_.turn(1);
   EXPECT_TRUE(a.retired);
+}
+
+TEST_F(OfAWorker, ShareTheCapWithThoseOfTheOtherWorkers) {
+  ScriptedSession& a = b_.established("a");
+  a.control(hello("a", 1));
+  b_.turn(1);
+  const Peer& peer = *b_.gateway->core().find_peer(SiteId::of("a"), 1);
+  const transport::PeerConfig config = peer.transport_config();
+  EXPECT_EQ(config.cap, BitRate::mbps(20));
+  ASSERT_NE(config.shared_cap, nullptr);
+  EXPECT_EQ(config.shared_cap, b_.caps->find(peer.link()));
+  EXPECT_EQ(config.shared_cap->part(), BitRate::mbps(9.7));
+  const Peer& uncapped = *b_.gateway->core().find_peer(SiteId::of("c"), 1);
+  EXPECT_EQ(uncapped.transport_config().shared_cap, nullptr);
+}
+
+TEST_F(OfAWorker, PlanWithWhatTheOtherWorkersLeaveAndCountWithTheirPart) {
+  ScriptedSession& a = b_.established("a");
+  a.control(hello("a", 1));
+  b_.turn(1);
+  admin::AdminRequest request;
+  request.mutable_links()->set_peer("a");
+  const auto planned = [&] { return ask(b_, request).links().links()[0].planned_bps(); };
+  const auto counted = [&] {
+    monitoring::Cells cells;
+    MetricsFeed feed(*b_.gateway, cells, b_.now);
+    feed.on_turn(b_.now, Duration::zero(), {});
+    double rate = 0;
+    cells.visit([&](const monitoring::Cells::Series& series) {
+      if (series.metric == monitoring::Metric::kLinkRateBytes) {
+        rate += std::bit_cast<double>(series.cells->load());
+      }
+    });
+    return rate;
+  };
+  EXPECT_EQ(planned(), 9'700'000U) << "nothing is known yet";
+  a.figures.rate = BitRate::mbps(19.4);
+  EXPECT_EQ(planned(), 19'400'000U);
+  EXPECT_EQ(counted(), 1'212'500.0);
+  a.figures.rate = BitRate::mbps(4);
+  EXPECT_EQ(planned(), 4'000'000U);
+  EXPECT_EQ(counted(), 500'000.0);
+}
+
+TEST_F(Connections, OfTheOnlyWorkerShareNoCap) {
+  const Peer& peer = *b_.gateway->core().find_peer(SiteId::of("a"), 1);
+  EXPECT_EQ(peer.transport_config().cap, BitRate::mbps(20));
+  EXPECT_EQ(peer.transport_config().shared_cap, nullptr);
 }
 
 TEST_F(OfAWorker, HaveTheShardsThatFallToItAndNoOthers) {

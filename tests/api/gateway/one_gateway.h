@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "api/gateway/gateway.h"
+#include "api/gateway/link_caps.h"
 #include "api/gateway/links.h"
 #include "api/local/memory_channel.h"
 #include "api/local/records.h"
@@ -61,8 +62,10 @@ class OneGateway {
   void open() {
     gateway.reset();
     endpoint.lose_all();
+    caps = std::make_unique<LinkCaps>(config);
+    const WorkerPlace place{.index = worker_, .caps = caps.get()};
     auto opened = Gateway::open(
-        now, config, store, incarnation, endpoint, random_, [] { return Instant(); }, worker_);
+        now, config, store, incarnation, endpoint, random_, [] { return Instant(); }, place);
     GODWIT_ASSERT(opened.has_value(), "the gateway opens");
     gateway = std::move(*opened);
     link_ = std::make_unique<local::MemoryLink>();
@@ -216,6 +219,7 @@ class OneGateway {
   Incarnation incarnation;
   sim::MemoryStore store;
   ScriptedEndpoint endpoint;
+  std::unique_ptr<LinkCaps> caps;
   Instant now = Instant::from_ns(1'000'000'000);
   std::unique_ptr<Gateway> gateway;
   local::Declared declared;  // the last answer to declare()
