@@ -18,6 +18,7 @@ HUGE_MIB_ENOUGH = 64  # a gateway's buffers and DPDK's own: 42 MiB
 # Of an idle gateway, a second: about 500 and 10, less on a busy machine. One that does not rest has
 # none and thousands.
 SLEEPS_MIN, TURNS_MAX = 20, 500
+TILE = 32_768  # elements of the least shard
 PORT = 'kind = "dpdk"\ndevice = "af_packet:wan0"\nprefix = 16\n'
 
 
@@ -35,25 +36,27 @@ class Dpdk(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def lab(self, port=PORT):
-        lab = harness.Lab(sites=("a", "b"), places=self.places, port=port)
+    def lab(self, port=PORT, workers=1):
+        lab = harness.Lab(sites=("a", "b"), places=self.places, port=port, connections=workers,
+                          workers={site: workers for site in "ab"})
         self.addCleanup(lab.__exit__)
         return lab
 
-    def started(self):
+    def started(self, workers=1):
         """Both gateways; no frame reaches a port that is not open yet, so that counts may be equal."""
         self.wan.take_addresses()
         self.wan.cut(*self.pair)
-        lab = self.lab()
+        lab = self.lab(workers=workers)
         lab.start_all()
         self.wan.heal(*self.pair)
         lab.wait_healthy()
         return lab
 
-    def training(self):
-        """A publisher at one site, what arrives at the other."""
-        lab = self.started()
-        return lab, lab.publisher("a", "publisher", values=50), lab.auditor("b")
+    def training(self, workers=1):
+        """A publisher at one site, what arrives at the other; of each worker a shard."""
+        lab = self.started(workers)
+        topic = {"elements": workers * TILE + 100, "shards": workers} if workers > 1 else {}
+        return lab, lab.publisher("a", "publisher", values=50, **topic), lab.auditor("b", **topic)
 
     def check_sums(self, lab, publisher, auditor):
         self.assertEqual(publisher.end(), 0, publisher.text())
@@ -93,7 +96,11 @@ class Dpdk(unittest.TestCase):
             self.assertRegex(auditor.ask("next 30", 40), "^at ")
         self.check_sums(lab, publisher, auditor)
         lab.wait_healthy()
-        # Whatever is still on its way when the link is cut; and metrics are written now and then.
+        self.check_counts(lab)
+        self.check_end(lab)
+
+    def check_counts(self, lab):
+        """Whatever is still on its way when the link is cut; and metrics are written now and then."""
         self.wan.cut(*self.pair)
 
         def agree():
@@ -107,10 +114,38 @@ class Dpdk(unittest.TestCase):
         self.assertTrue(all(ours > 20 for ours, _ in agree.last), agree.last)
         print("count: frames and packets (DPDK, emulator)", *agree.last)
         self.wan.heal(*self.pair)
+
+    def check_end(self, lab):
         lab.wait_healthy()
         for site in ("a", "b"):
             self.assertEqual(lab.ask(site, "ledger", codes=(0,))["defect"], 0)
             self.assertEqual(lab.gateways[site].end(), 0)
+
+    def test_each_worker_has_a_queue_pair_and_both_carry_their_shards(self):
+        lab, publisher, auditor = self.training(workers=2)
+        for _ in range(50):
+            self.assertRegex(auditor.ask("next 30", 40), "^at ")
+        self.check_sums(lab, publisher, auditor)
+        for site, other in ("ab", "ba"):
+            self.assertIn("queue pairs: 2", lab.gateways[site].text())
+            self.assertEqual(len(self.table(lab, site, "packet")), 2, "a packet socket each")
+            self.assertEqual(self.table(lab, site, "udp") + self.table(lab, site, "udp6"), [])
+            links = lab.ask(site, "link", other, codes=(0,))["links"]
+            self.assertEqual(sorted(link.get("connection", 0) for link in links), [0, 1])
+            for link in links:  # each is another worker's
+                self.assertEqual(link["state"], "up", links)
+                self.assertGreater(link["sent_bytes"], 0, links)
+                self.assertGreater(link["received_bytes"], 0, links)
+                self.assertGreater(link["sent_transfers" if site == "a" else "received_transfers"], 0)
+        self.check_counts(lab)
+        self.check_end(lab)
+
+    def test_says_that_a_device_has_too_few_queue_pairs(self):
+        port = 'kind = "dpdk"\ndevice = "net_af_packet0,iface=wan0"\nprefix = 16\n'
+        gateway = self.lab(port, workers=2).start("a", wait=False)
+        self.assertEqual(gateway.process.wait(60), 1, gateway.text())
+        self.assertIn("net_af_packet0,iface=wan0: has 1 queue pair, and 2 workers want one each: "
+                      "`workers = 1` in [self], or a device that has more", gateway.text())
 
     def test_sleeps_when_there_is_nothing_to_do(self):
         """It looks into its queue every 2 ms and gives the processor away in between; the share of a core

@@ -1,6 +1,7 @@
 #include "dataplane/port/dpdk/card.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 #include <rte_dev.h>
@@ -125,12 +126,19 @@ Result<void> Card::configure() {
     return refused("describe it", status);
   }
   driver_ = info.driver_name;
-  if (options_.queues > std::min(info.max_rx_queues, info.max_tx_queues)) {
-    return fail(Code::kInvalid,
-                "{}: has {} queue pairs, and {} workers want one each",
-                options_.device.text,
-                std::min(info.max_rx_queues, info.max_tx_queues),
-                options_.queues);
+  const std::uint16_t pairs = std::min(info.max_rx_queues, info.max_tx_queues);
+  if (options_.queues > pairs) {
+    return fail(
+        Code::kInvalid,
+        "{}: has {} queue pair{}, and {} workers want one each: `workers = {}` in [self], or "
+        "a device that has more (of a virtual one its arguments may say how many, as "
+        "qpairs={} of net_af_packet)",
+        options_.device.text,
+        pairs,
+        pairs == 1 ? "" : "s",
+        options_.queues,
+        std::bit_floor(pairs),
+        options_.queues);
   }
   fills_checksums_ = (info.tx_offload_capa & kTransmitChecksums) == kTransmitChecksums;
   rte_eth_conf wanted{};
