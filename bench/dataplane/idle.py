@@ -24,11 +24,11 @@ def processor_seconds(pid):
     return total / 1e9
 
 
-def wait_until_up(gateways):
+def wait_until_up(gateways, sites=SITES):
     until = time.monotonic() + UP_SECONDS
-    waiting = [(a, b) for a in range(SITES) for b in range(SITES) if a != b]
+    waiting = [(a, b) for a in range(sites) for b in range(sites) if a != b]
     while waiting:
-        waiting = [end for end in waiting if (gateways.link(*end) or {}).get("state") != "up"]
+        waiting = [end for end in waiting if not gateways.is_up(*end)]
         if time.monotonic() > until:
             raise Failure(f"after {UP_SECONDS} s {len(waiting)} ends of links are still not up")
         time.sleep(0.1)

@@ -4,10 +4,11 @@ A benchmark is added by a line here: the names of its figures, what it is, about
 takes, and the function that measures.
 """
 
-from bench.dataplane import idle, junk, loopback, path, ports, recovery
+from bench.dataplane import idle, junk, loopback, path, ports, recovery, workers
 from bench.lab.benchmark import Benchmark
 
-PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-junk", "godwit-wan", "godwit", "godwitd"]
+PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-junk", "godwit-load", "godwit-wan", "godwit",
+            "godwitd"]
 NEEDING = {"dpdk": ["godwit-port"]}  # programs that only a build with it has
 
 BENCHMARKS = [
@@ -28,6 +29,8 @@ BENCHMARKS = [
     Benchmark([ports.RINGS], "the user-space UDP/IP endpoint over DPDK's rings", 5, ports.rings, needs="dpdk"),
     Benchmark([ports.PACKET_SOCKET], "datagrams between two namespaces: DPDK's packet sockets beside io_uring",
               2 * ports.RUNS * (ports.RECEIVER_SECONDS + 1), ports.packet_sockets, needs="dpdk"),
+    Benchmark(workers.NAMES, "processor time of gateways with several workers over a full link",
+              workers.SECONDS, workers.measure),
     Benchmark([idle.name_of("uring")], "three gateways that nobody uses", 40, idle.share("uring")),
     Benchmark([idle.name_of("dpdk")], "the same on DPDK", 40, idle.share("dpdk"), needs="dpdk"),
 ]

@@ -26,9 +26,10 @@ def gateway_name(site):
 
 
 class Gateways:
-    def __init__(self, lab, port="uring"):
+    def __init__(self, lab, port="uring", workers=1, connections=1):
         self.lab = lab
         self.port = port
+        self.workers, self.connections = workers, connections
         self.names = [gateway_name(site) for site in lab.wan.sites]
         self.folder = lab.registry.folder("godwit-lab.")
         self.config = os.path.join(self.folder, "godwit.toml")
@@ -56,7 +57,7 @@ class Gateways:
                 f'state_dir = "{self.folder}/{{site}}/state"\n'
                 f'durable_dir = "{self.folder}/{{site}}/durable"\n'
                 f'client = "{self.folder}/{{site}}/client.sock"\n'
-                f'admin = "{self.folder}/{{site}}/admin.sock"\n\n'
+                f'admin = "{self.folder}/{{site}}/admin.sock"\nworkers = {self.workers}\n\n'
                 f'[port]\nkind = "{self.port}"\n{DEVICE if self.port == "dpdk" else ""}\n'
                 f'[tls]\nca = "{self.folder}/certificates/ca.pem"\n'
                 f'cert = "{self.folder}/certificates/{{site}}.pem"\n'
@@ -69,7 +70,8 @@ class Gateways:
             for b in range(a + 1, len(sites)):
                 there = links[sites[a]["name"], sites[b]["name"]]
                 back = links[sites[b]["name"], sites[a]["name"]]
-                text += f'\n[[links]]\nends = ["{self.names[a]}", "{self.names[b]}"]\n'
+                text += (f'\n[[links]]\nends = ["{self.names[a]}", "{self.names[b]}"]\n'
+                         f'connections = {self.connections}\n')
                 rates = [link["rate_mbit"] for link in (there, back) if link["rate_mbit"]]
                 if rates:
                     text += f'cap = "{min(rates):.3f}Mbit/s"\n'
@@ -154,6 +156,11 @@ class Gateways:
         """How one gateway sees its link to another one; None while it is away."""
         answer = self.ask(own, "link", self.names[peer])
         return answer["links"][0] if answer else None
+
+    def is_up(self, own, peer):
+        """Whether all connections of a link are up, as its one end sees it."""
+        answer = self.ask(own, "link", self.names[peer])
+        return bool(answer) and all(link["state"] == "up" for link in answer["links"])
 
     def audit(self):
         """{"identical", "conservation_defect", "metrics": {…}, …}: what a process of its own finds from

@@ -17,7 +17,8 @@ GODWIT_PROGRAMS = {"godwitd": "api/gateway", "godwit": "api/cli",
                    "godwit-auditor": "bench/workloads/programs"}
 PROGRAMS = {**BASELINE_PROGRAMS, **GODWIT_PROGRAMS}
 SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane",
-                  "godwit-port": "bench/dataplane", "godwit-junk": "bench/dataplane"}
+                  "godwit-port": "bench/dataplane", "godwit-junk": "bench/dataplane",
+                  "godwit-load": "bench/dataplane"}
 
 
 def sections(port):

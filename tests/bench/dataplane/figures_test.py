@@ -20,7 +20,7 @@ NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")
          | {"quic_over_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms",
             "control_p99_excess_ms", "recovery_step_s", "recovery_cut_s", "junk_goodput_ratio",
             "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
-            "afpacket_over_uring"})
+            "afpacket_over_uring", "worker_cpu_ratio_2", "worker_cpu_ratio_4"})
 
 
 def arrivals(bins, began=100.0):

@@ -1,0 +1,93 @@
+"""What a byte over a full link costs gateways with two and four workers, beside gateways with one."""
+
+import subprocess
+import time
+
+from bench.dataplane.idle import processor_seconds, wait_until_up
+from bench.lab.failure import Failure
+from bench.lab.figure import Bar, Figure
+from bench.lab.godwit import Gateways
+from bench.lab.wan import Wan, amplest
+
+SITES = 2
+CONNECTIONS = SHARDS = 4  # also with one worker, so that the number of workers is all that differs
+COUNTS = (2, 4)
+RUNS = 5
+SETTLE_SECONDS, WINDOW_SECONDS = 2.0, 4.0
+RATE_MBIT = 50  # what two cores fill easily beside the emulator
+FULL_MIN = 0.9  # of the rate that was sent; below, it was the processor that was full
+SECONDS = RUNS * (1 + len(COUNTS)) * (SETTLE_SECONDS + WINDOW_SECONDS + 3)
+# Two cores cannot show that workers scale, only that they cost nothing besides. Chosen: the noise.
+RATIO_MAX = 1.15
+
+
+def name_of(workers):
+    return f"worker_cpu_ratio_{workers}"
+
+
+NAMES = [name_of(workers) for workers in COUNTS]
+
+
+def sent_bytes(gateways):
+    """By the first gateway to the second, layer 3, over all connections."""
+    answer = gateways.ask(0, "link", gateways.names[1])
+    if answer is None:
+        raise Failure("a gateway does not answer under load")
+    sent = [link["sent_bytes"] for link in answer["links"]]
+    if len(sent) != CONNECTIONS:
+        raise Failure(f"the link has {len(sent)} connections, not {CONNECTIONS}")
+    return sum(sent)
+
+
+def start_load(lab, gateways):
+    load = lab.registry.start(
+        [lab.program("godwit-load"), "--from", gateways.socket(0), "--to", gateways.socket(1),
+         "--shards", str(SHARDS)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if load.stdout.readline().strip() != "ready":
+        raise Failure(load.communicate()[1].strip() or "godwit-load failed")
+    return load
+
+
+def cost(lab, workers):
+    """Processor seconds of both gateways for each GB over the link."""
+    gateways = Gateways(lab, workers=workers, connections=CONNECTIONS)
+    load = None
+    try:
+        gateways.start()
+        wait_until_up(gateways, SITES)
+        load = start_load(lab, gateways)
+        time.sleep(SETTLE_SECONDS)
+        bytes_before, used_before = sent_bytes(gateways), sum(map(processor_seconds, gateways.pids()))
+        time.sleep(WINDOW_SECONDS)
+        sent = sent_bytes(gateways) - bytes_before
+        used = sum(map(processor_seconds, gateways.pids())) - used_before
+        if load.poll() is not None:
+            raise Failure(load.communicate()[1].strip() or "godwit-load ended by itself")
+    finally:
+        lab.registry.end([load] if load else [])
+        gateways.stop()
+    if sent == 0:
+        raise Failure(f"nothing went over the link within {WINDOW_SECONDS:g} s")
+    full = sent * 8e-6 / WINDOW_SECONDS / RATE_MBIT
+    if full < FULL_MIN:
+        lab.console.say(f"  {workers} workers filled {full:.0%} of the link: the machine is too busy")
+    return used * 1e9 / sent
+
+
+def measure(lab):
+    program = lab.program("godwit-wan")
+    lab.wan = Wan(program, lab.registry, amplest(program), SITES)
+    pairs = {workers: [] for workers in COUNTS}
+    a, b = (site["name"] for site in lab.wan.sites)
+    try:
+        lab.wan.ask("set", **{"from": a, "to": b}, rate_mbit=RATE_MBIT)
+        for _ in range(RUNS):
+            one = cost(lab, 1)
+            for workers in COUNTS:
+                pairs[workers].append((cost(lab, workers), one))
+    finally:
+        lab.wan.close()
+        lab.wan = None
+    return [Figure(name_of(workers), "s per GB", "one worker", pairs[workers],
+                   Bar("ratio", "<=", RATIO_MAX)) for workers in COUNTS]
