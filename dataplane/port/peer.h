@@ -39,6 +39,8 @@ class Peer {
   // In network byte order; IPv4 uses the first four bytes, the others are zero.
   const std::array<std::uint8_t, 16>& address() const { return address_; }
   bool is_unspecified() const { return *this == Peer(); }
+  // False for 0.0.0.0, for :: and for the unspecified peer, whatever the port.
+  bool has_host() const { return address_ != std::array<std::uint8_t, 16>{}; }
   std::uint16_t udp_port() const { return udp_port_; }
   Peer with_port(std::uint16_t udp_port) const;
   bool same_host(const Peer& other) const;

@@ -44,6 +44,10 @@ struct Train {
   std::uint8_t ecn = 0;
   // Differentiated services codepoint (RFC 2474), 0..63; received but by `loop`: always 0.
   std::uint8_t dscp = 0;
+  // Our own end. Received: the address that it came to, where the port is bound to a wildcard
+  // address and so may have several. Sent: the address to send from, of which only the host counts.
+  // Without a host: the port's one address, or the one that the kernel's route prefers.
+  Peer local = {};
 };
 
 // What a port can do; fixed for its life.

@@ -62,6 +62,19 @@ void add_control(OutgoingMessage& message, int level, int type, const Value& val
   message.header.msg_controllen = at + CMSG_SPACE(sizeof(value));
 }
 
+// The host that a message is sent from; the interface is the route's choice.
+void add_source(const Peer& local, OutgoingMessage& message) {
+  if (local.is_v6()) {
+    in6_pktinfo info{};
+    std::memcpy(&info.ipi6_addr, local.address().data(), sizeof(info.ipi6_addr));
+    add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  } else {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, local.address().data(), sizeof(info.ipi_spec_dst));
+    add_control(message, IPPROTO_IP, IP_PKTINFO, info);  // to a mapped address, too
+  }
+}
+
 // The kernel takes a killed process's io_uring apart in the background, and its sockets with it:
 // for a moment after the process is gone its address may still be in use.
 bool bind_patiently(int descriptor, const sockaddr* address, socklen_t bytes) {
@@ -112,6 +125,13 @@ Result<UdpSocket> UdpSocket::open(const UdpOptions& options) {
   if (v6) {
     set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
     set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  }
+  if (!options.local.has_host() &&  // each datagram then tells which of our addresses it came to
+      !set_option(
+          descriptor, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1)) {
+    return fail(Code::kIo,
+                "no own addresses of UDP datagrams (PKTINFO): {}; name one address to listen on",
+                std::strerror(errno));
   }
   if (!set_option(descriptor, SOL_UDP, UDP_GRO, 1)) {
     log::warn("the kernel has no UDP GRO; receiving costs several times more CPU");
@@ -181,6 +201,9 @@ void UdpSocket::prepare(const Train& train, OutgoingMessage& message) const {
   } else if (traffic_class != 0) {
     add_control(message, IPPROTO_IP, IP_TOS, traffic_class);  // of a mapped address, too
   }
+  if (!local_.has_host() && train.local.has_host() && train.local.is_v6() == train.peer.is_v6()) {
+    add_source(train.local, message);
+  }
 }
 
 int UdpSocket::send_singly(const Train& train) const {
@@ -197,29 +220,42 @@ int UdpSocket::send_singly(const Train& train) const {
   return 0;
 }
 
-std::uint16_t gro_segment(const cmsghdr& message) {
-  if (message.cmsg_level != SOL_UDP || message.cmsg_type != UDP_GRO) {
-    return 0;
+void ReceivedControl::read(const cmsghdr& message) {
+  if (message.cmsg_level == SOL_UDP && message.cmsg_type == UDP_GRO) {
+    int segment = 0;  // the kernel writes an int
+    std::memcpy(&segment, CMSG_DATA(&message), sizeof(segment));
+    segment_bytes =
+        segment > 0 && segment <= 0xffff ? static_cast<std::uint16_t>(segment) : segment_bytes;
+  } else if (message.cmsg_level == IPPROTO_IP && message.cmsg_type == IP_PKTINFO) {
+    in_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(&message), sizeof(info));
+    std::array<std::uint8_t, 4> host{};
+    std::memcpy(host.data(), &info.ipi_spec_dst, host.size());
+    local = Peer::v4(host, 0);
+  } else if (message.cmsg_level == IPPROTO_IPV6 && message.cmsg_type == IPV6_PKTINFO) {
+    in6_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(&message), sizeof(info));
+    std::array<std::uint8_t, 16> host{};
+    std::memcpy(host.data(), &info.ipi6_addr, host.size());
+    local = Peer::v6(host, 0);  // a mapped one is of IPv4
   }
-  int segment = 0;  // the kernel writes an int
-  std::memcpy(&segment, CMSG_DATA(&message), sizeof(segment));
-  return segment > 0 && segment <= 0xffff ? static_cast<std::uint16_t>(segment) : 0;
 }
 
 std::optional<Train> received_train(const void* name,
                                     socklen_t name_bytes,
                                     std::span<std::byte> payload,
                                     int flags,
-                                    std::uint16_t segment_bytes) {
+                                    const ReceivedControl& control) {
   const auto peer = Peer::from_sockaddr(static_cast<const sockaddr*>(name), name_bytes);
   if (!peer || payload.empty() || (flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return std::nullopt;
   }
   const auto whole = static_cast<std::uint16_t>(std::min<std::size_t>(payload.size(), 0xffff));
   return Train{.peer = *peer,
-               .segment_bytes = segment_bytes == 0 ? whole : segment_bytes,
+               .segment_bytes = control.segment_bytes == 0 ? whole : control.segment_bytes,
                .bytes = payload,
-               .ecn = 0};
+               .ecn = 0,
+               .local = control.local};
 }
 
 ReceiveMemory::ReceiveMemory(std::size_t count, std::size_t stride)

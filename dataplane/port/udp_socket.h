@@ -29,8 +29,9 @@ class Descriptor {
   int descriptor_ = -1;
 };
 
-// Room for the control messages of one datagram in either direction.
-inline constexpr std::size_t kControlRoom = 64;
+// Room for the control messages of one datagram in either direction: the size of its segments, its
+// traffic class and its own address, 24, 24 and 40 bytes.
+inline constexpr std::size_t kControlRoom = 96;
 // The kernel refuses larger trains: 65,535 bytes of IP packet, UDP_MAX_SEGMENTS of older kernels.
 inline constexpr std::size_t kTrainBytesMax = 65'000;
 inline constexpr std::size_t kTrainSegmentsMax = 64;
@@ -63,8 +64,9 @@ class UdpSocket {
     return counters;
   }
 
-  // Points `message` at `train`; segmentation by the kernel when it has several datagrams, and the
-  // IP header's traffic class when the train has a codepoint.
+  // Points `message` at `train`; segmentation by the kernel when it has several datagrams, the
+  // IP header's traffic class when the train has a codepoint, and the address to send from when the
+  // socket has several and the train names one.
   void prepare(const Train& train, OutgoingMessage& message) const;
   // Sends datagram by datagram, for devices whose driver refuses segmentation (EIO, EINVAL).
   // Returns 0 or an errno.
@@ -75,14 +77,20 @@ class UdpSocket {
   Peer local_;
 };
 
+// What the control messages of a received message tell.
+struct ReceivedControl {
+  std::uint16_t segment_bytes = 0;  // 0: it is one datagram
+  Peer local;                       // the host that it was sent to; the port stays 0
+
+  void read(const cmsghdr& message);
+};
+
 // The train that a received message is. nullopt: no address, cut short, or empty.
 std::optional<Train> received_train(const void* name,
                                     socklen_t name_bytes,
                                     std::span<std::byte> payload,
                                     int flags,
-                                    std::uint16_t segment_bytes);
-// The segment size in a control message of type UDP_GRO; 0 for others.
-std::uint16_t gro_segment(const cmsghdr& message);
+                                    const ReceivedControl& control);
 
 inline bool is_busy(int error) {
   return error == EAGAIN || error == ENOBUFS;

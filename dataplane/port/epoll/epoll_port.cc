@@ -75,16 +75,16 @@ std::size_t EpollPort::receive_burst(std::span<Train> out, bool& is_drained) {
     std::optional<Train> train;
     if (index < taken) {
       msghdr& header = room.headers[index].msg_hdr;
-      std::uint16_t segment = 0;
+      ReceivedControl told;
       for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
            control = CMSG_NXTHDR(&header, control)) {
-        segment = std::max(segment, gro_segment(*control));
+        told.read(*control);
       }
       train = received_train(header.msg_name,
                              header.msg_namelen,
                              {memory_.at(room.buffers[index]), room.headers[index].msg_len},
                              header.msg_flags,
-                             segment);
+                             told);
       if (!train) {
         ++counters_.receive_errors;
       }

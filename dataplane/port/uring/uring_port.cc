@@ -197,11 +197,11 @@ void UringPort::on_received(const io_uring_cqe& completion) {
   io_uring_recvmsg_out* out =
       io_uring_recvmsg_validate(memory_.at(buffer), completion.res, &receive_shape_);
   if (out != nullptr) {
-    std::uint16_t segment = 0;
+    ReceivedControl told;
     for (cmsghdr* control = io_uring_recvmsg_cmsg_firsthdr(out, &receive_shape_);
          control != nullptr;
          control = io_uring_recvmsg_cmsg_nexthdr(out, &receive_shape_, control)) {
-      segment = std::max(segment, gro_segment(*control));
+      told.read(*control);
     }
     const unsigned length = io_uring_recvmsg_payload_length(out, completion.res, &receive_shape_);
     train = received_train(
@@ -209,7 +209,7 @@ void UringPort::on_received(const io_uring_cqe& completion) {
         std::min<socklen_t>(out->namelen, kNameRoom),
         {static_cast<std::byte*>(io_uring_recvmsg_payload(out, &receive_shape_)), length},
         static_cast<int>(out->flags),
-        segment);
+        told);
   }
   if (!train) {
     ++counters_.receive_errors;

@@ -45,8 +45,9 @@ class CapturePort final : public Decorator {
 
  private:
   void write(Instant now, Direction direction, const Train& train) {
-    Datagram datagram{.from = direction == Direction::kIn ? train.peer : local(),
-                      .to = direction == Direction::kIn ? local() : train.peer,
+    const Peer own = train.local.has_host() ? train.local.with_port(local().udp_port()) : local();
+    Datagram datagram{.from = direction == Direction::kIn ? train.peer : own,
+                      .to = direction == Direction::kIn ? own : train.peer,
                       .traffic_class = static_cast<std::uint8_t>(train.dscp << 2U | train.ecn),
                       .payload = {}};
     std::array<std::byte, kHeadersBytesMax> headers{};
