@@ -29,10 +29,11 @@ enum class CongestionControl : std::uint8_t {
   kCubic
 };
 
-// One path to one peer site.
+// One path to one peer site. A site with several addresses has one for each.
 struct PeerConfig {
   std::string site;                          // the name its certificate must carry
   port::Peer address;                        // where it listens; the only host it may come from
+  port::Peer local = {};                     // the host to dial from; none: the port's own choice
   std::string link;                          // sessions with the same link name share one shaper
   BitRate cap = BitRate::unlimited();        // the operator's rate of the link, layer 3
   SharedCap* shared_cap = nullptr;           // the same, if other workers send on the link, too

@@ -18,10 +18,8 @@ constexpr std::size_t kResetMax = 42;
 
 }  // namespace
 
-void QuicEndpoint::negotiate_version(Instant now,
-                                     const port::Peer& from,
-                                     const ngtcp2_version_cid& ids) {
-  if (!admission_.may_answer(now, source_of(from))) {
+void QuicEndpoint::negotiate_version(Instant now, const Way& way, const ngtcp2_version_cid& ids) {
+  if (!admission_.may_answer(now, source_of(way.remote))) {
     ++counters_.answers_withheld;
     return;
   }
@@ -39,20 +37,19 @@ void QuicEndpoint::negotiate_version(Instant now,
                                            kVersions.data(),
                                            kVersions.size());
   if (written > 0) {
-    reply(now, from, std::span(packet).first(static_cast<std::size_t>(written)));
+    reply(now, way, std::span(packet).first(static_cast<std::size_t>(written)));
   }
 }
 
 // Retry: the peer repeats its greeting with a token that only its true address can have received.
-void QuicEndpoint::ask_for_proof(Instant now,
-                                 const port::Peer& from,
-                                 const ngtcp2_pkt_hd& initial) {
+void QuicEndpoint::ask_for_proof(Instant now, const Way& way, const ngtcp2_pkt_hd& initial) {
   ngtcp2_cid ours{};
   ours.datalen = kConnectionIdBytes;
   for (std::size_t index = 0; index < kConnectionIdBytes; ++index) {
     ours.data[index] = static_cast<std::uint8_t>(shared_.random.next() >> 56U);
   }
-  const auto token = RetryToken::seal(now, shared_.tls.token_secret(), from, ours, initial.dcid);
+  const auto token =
+      RetryToken::seal(now, shared_.tls.token_secret(), way.remote, ours, initial.dcid);
   std::array<std::byte, NGTCP2_MAX_UDP_PAYLOAD_SIZE> packet{};
   const ngtcp2_ssize written =
       token.empty() ? -1
@@ -66,7 +63,7 @@ void QuicEndpoint::ask_for_proof(Instant now,
                                                 token.size());
   if (written > 0) {
     ++counters_.retries_sent;
-    reply(now, from, std::span(packet).first(static_cast<std::size_t>(written)));
+    reply(now, way, std::span(packet).first(static_cast<std::size_t>(written)));
   }
 }
 
@@ -83,9 +80,7 @@ bool QuicEndpoint::is_reset_for_us(Instant now,
 }
 
 // Tells a peer that still speaks to a session from before our restart to forget it.
-void QuicEndpoint::reset_peer(Instant now,
-                              const port::Peer& from,
-                              std::span<const std::byte> datagram) {
+void QuicEndpoint::reset_peer(Instant now, const Way& way, std::span<const std::byte> datagram) {
   if (datagram.size() <= kResetMin || !resets_.take(now)) {
     return;
   }
@@ -111,16 +106,17 @@ void QuicEndpoint::reset_peer(Instant now,
                                        size - token.size());
   if (written > 0) {
     ++counters_.resets_sent;
-    reply(now, from, std::span(packet).first(static_cast<std::size_t>(written)));
+    reply(now, way, std::span(packet).first(static_cast<std::size_t>(written)));
   }
 }
 
-void QuicEndpoint::reply(Instant now, const port::Peer& to, std::span<std::byte> packet) {
-  const port::Train train{.peer = to,
+void QuicEndpoint::reply(Instant now, const Way& way, std::span<std::byte> packet) {
+  const port::Train train{.peer = way.remote,
                           .segment_bytes = static_cast<std::uint16_t>(packet.size()),
                           .bytes = packet,
                           .ecn = 0,
-                          .dscp = shared_.options.markings.of(Precedence::kControl)};
+                          .dscp = shared_.options.markings.of(Precedence::kControl),
+                          .local = way.local};
   port_.transmit(now, {&train, 1});
 }
 

@@ -94,7 +94,7 @@ Session* QuicEndpoint::dial(Instant now, const PeerConfig& peer) {
   }
   auto session = QuicSession::dial(now,
                                    shared_,
-                                   {.local = local_,
+                                   {.local = own_end(peer.local),
                                     .remote = peer.address,
                                     .allowed_sites = {peer.site},
                                     .shaper = &shaper_of(peer),
@@ -129,6 +129,7 @@ void QuicEndpoint::settle_link(Slot& slot) {
   if (best != nullptr) {
     slot.session->use_shaper(shaper_of(*best));
   }
+  slot.session->take_path();
 }
 
 namespace {
@@ -194,10 +195,17 @@ void QuicEndpoint::retire(Instant now, Session* session) {
   const auto built = ending.next_train(now, packet, 1);
   if (built.packets > 0) {
     ending.shaper().charge(now, built.bytes + LinkShaper::kOverheadV4, false);
-    reply(now, ending.remote(), std::span(packet).first(built.bytes));
+    reply(now, {ending.remote(), ending.local()}, std::span(packet).first(built.bytes));
   }
-  // Order matters to nobody but determinism; erase keeps it.
+  const LinkShaper* shaper = &ending.shaper();
+  // Order matters to nobody but determinism, and to whose path the link has; erase keeps it.
   slots_.erase(slot);
+  const auto newest = std::find_if(slots_.rbegin(), slots_.rend(), [shaper](Slot& other) {
+    return &other.session->shaper() == shaper && other.session->is_established();
+  });
+  if (newest != slots_.rend()) {
+    newest->session->take_path();
+  }
 }
 
 void QuicEndpoint::receive(Instant now) {
@@ -213,10 +221,11 @@ void QuicEndpoint::receive(Instant now) {
         continue;
       }
       ++taken;
+      const Way way{train.peer, train.local};
       for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
         const std::size_t size =
             std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at);
-        on_datagram(now, train.peer, train.bytes.subspan(at, size), train.ecn);
+        on_datagram(now, way, train.bytes.subspan(at, size), train.ecn);
       }
     }
     port_.release(trains);
@@ -282,7 +291,8 @@ void QuicEndpoint::build_train(Instant now, Slot& slot) {
                             .segment_bytes = built.segment_bytes,
                             .bytes = room.first(built.bytes),
                             .ecn = 0,
-                            .dscp = built.dscp});
+                            .dscp = built.dscp,
+                            .local = session.local()});
 }
 
 void QuicEndpoint::transmit(Instant now) {

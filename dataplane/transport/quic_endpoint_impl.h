@@ -31,6 +31,12 @@ inline const std::uint8_t* octets(std::span<const std::byte> bytes) {
   return reinterpret_cast<const std::uint8_t*>(bytes.data());
 }
 
+// Between which addresses a datagram went, so that its answer goes back the same way.
+struct Way {
+  port::Peer remote;
+  port::Peer local;  // as the train had it: without a host where the port has one address
+};
+
 class QuicEndpoint final : public Endpoint {
  public:
   QuicEndpoint(port::Port& port, TlsContext& tls, const QuicOptions& options, Random& random);
@@ -68,17 +74,17 @@ class QuicEndpoint final : public Endpoint {
   // By what admission counts a sender: a configured address, or a configured host with any port.
   port::Peer source_of(const port::Peer& from) const;
   void on_datagram(Instant now,
-                   const port::Peer& from,
+                   const Way& way,
                    std::span<const std::byte> datagram,
                    std::uint8_t ecn);
   void on_unmatched(Instant now,
-                    const port::Peer& from,
+                    const Way& way,
                     const ConnectionId& id,
                     std::span<const std::byte> datagram);
   // True: the packet answers a dial that was given up.
   bool is_late_answer(Instant now, const port::Peer& from, const ConnectionId& id);
   void accept(Instant now,
-              const port::Peer& from,
+              const Way& way,
               const ngtcp2_pkt_hd& initial,
               std::span<const std::byte> datagram);
   HalfOpen half_open(const port::Peer& source) const;
@@ -89,11 +95,15 @@ class QuicEndpoint final : public Endpoint {
                    std::optional<AddressProof>& proof);
 
   // Answers without state (quic_answers.cc).
-  void ask_for_proof(Instant now, const port::Peer& from, const ngtcp2_pkt_hd& initial);
-  void negotiate_version(Instant now, const port::Peer& from, const ngtcp2_version_cid& ids);
+  void ask_for_proof(Instant now, const Way& way, const ngtcp2_pkt_hd& initial);
+  void negotiate_version(Instant now, const Way& way, const ngtcp2_version_cid& ids);
   bool is_reset_for_us(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
-  void reset_peer(Instant now, const port::Peer& from, std::span<const std::byte> datagram);
-  void reply(Instant now, const port::Peer& to, std::span<std::byte> packet);
+  void reset_peer(Instant now, const Way& way, std::span<const std::byte> datagram);
+  void reply(Instant now, const Way& way, std::span<std::byte> packet);
+  // The own end of a session's path; the port's address where `local` names no host.
+  port::Peer own_end(const port::Peer& local) const {
+    return local.has_host() ? local.with_port(local_.udp_port()) : local_;
+  }
 
   LinkShaper& shaper_of(const PeerConfig& peer);
   void settle_link(Slot& slot);

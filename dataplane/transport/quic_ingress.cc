@@ -27,14 +27,14 @@ port::Peer QuicEndpoint::source_of(const port::Peer& from) const {
 }
 
 void QuicEndpoint::on_datagram(Instant now,
-                               const port::Peer& from,
+                               const Way& way,
                                std::span<const std::byte> datagram,
                                std::uint8_t ecn) {
   ngtcp2_version_cid ids{};
   const int status =
       ngtcp2_pkt_decode_version_cid(&ids, octets(datagram), datagram.size(), kConnectionIdBytes);
   if (status == NGTCP2_ERR_VERSION_NEGOTIATION) {
-    negotiate_version(now, from, ids);
+    negotiate_version(now, way, ids);
     return;
   }
   if (status != 0 || ids.dcidlen > NGTCP2_MAX_CIDLEN) {
@@ -44,41 +44,41 @@ void QuicEndpoint::on_datagram(Instant now,
   const ConnectionId id(ids.dcid, ids.dcidlen);
   const auto found = shared_.connections.find(id);
   if (found == shared_.connections.end()) {
-    on_unmatched(now, from, id, datagram);
+    on_unmatched(now, way, id, datagram);
     return;
   }
   // Nobody migrates: a packet from another address is not the peer's.
-  if (found->second->remote() != from) {
+  if (found->second->remote() != way.remote) {
     ++counters_.packets_unmatched;
     return;
   }
   QuicSession& session = *found->second;
   session.on_packet(now, datagram, ecn);
   if (!late_answers_.is_empty() && session.was_dialled() && session.is_established()) {
-    late_answers_.forget(from);
+    late_answers_.forget(way.remote);
   }
 }
 
 void QuicEndpoint::on_unmatched(Instant now,
-                                const port::Peer& from,
+                                const Way& way,
                                 const ConnectionId& id,
                                 std::span<const std::byte> datagram) {
   ++counters_.packets_unmatched;
   constexpr std::byte kLongHeader{0x80};
   if ((datagram.front() & kLongHeader) == std::byte{0}) {
-    if (!is_reset_for_us(now, from, datagram)) {
-      reset_peer(now, from, datagram);
+    if (!is_reset_for_us(now, way.remote, datagram)) {
+      reset_peer(now, way, datagram);
     }
     return;
   }
-  if (is_late_answer(now, from, id)) {
+  if (is_late_answer(now, way.remote, id)) {
     return;
   }
   ngtcp2_pkt_hd initial{};
   if (ngtcp2_accept(&initial, octets(datagram), datagram.size()) != 0) {
     return;  // a late handshake packet of a session that is gone, or noise
   }
-  accept(now, from, initial, datagram);
+  accept(now, way, initial, datagram);
 }
 
 bool QuicEndpoint::is_late_answer(Instant now, const port::Peer& from, const ConnectionId& id) {
@@ -138,9 +138,10 @@ bool QuicEndpoint::check_token(Instant now,
 }
 
 void QuicEndpoint::accept(Instant now,
-                          const port::Peer& from,
+                          const Way& way,
                           const ngtcp2_pkt_hd& initial,
                           std::span<const std::byte> datagram) {
+  const port::Peer& from = way.remote;
   const PeerConfig* peer = peer_at(from);
   GODWIT_ASSERT(peer != nullptr, "strangers are dropped before");
   const port::Peer source = source_of(from);
@@ -155,13 +156,13 @@ void QuicEndpoint::accept(Instant now,
   if (verdict != Admission::Verdict::kAccept) {
     ++counters_.accepts_over_limit;
     if (verdict == Admission::Verdict::kRetry) {
-      ask_for_proof(now, from, initial);
+      ask_for_proof(now, way, initial);
     }
     return;
   }
   auto session = QuicSession::accept(now,
                                      shared_,
-                                     {.local = local_,
+                                     {.local = own_end(way.local),
                                       .remote = from,
                                       .allowed_sites = sites_,
                                       .shaper = &shaper_of(*peer),

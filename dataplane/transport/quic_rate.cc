@@ -36,6 +36,9 @@ void QuicSession::tell_arrivals(Instant now) {
   if (phase_ != Phase::kEstablished || figures.in_flight >= before || figures.rtt_latest_ns == 0) {
     return;
   }
+  if (!setup_.shaper->is_on_path(setup_.local, setup_.remote)) {
+    return;  // another session carries the link now, over another path
+  }
   const std::uint64_t packet = packet_bytes();
   const std::uint64_t overhead = LinkShaper::overhead(setup_.remote.is_v6());
   const std::uint64_t settled = before - figures.in_flight;

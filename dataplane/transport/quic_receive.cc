@@ -86,6 +86,9 @@ void QuicSession::establish() {
   path_mtu_.lower_cap(static_cast<std::size_t>(
       ngtcp2_conn_get_remote_transport_params(connection_)->max_udp_payload_size));
   path_mtu_.start();
+  if (dialled_) {  // of an accepted one the link is not settled yet
+    take_path();
+  }
   Queued queued;
   queued.event.kind = Event::Kind::kEstablished;
   queued.event.identity = identity_;

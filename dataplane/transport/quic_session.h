@@ -60,7 +60,7 @@ struct AddressProof {
 
 // What one session is made of.
 struct QuicSetup {
-  port::Peer local;
+  port::Peer local;  // all its packets are sent from there; without a host: as the port chooses
   port::Peer remote;
   std::vector<std::string> allowed_sites;  // the dialled site, or all configured ones
   LinkShaper* shaper = nullptr;            // never null; shared by the link's sessions
@@ -92,6 +92,8 @@ class QuicSession final : public Session {
   void set_rate(BitRate rate) override { rate_ = rate; }
   SessionStats stats() const override;
   std::uint64_t unsent_bytes() const override { return unsent_; }
+  const port::Peer& remote() const override { return setup_.remote; }
+  const port::Peer& local() const override { return setup_.local; }
   void close(Instant now, std::uint64_t code, std::string_view reason) override;
 
   // For the endpoint.
@@ -137,10 +139,11 @@ class QuicSession final : public Session {
   std::span<const ConnectionId> ids() const { return ids_; }
   // Answers of this peer take so long: one that came too late for an earlier dial showed it.
   void expect_round_trip(Duration rtt) { setup_.rtt_seen = rtt; }
-  const port::Peer& remote() const { return setup_.remote; }
   LinkShaper& shaper() { return *setup_.shaper; }
   const LinkShaper& shaper() const { return *setup_.shaper; }
   void use_shaper(LinkShaper& shaper) { setup_.shaper = &shaper; }
+  // The link goes where this session goes.
+  void take_path() { setup_.shaper->use_path(setup_.local, setup_.remote); }
   const Close& close_cause() const { return close_; }
   const Identity& identity() const { return identity_; }
 

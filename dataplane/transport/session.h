@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "dataplane/base/units.h"
+#include "dataplane/port/peer.h"
 #include "dataplane/transport/buffer.h"
 #include "dataplane/transport/close_reason.h"
 #include "dataplane/transport/marking.h"
@@ -117,6 +118,11 @@ class Session {
   virtual SessionStats stats() const = 0;
   // Transfer bytes queued and not yet put into a packet.
   virtual std::uint64_t unsent_bytes() const = 0;
+
+  // The two ends of its path, fixed for its life. The own end has no host where the port is bound
+  // to a wildcard address and we dialled without naming one of ours.
+  virtual const port::Peer& remote() const = 0;
+  virtual const port::Peer& local() const = 0;
 
   // Tells the peer `code` and `reason` (at most 256 bytes are sent) and ends with kClosed.
   virtual void close(Instant now, std::uint64_t code, std::string_view reason) = 0;

@@ -48,6 +48,18 @@ void LinkShaper::set_background(bool yields) {
   is_background_ = yields && has_cap();
 }
 
+void LinkShaper::use_path(const port::Peer& local, const port::Peer& remote) {
+  if (is_on_path(local, remote)) {
+    return;
+  }
+  local_ = local;
+  remote_ = remote;
+  estimate_ = {};
+  floor_ = {};
+  least_ = Duration::max();
+  set_cap(cap_);
+}
+
 void LinkShaper::on_arrival(Instant now, const RateEstimate::Arrival& arrival) {
   estimate_.on_arrival(now, arrival);
   if (share_) {

@@ -22,6 +22,7 @@
 #include <optional>
 
 #include "dataplane/base/units.h"
+#include "dataplane/port/peer.h"
 #include "dataplane/transport/rate_estimate.h"
 #include "dataplane/transport/round_trip_floor.h"
 #include "dataplane/transport/shared_cap.h"
@@ -73,6 +74,12 @@ class LinkShaper {
   // Whether the link yields to others; without a cap it does not.
   void set_background(bool yields);
   bool is_background() const { return is_background_; }
+  // The link's newest session goes between these hosts. When that is another path than before, what
+  // was learnt of the former one is forgotten, and only sessions on the new one tell of arrivals.
+  void use_path(const port::Peer& local, const port::Peer& remote);
+  bool is_on_path(const port::Peer& local, const port::Peer& remote) const {
+    return local_.same_host(local) && remote_.same_host(remote);
+  }
   // Acknowledgements came in.
   void on_arrival(Instant now, const RateEstimate::Arrival& arrival);
   // For so long something waited for this shaper, or for the congestion controller behind it.
@@ -112,6 +119,8 @@ class LinkShaper {
   Instant clock_ = Instant::from_ns(0);
   std::optional<CapShare> share_;
   RateEstimate estimate_;
+  port::Peer local_;
+  port::Peer remote_;
 
   // Of a background link.
   bool is_background_ = false;

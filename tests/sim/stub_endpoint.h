@@ -34,6 +34,8 @@ class StubSession final : public transport::Session {
   void set_rate(BitRate /*rate*/) override {}
   transport::SessionStats stats() const override;
   std::uint64_t unsent_bytes() const override { return 0; }
+  const port::Peer& remote() const override { return nowhere_; }
+  const port::Peer& local() const override { return nowhere_; }
   void close(Instant now, std::uint64_t code, std::string_view reason) override;
 
   // From the network.
@@ -56,6 +58,7 @@ class StubSession final : public transport::Session {
   Instant now_;
   std::deque<transport::Event> events_;
   transport::SessionStats stats_;
+  port::Peer nowhere_;
 };
 
 class StubEndpoint final : public transport::Endpoint {

@@ -49,6 +49,8 @@ class ScriptedSession final : public transport::Session {
   std::uint64_t close_code = 0;
   std::string close_reason;
   bool retired = false;
+  port::Peer from;  // of one that the peer began: the ends of its path
+  port::Peer to;
 
   // The next control message of a kind, skipping others; default instance when there is none.
   control::ControlMessage take(control::ControlMessage::KindCase kind) {
@@ -89,6 +91,8 @@ class ScriptedSession final : public transport::Session {
   void set_rate(BitRate /*rate*/) override {}
   transport::SessionStats stats() const override { return figures; }
   std::uint64_t unsent_bytes() const override { return 0; }
+  const port::Peer& remote() const override { return from; }
+  const port::Peer& local() const override { return to; }
   void close(Instant /*now*/, std::uint64_t code, std::string_view reason) override {
     closed = true;
     close_code = code;

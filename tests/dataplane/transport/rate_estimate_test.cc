@@ -2,6 +2,8 @@
 // is only longer, or loses packets whatever is sent.
 #include "dataplane/transport/rate_estimate.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -75,6 +77,30 @@ TEST(RateEstimate, FindsAFasterPathWithinSecondsAndReturnsToItsCap) {
   EXPECT_LE(took, kBackWithin);
   EXPECT_FALSE(link.shaper.estimate().is_bounded());
   EXPECT_EQ(link.shaper.rate(), LinkShaper::usable(BitRate::mbps(50)));
+}
+
+TEST(RateEstimate, IsForgottenWhenTheLinkTakesAnotherPath) {
+  const auto peer = [](const char* text) { return port::Peer::parse(text).value(); };
+  const port::Peer own = peer("192.0.2.1:1");
+  const port::Peer first = peer("192.0.2.2:1");
+  Bottleneck link(11, BitRate::mbps(50), {.rate = BitRate::mbps(5), .rtt = kRtt});
+  link.shaper.use_path(own, first);
+  link.run(kSecond * 5);
+  ASSERT_TRUE(link.shaper.estimate().is_bounded());
+  // A session with the next worker goes the same way.
+  link.shaper.use_path(own, first.with_port(2));
+  EXPECT_TRUE(link.shaper.estimate().is_bounded());
+  for (const auto& [local, remote] : {std::pair(own, peer("198.51.100.2:1")),
+                                      std::pair(peer("198.51.100.1:1"), peer("198.51.100.2:1"))}) {
+    link.shaper.use_path(local, remote);
+    EXPECT_TRUE(link.shaper.is_on_path(local, remote));
+    EXPECT_FALSE(link.shaper.is_on_path(own, first));
+    EXPECT_FALSE(link.shaper.estimate().is_bounded());
+    EXPECT_EQ(link.shaper.rate(), LinkShaper::usable(BitRate::mbps(50)));
+    EXPECT_EQ(link.shaper.estimate().delivery(), BitRate());
+    link.run(kSecond * 5);
+    EXPECT_TRUE(link.shaper.estimate().is_bounded());
+  }
 }
 
 TEST(RateEstimate, FindsAFasterPathWithoutACap) {
