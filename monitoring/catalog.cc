@@ -155,6 +155,13 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "Bytes sent and not yet acknowledged by the transport."},
     {kLinkReconnects, "godwit_link_reconnects_total", kCounter, kNone, kSum, kPeerLabels, {},
      "Times the link was established again after it had been up."},
+    {kLinkPath, "godwit_link_path", kGauge, kNone, kMax, kPeerLabels, {},
+     "The path that the link is on, from 1, the preferred one; 0 while it is down. 2 and more: a "
+     "backup endpoint is in use, `godwit status` says why. Paths pair the endpoints of both sites."},
+    {kLinkPathChanges, "godwit_link_path_changes_total",
+     kCounter, kNone, kSum, kPeerLabels, {},
+     "Times the link came up on another path than before, or moved to it. A steady rise means a "
+     "preferred path that comes and goes."},
     {kLinkClosed, "godwit_link_closed_total", kCounter, kNone, kSum, kLinkClosedLabels, {},
      "Ends of connections and of attempts, by reason. The log line of the same moment has the "
      "details."},

@@ -53,6 +53,8 @@ enum class Metric : std::uint16_t {
   kLinkCapBytes,
   kLinkInFlightBytes,
   kLinkReconnects,
+  kLinkPath,
+  kLinkPathChanges,
   kLinkClosed,
   kLinkTopicsRefused,
   kLinkLostPackets,

@@ -227,17 +227,20 @@ std::string to_text(const admin::LinksReport& report) {
                 "BY CONGESTION",
                 "ADDRESS"});
   for (const auto& link : report.links()) {
-    totals.add({link.peer(),
-                human_bytes(link.sent_bytes()),
-                human_count(link.sent_transfers()),
-                human_bytes(link.received_bytes()),
-                human_count(link.received_transfers()),
-                human_count(link.lost_packets()),
-                human_count(link.probe_timeouts()),
-                if_known(link.packet_bytes(), human_bytes),
-                human_duration(link.limited_by_cap_ns()),
-                human_duration(link.limited_by_congestion_ns()),
-                link.peer_address()});
+    totals.add(
+        {link.peer(),
+         human_bytes(link.sent_bytes()),
+         human_count(link.sent_transfers()),
+         human_bytes(link.received_bytes()),
+         human_count(link.received_transfers()),
+         human_count(link.lost_packets()),
+         human_count(link.probe_timeouts()),
+         if_known(link.packet_bytes(), human_bytes),
+         human_duration(link.limited_by_cap_ns()),
+         human_duration(link.limited_by_congestion_ns()),
+         link.paths() > 1
+             ? fmt::format("{} (path {} of {})", link.peer_address(), link.path(), link.paths())
+             : link.peer_address()});
   }
   if (totals.empty()) {
     return "no link is configured\n";

@@ -268,7 +268,10 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
 std::string shared_part(const Config& config) {
   std::string out;
   for (const auto& site : config.sites) {
-    out += fmt::format("\n[sites.{}]\nendpoint = {}\n", site.name, toml_string(site.endpoint));
+    out += fmt::format("\n[sites.{}]\n", site.name);
+    out += site.endpoints.size() == 1
+               ? fmt::format("endpoint = {}\n", toml_string(site.endpoints.front()))
+               : fmt::format("endpoints = [\"{}\"]\n", fmt::join(site.endpoints, "\", \""));
   }
   for (const auto& link : config.links) {
     out += fmt::format("\n[[links]]\nname = {}\nends = [{}, {}]\n",
@@ -396,8 +399,8 @@ Result<Config> parse_config(std::string_view text,
   }
   root.finish();
   if (problems.empty() && config.port.kind == "dpdk") {
-    const auto port =
-        port_options(config.port, config.find_site(config.site)->endpoint, 0, config.workers);
+    const auto port = port_options(
+        config.port, listen_endpoint(*config.find_site(config.site)), 0, config.workers);
     if (!port) {
       root.reject("port", port.error().message);
     }

@@ -23,11 +23,16 @@
 
 namespace godwit::gateway {
 
+// Endpoints of a site. Chosen: hosts have two uplinks, some three, and each dead one costs a dial.
+inline constexpr std::size_t kEndpointsMax = 4;
+
 // One data centre, as every gateway knows it.
 struct SiteConfig {
-  std::string name;      // [a-z0-9-], 1 to 32 characters, '-' neither first nor last
-  SiteId id;             // the name's hash; unique in a file
-  std::string endpoint;  // numeric host:port where its gateway listens for peers; UDP
+  std::string name;  // [a-z0-9-], 1 to 32 characters, '-' neither first nor last
+  SiteId id;         // the name's hash; unique in a file
+  // Numeric host:port where its gateway listens for peers, UDP; the preferred one first. 1 to
+  // kEndpointsMax, of one port.
+  std::vector<std::string> endpoints;
 };
 
 // What carries bytes between two sites. One link per pair in this version.

@@ -56,7 +56,9 @@ Gateway::Gateway(Instant now,
       core_.peers.push_back(std::make_unique<Peer>(config, site, connection, random, now));
       core_.peers.back()->share_cap(place.caps != nullptr ? place.caps->find(link) : nullptr);
     }
-    known.push_back(core_.peers.back()->transport_config());
+    for (std::size_t path = 0; path < site.endpoints.size(); ++path) {
+      known.push_back(core_.peers.back()->transport_config(path));
+    }
   }
   endpoint.configure(std::move(known));
 }

@@ -9,9 +9,6 @@
 namespace godwit::gateway {
 namespace {
 
-// A path with a longer round trip was measured wrongly: the transport would hardly have come up.
-constexpr Duration kRttBelieved = Duration::ms(5'000);
-
 control::Goodbye::Reason reason_of(SessionCode code) {
   switch (code) {
     case SessionCode::kStopping:
@@ -44,6 +41,7 @@ void Links::on_turn(Instant now) {
     dial(now, *peer);
     poll_events(now, *peer);
     renew(now, *peer);
+    try_first_path(now, *peer);
     poll_successor(now, *peer);
     poll_retiring(now, *peer);
     if (peer->session != nullptr && peer->no_storage) {
@@ -60,7 +58,7 @@ void Links::dial(Instant now, Peer& peer) {
   if (!peer.dials() || peer.session != nullptr || now < peer.redial.next_attempt()) {
     return;
   }
-  peer.session = endpoint_.dial(now, peer.transport_config());
+  peer.session = endpoint_.dial(now, peer.transport_config(peer.path));
   peer.redial.on_attempt(now);
   if (peer.session == nullptr) {
     peer.redial.on_failure(now);
@@ -133,6 +131,7 @@ void Links::assign(Instant now,
                 Error{Code::kClosed, "a newer session of the same site took over"});
   }
   peer.session = &session;
+  peer.path = peer.path_between(session.local(), session.remote());
   peer.redial.on_attempt(now);
   established(now, peer, first);
 }
@@ -261,6 +260,7 @@ Result<void> Links::on_hello(Instant now, Peer& peer, const control::Hello& hell
     return fail(Code::kRefused, "another worker has the connection");
   }
   peer.on_state(now, PeerState::kUp);
+  settle_path(now, peer);
   exchange_.on_up(peer);
   return {};
 }
@@ -334,15 +334,15 @@ void Links::count_refusal(Peer& peer, const transport::Close& close) {
 
 void Links::session_over(Instant now, Peer& peer, const transport::Close& close) {
   peer.keep_totals(*peer.session);
-  const Duration rtt = peer.session->stats().rtt_min;
-  if (peer.state == PeerState::kUp && rtt > Duration::zero()) {
-    peer.rtt_measured = std::min(rtt, kRttBelieved);
+  if (peer.state == PeerState::kUp) {
+    keep_round_trip(peer);
   }
   count_refusal(peer, close);
   peer.last_error = printable(close.text.empty() ? transport::name(close.reason) : close.text);
   peer.last_reason = transport::name(close.reason);
   if (peer.state != PeerState::kUp) {
     peer.on_failed_attempt(peer.last_reason, peer.last_error);
+    choose_next_path(peer, close);
   }
   ++peer.closed_by_reason[peer.last_reason];
   transport::Session* over = peer.session;
@@ -378,6 +378,9 @@ Instant Links::deadline() const {
     }
     if (wants_renewal(*peer)) {
       first = std::min(first, peer->renews_at);
+    }
+    if (wants_first_path(*peer)) {
+      first = std::min(first, peer->detour->next_try);
     }
   }
   return first;

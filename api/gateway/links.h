@@ -98,6 +98,16 @@ class Links {
   // The message is valid until the next one is parsed.
   Result<const control::ControlMessage*> parse(Peer& peer, std::span<const std::byte> bytes);
 
+  // Several paths of one link (links_paths.cc).
+  static bool wants_first_path(const Peer& peer);
+  void try_first_path(Instant now, Peer& peer);
+  static void first_path_failed(Peer& peer, std::string_view reason, const std::string& text);
+  // An attempt has failed.
+  static void choose_next_path(Peer& peer, const transport::Close& close);
+  // The link is up on peer.path.
+  void settle_path(Instant now, Peer& peer);
+  static void keep_round_trip(Peer& peer);
+
   // Make before break (links_renewal.cc).
   bool wants_renewal(const Peer& peer) const;
   void renew(Instant now, Peer& peer);

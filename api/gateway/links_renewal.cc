@@ -4,9 +4,10 @@
 //     successor       ──certificates──Hello╩══════ up ══════▶
 //     retiring                             ────read────┐ closed after kLinger
 //
-// It is how a certificate of ours is renewed, and how a peer comes back whose loss we have not
-// noticed yet. Lanes begin again on the new session: what was sent on the old one and not receipted
-// is sent again, and what still arrives on it is applied; both are harmless.
+// It is how a certificate of ours is renewed, how a link goes back to its first path, and how a
+// peer comes back whose loss we have not noticed yet. Lanes begin again on the new session: what
+// was sent on the old one and not receipted is sent again, and what still arrives on it is applied;
+// both are harmless.
 
 #include <algorithm>
 #include <array>
@@ -55,8 +56,9 @@ void Links::renew(Instant now, Peer& peer) {
     return;
   }
   peer.renews_at = now + kRenewAgain;
-  peer.successor = endpoint_.dial(now, peer.transport_config());
+  peer.successor = endpoint_.dial(now, peer.transport_config(peer.path));
   peer.successor_dialled = true;
+  peer.successor_path = peer.path;
 }
 
 void Links::on_rival(Instant now,
@@ -72,6 +74,7 @@ void Links::on_rival(Instant now,
   drop_successor(now, peer, "a newer session of the same site came");
   peer.successor = &session;
   peer.successor_dialled = false;
+  peer.successor_path = peer.path_between(session.local(), session.remote());
   successor_established(now, peer, first);
 }
 
@@ -124,6 +127,8 @@ void Links::take_over(Instant now,
                       const control::Hello& hello,
                       Capabilities capabilities) {
   retire(now, peer);
+  keep_round_trip(peer);
+  peer.path = peer.successor_path;
   const Duration rtt = peer.session->stats().rtt_smoothed;
   peer.retiring = std::exchange(peer.session, std::exchange(peer.successor, nullptr));
   peer.retires_at = now + std::max(kLinger, rtt * kLingerRoundTrips);
@@ -136,6 +141,7 @@ void Links::take_over(Instant now,
   keep_hello(peer, hello, std::move(capabilities));
   ++peer.counters.handshakes;
   log::info("link to {} goes on over a new session", peer.site().name);
+  settle_path(now, peer);
   exchange_.on_up(peer);
 }
 
@@ -154,7 +160,9 @@ void Links::successor_failed(Instant now, Peer& peer, const transport::Close& cl
   const std::string text = printable(close.text.empty() ? reason : close.text);
   const std::uint64_t count = ++peer.closed_by_reason[std::string(reason)];
   count_refusal(peer, close);
-  if (peer.successor_dialled) {
+  if (peer.successor_dialled && peer.detour && peer.successor_path != peer.path) {
+    first_path_failed(peer, reason, text);
+  } else if (peer.successor_dialled) {
     peer.on_failed_renewal(now, close.reason, text);
   } else if (is_milestone(count)) {
     log::warn("the second session of {} is given up: {} ({}, {} so far)",
@@ -171,6 +179,7 @@ void Links::promote_successor(Instant now, Peer& peer) {
     return;
   }
   peer.session = std::exchange(peer.successor, nullptr);
+  peer.path = peer.successor_path;
   peer.redial.on_attempt(now);
   const bool is_established = !peer.successor_identity.site.empty();
   peer.on_state(now, is_established ? PeerState::kGreeting : PeerState::kConnecting);

@@ -68,6 +68,7 @@ void MetricsFeed::link(Connections connections) {
   std::map<std::string_view, std::uint64_t> refused_there;
   std::uint64_t reconnects = 0;
   double rate = 0;
+  std::size_t path = 0;
   bool up = true;
   for (const auto& peer : connections) {
     totals += peer->totals();
@@ -93,6 +94,7 @@ void MetricsFeed::link(Connections connections) {
     }
     // What other workers leave may be planned with by each, and counts once.
     rate += std::min(peer->rate(), peer->due()).bytes_per_second();
+    path = std::max(path, peer->path + 1);
     cells_.histogram(Metric::kLinkRttSeconds, {name}).observe(stats.rtt_smoothed.to_seconds());
   }
   const auto counter = [&](Metric metric, std::uint64_t total) {
@@ -127,6 +129,8 @@ void MetricsFeed::link(Connections connections) {
         config != nullptr && !config->cap.is_unlimited() ? config->cap.bytes_per_second() : 0);
   gauge(Metric::kLinkInFlightBytes, static_cast<double>(present.in_flight));
   counter(Metric::kLinkReconnects, reconnects);
+  gauge(Metric::kLinkPath, up ? static_cast<double>(path) : 0);
+  counter(Metric::kLinkPathChanges, counts.path_changes);
   for (const auto& [reason, count] : closed) {
     cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(count);
   }

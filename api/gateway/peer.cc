@@ -39,6 +39,22 @@ void add(LinkTotals& totals, const transport::SessionStats& stats) {
   totals.held_by_congestion += stats.held_by_congestion;
 }
 
+// What is no address, which a configuration cannot hold, is no end of a path.
+std::vector<LinkPath> paths_between(const SiteConfig& own, const SiteConfig& other) {
+  const auto endpoint = [](const SiteConfig& site, std::size_t i) {
+    return port::Peer::parse(site.endpoints[i % site.endpoints.size()]).value_or(port::Peer());
+  };
+  std::vector<LinkPath> paths(std::max(own.endpoints.size(), other.endpoints.size()));
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    paths[i].remote = endpoint(other, i);
+    const port::Peer local = endpoint(own, i);
+    if (own.endpoints.size() > 1 && local.is_v6() == paths[i].remote.is_v6()) {
+      paths[i].local = local;
+    }
+  }
+  return paths;
+}
+
 scheduler::LinkQueue::Options queue_options(const Config& config) {
   scheduler::LinkQueue::Options options;
   options.depth.cpu_share = kEncodeShare / static_cast<double>(config.sites.size() - 1);
@@ -70,6 +86,7 @@ PeerCounters& PeerCounters::operator+=(const PeerCounters& other) {
   control_malformed += other.control_malformed;
   handshakes += other.handshakes;
   refused += other.refused;
+  path_changes += other.path_changes;
   return *this;
 }
 
@@ -95,8 +112,10 @@ Peer::Peer(const Config& config,
     : state_since(now),
       redial(random),
       queue(queue_options(config)),
+      own_(*config.find_site(config.site)),
       site_(site),
       link_(config.find_link(config.site, site.name)),
+      paths_(paths_between(own_, site_)),
       connection_(connection),
       workers_(config.workers),
       dials_(config.site < site.name),
@@ -106,19 +125,54 @@ std::string Peer::label() const {
   return connections() == 1 ? site_.name : fmt::format("{}/{}", site_.name, connection_);
 }
 
-transport::PeerConfig Peer::transport_config() const {
+std::size_t Peer::path_between(const port::Peer& local, const port::Peer& remote) const {
+  const auto find = [&](const auto& is_it) -> std::optional<std::size_t> {
+    const auto at = std::find_if(paths_.begin(), paths_.end(), is_it);
+    return at != paths_.end() ? std::optional(static_cast<std::size_t>(at - paths_.begin()))
+                              : std::nullopt;
+  };
+  const auto is_there = [&](const LinkPath& one) { return one.remote.same_host(remote); };
+  const auto is_here = [&](const LinkPath& one) {
+    return one.local.has_host() && one.local.same_host(local);
+  };
+  const auto both = find([&](const LinkPath& one) {
+    return is_there(one) && (!one.local.has_host() || is_here(one));
+  });
+  // Crossed: the other end's choice is the one that somebody made.
+  const auto there = both ? both : find(is_there);
+  return there.value_or(0);
+}
+
+const std::string& Peer::own_endpoint(std::size_t which) const {
+  return own_.endpoints[which % own_.endpoints.size()];
+}
+
+const std::string& Peer::peer_endpoint(std::size_t which) const {
+  return site_.endpoints[which % site_.endpoints.size()];
+}
+
+std::string Peer::path_text(std::size_t which) const {
+  return fmt::format("{} of {}, from {} to {}",
+                     which + 1,
+                     paths_.size(),
+                     own_endpoint(which),
+                     peer_endpoint(which));
+}
+
+transport::PeerConfig Peer::transport_config(std::size_t which) const {
   transport::PeerConfig peer;
   peer.site = site_.name;
-  if (auto address = port::Peer::parse(site_.endpoint)) {
-    const bool asks_first = redial.failures_in_a_row() % kAsksFirst == kAsksFirst - 1;
-    const std::uint32_t worker = asks_first ? 0 : connection_ % workers_there;
-    const std::uint32_t port = address->udp_port() + worker;
-    peer.address = address->with_port(static_cast<std::uint16_t>(port));
-  }
+  // In one round over all paths, since nobody knows which of them carries.
+  const std::uint64_t rounds = redial.failures_in_a_row() / paths_.size();
+  const bool asks_first = rounds % kAsksFirst == kAsksFirst - 1;
+  const std::uint32_t worker = asks_first ? 0 : connection_ % workers_there;
+  const LinkPath& way = paths_[which];
+  peer.address = way.remote.with_port(static_cast<std::uint16_t>(way.remote.udp_port() + worker));
+  peer.local = way.local;
   peer.link = link_ != nullptr ? link_->name : site_.name;
   peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();
   peer.shared_cap = shared_cap_;
-  peer.rtt_expected = rtt_expected();
+  peer.rtt_expected = rtt_expected(which);
   if (link_ != nullptr && !link_->congestion.empty()) {
     peer.congestion = link_->congestion == "cubic" ? transport::CongestionControl::kCubic
                                                    : transport::CongestionControl::kBbr;
@@ -127,9 +181,9 @@ transport::PeerConfig Peer::transport_config() const {
   return peer;
 }
 
-Duration Peer::rtt_expected() const {
+Duration Peer::rtt_expected(std::size_t which) const {
   const Duration configured = link_ != nullptr ? link_->rtt : Duration::zero();
-  return rtt_measured > Duration::zero() ? rtt_measured : configured;
+  return rtt_measured[which] > Duration::zero() ? rtt_measured[which] : configured;
 }
 
 BitRate Peer::due() const {

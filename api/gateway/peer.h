@@ -12,8 +12,11 @@
 // Thread: the worker.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +28,7 @@
 #include "api/gateway/topic.h"
 #include "api/proto/control.pb.h"
 #include "dataplane/base/units.h"
+#include "dataplane/port/peer.h"
 #include "dataplane/transport/endpoint.h"
 #include "dataplane/transport/redial.h"
 #include "dataplane/transport/session.h"
@@ -68,8 +72,9 @@ struct PeerCounters {
   std::uint64_t transfers_stray = 0;    // of no open lane, or forbidden here
   std::uint64_t coded_bytes_sent = 0;
   std::uint64_t control_malformed = 0;
-  std::uint64_t handshakes = 0;  // that reached kUp
-  std::uint64_t refused = 0;     // sessions that ended by certificate or site
+  std::uint64_t handshakes = 0;    // that reached kUp
+  std::uint64_t refused = 0;       // sessions that ended by certificate or site
+  std::uint64_t path_changes = 0;  // times that it came up on another path than before
 
   PeerCounters& operator+=(const PeerCounters& other);
 };
@@ -97,6 +102,21 @@ struct FailedRenewal {
   std::uint64_t count() const;
 };
 
+// A way to the other site. The endpoints of the two sites are paired by their places in the lists:
+// the first with the first, and so on; the shorter list is repeated. The first path is preferred.
+struct LinkPath {
+  port::Peer local;   // without a host where this site has one endpoint, or none of that family
+  port::Peer remote;  // of its first worker
+};
+
+// A link that is up on another path than its first.
+struct Detour {
+  Instant since;
+  Instant next_try;            // of the first path, by the site that dials
+  std::uint64_t attempts = 0;  // of these, those that failed
+  std::string text;            // why the last one did
+};
+
 class Peer {
  public:
   // `connection` is one of the link's; 0 where no link is configured.
@@ -117,9 +137,19 @@ class Peer {
   // The site, and the connection where there are several: "fra", "fra/2".
   std::string label() const;
   bool dials() const { return dials_; }
-  transport::PeerConfig transport_config() const;
-  // The round trip that the next session is begun with; zero = unknown.
-  Duration rtt_expected() const;
+  const std::vector<LinkPath>& paths() const { return paths_; }
+  // The one between these ends; the first where none is.
+  std::size_t path_between(const port::Peer& local, const port::Peer& remote) const;
+  // What a person sees of a path: "2 of 2, from 192.0.2.7 to 198.51.100.7:7443".
+  std::string path_text(std::size_t which) const;
+  // The endpoints of a path as they are configured, own and peer's.
+  const std::string& own_endpoint(std::size_t which) const;
+  const std::string& peer_endpoint(std::size_t which) const;
+  // For a dial over that path.
+  transport::PeerConfig transport_config(std::size_t which) const;
+  // The round trip that the next session on the present path is begun with; zero = unknown.
+  Duration rtt_expected() const { return rtt_expected(path); }
+  Duration rtt_expected(std::size_t which) const;
   // What the connection can take: its equal part of what the worker has of the cap's usable share,
   // or of what the path carries if that is less.
   BitRate rate() const;
@@ -163,6 +193,7 @@ class Peer {
   transport::Identity successor_identity;   // empty until it is established
   std::string successor_certificate;        // the one that we show in it
   bool successor_dialled = false;           // by us
+  std::size_t successor_path = 0;           // index in paths(), as all of them
   transport::Session* retiring = nullptr;   // was replaced; what it still brings is taken
   Instant retires_at;
   FailedRenewal renewal;         // of the link that is up
@@ -170,9 +201,13 @@ class Peer {
   bool was_fed = false;          // the last pump handed its session a transfer
   bool no_storage = false;       // a lane could not be opened: the session must end and begin again
   transport::Identity identity;  // of the last session that was established
-  Duration rtt_measured = Duration::zero();  // least of the last session; zero = none was up
-  std::string last_error;                    // why the last session ended; empty = none did
-  std::string last_reason;                   // the same as a stable id
+  // By path, the least of the last session that was up there; zero = none was.
+  std::array<Duration, kEndpointsMax> rtt_measured{};
+  std::size_t path = 0;                // of the session; without one: of the next attempt
+  std::optional<std::size_t> path_up;  // on which the link was up last
+  std::optional<Detour> detour;
+  std::string last_error;   // why the last session ended; empty = none did
+  std::string last_reason;  // the same as a stable id
   // Attempts that failed since a session was up last, by that id.
   std::map<std::string, std::uint64_t> failures;
   // Workers of the gateway there, as its last Hello said. A connection is dialled at its worker's
@@ -199,8 +234,10 @@ class Peer {
   void forget_session();
 
  private:
+  const SiteConfig& own_;
   const SiteConfig& site_;
   const LinkConfig* link_;
+  std::vector<LinkPath> paths_;
   std::uint32_t connection_;
   transport::SharedCap* shared_cap_ = nullptr;
   std::uint32_t workers_;  // of this gateway

@@ -27,8 +27,8 @@ PortConfig read_port(const toml::table* table,
 // The keys and values of the table as TOML, with every default.
 std::string port_as_toml(const PortConfig& config);
 
-// What a worker's port is made of. `endpoint` is the own site's "host:port"; worker i has that port
-// + i. kInvalid, naming the key.
+// What a worker's port is made of. `endpoint` is where the own site listens, "host:port"; worker i
+// has that port + i. kInvalid, naming the key.
 Result<port::PortOptions> port_options(const PortConfig& config,
                                        std::string_view endpoint,
                                        std::uint32_t worker = 0,

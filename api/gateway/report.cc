@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "api/gateway/report_parts.h"
@@ -364,7 +365,7 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
 
 void Reporter::peer(const Peer& peer, admin::PeerReport& out) {
   out.set_site(peer.site().name);
-  out.set_endpoint(peer.site().endpoint);
+  out.set_endpoint(fmt::format("{}", fmt::join(peer.site().endpoints, ", ")));
   out.set_connected(peer.state == PeerState::kUp);
   out.set_gateway_id(peer.gateway_id);
   out.set_incarnation(peer.incarnation);

@@ -30,9 +30,10 @@ void Reporter::link(Instant now, const Peer& peer, admin::LinkReport& out) {
                                               : "link." + peer.last_reason);
   }
   out.set_in_state_ns(since(now, peer.state_since));
-  out.set_peer_address(peer.site().endpoint);
-  const SiteConfig* self = gateway_.core().config.find_site(gateway_.core().config.site);
-  out.set_local_address(self->endpoint);
+  out.set_peer_address(peer.peer_endpoint(peer.path));
+  out.set_local_address(peer.own_endpoint(peer.path));
+  out.set_path(static_cast<std::uint32_t>(peer.path + 1));
+  out.set_paths(static_cast<std::uint32_t>(peer.paths().size()));
   const transport::SessionStats stats =
       peer.session != nullptr ? peer.session->stats() : transport::SessionStats{};
   out.set_rtt_ns(static_cast<std::uint64_t>(stats.rtt_smoothed.count_ns()));

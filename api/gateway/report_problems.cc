@@ -92,6 +92,24 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         fmt::format("godwit peer {}", one->site().name),
         since(now, one->renewal.since));
   }
+  for (const auto& one : core.peers) {
+    if (one->state != PeerState::kUp || !one->detour) {
+      continue;
+    }
+    add(admin::Problem::SEVERITY_WARNING,
+        "link.backup",
+        one->label(),
+        fmt::format("the link is on path {}; the first one, from {} to {}, {} (attempts: {})",
+                    one->path_text(one->path),
+                    one->own_endpoint(0),
+                    one->peer_endpoint(0),
+                    one->dials() ? one->detour->text.empty() ? "is tried from time to time"
+                                                             : "fails: " + one->detour->text
+                                 : "is tried by the other end",
+                    one->detour->attempts),
+        fmt::format("godwit link {}", one->site().name),
+        since(now, one->detour->since));
+  }
   if (gateway_.links().strangers_refused() > 0) {
     add(admin::Problem::SEVERITY_WARNING,
         "link.stranger",

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -25,31 +26,98 @@ bool name_is_valid(std::string_view name) {
   return name.size() <= kNameBytesMax && transport::is_site_name(name);
 }
 
-// The address in its one spelling, so that equal addresses are equal texts.
-std::string read_endpoint(TableReader& reader, const Config& config) {
-  const std::string text = reader.required_text("endpoint");
-  if (text.empty()) {
-    return text;
+// An endpoint as the file has it. The text is empty, and the node the table, when there is none.
+struct Written {
+  std::string text;
+  const toml::node* node;
+};
+
+std::vector<Written> written_endpoints(TableReader& reader,
+                                       const toml::table& table,
+                                       std::string_view path,
+                                       Problems& problems) {
+  if (!reader.has("endpoints")) {
+    std::string text = reader.required_text("endpoint");
+    const toml::node* node = table.get("endpoint");
+    return {{std::move(text), node != nullptr ? node : &table}};
   }
-  const auto address = port::Peer::parse(text);
-  if (!address) {
-    reader.reject("endpoint", address.error().message);
-    return text;
-  }
-  if (address->udp_port() == 0) {
-    reader.reject("endpoint", "needs a port from 1 to 65535");
-    return text;
-  }
-  std::string endpoint = address->format();
-  const auto same = std::find_if(config.sites.begin(), config.sites.end(), [&](const auto& other) {
-    return other.endpoint == endpoint;
-  });
-  if (same != config.sites.end()) {
+  if (reader.has("endpoint")) {
     reader.reject(
-        "endpoint",
-        fmt::format("{} is that of site \"{}\", too; each has its own", endpoint, same->name));
+        "endpoints",
+        "stands beside `endpoint`; write one of them: `endpoints` when there are several, "
+        "the preferred one first");
   }
-  return endpoint;
+  std::vector<Written> written;
+  const auto texts = reader.texts("endpoints");
+  if (const toml::array* list = table.get_as<toml::array>("endpoints")) {
+    if (list->empty() || list->size() > kEndpointsMax) {
+      reader.reject("endpoints",
+                    fmt::format("needs 1 to {} endpoints, such as [\"192.0.2.10:7443\", "
+                                "\"198.51.100.10:7443\"]",
+                                kEndpointsMax));
+    }
+    for (const toml::node& node : *list) {
+      if (const auto* text = node.as_string(); text != nullptr && written.size() < kEndpointsMax) {
+        if (text->get().empty()) {
+          problems.add(node.source(), fmt::format("{} endpoints: must not be empty", path));
+        }
+        written.push_back({text->get(), &node});
+      }
+    }
+  }
+  if (written.empty()) {
+    written.push_back({"", &table});
+  }
+  return written;
+}
+
+// Adds the endpoints of one site, each in its one spelling, so that equal addresses are equal
+// texts. At least one is added; what is no endpoint was complained of, and stays as it was written.
+void read_endpoints(TableReader& reader,
+                    const toml::table& table,
+                    std::string_view path,
+                    Problems& problems,
+                    const Config& config,
+                    SiteConfig& site) {
+  const std::string_view key = reader.has("endpoints") ? "endpoints" : "endpoint";
+  for (const Written& written : written_endpoints(reader, table, path, problems)) {
+    const auto complain = [&](std::string_view what) {
+      problems.add(written.node->source(), fmt::format("{} {}: {}", path, key, what));
+    };
+    const auto address = port::Peer::parse(written.text);
+    site.endpoints.push_back(address ? address->format() : written.text);
+    if (written.text.empty()) {
+      continue;  // said before
+    }
+    if (!address) {
+      complain(address.error().message);
+      continue;
+    }
+    if (address->udp_port() == 0) {
+      complain("needs a port from 1 to 65535");
+      continue;
+    }
+    const std::string& endpoint = site.endpoints.back();
+    const auto first = port::Peer::parse(site.endpoints.front());
+    if (first && first->udp_port() != address->udp_port()) {
+      complain(
+          fmt::format("{} has another port than {}; a gateway listens at one port, whatever "
+                      "its addresses",
+                      endpoint,
+                      site.endpoints.front()));
+    }
+    if (std::count(site.endpoints.begin(), site.endpoints.end(), endpoint) > 1) {
+      complain(fmt::format("{} stands there twice", endpoint));
+    }
+    const auto same =
+        std::find_if(config.sites.begin(), config.sites.end(), [&](const auto& other) {
+          return std::count(other.endpoints.begin(), other.endpoints.end(), endpoint) > 0;
+        });
+    if (same != config.sites.end()) {
+      complain(
+          fmt::format("{} is that of site \"{}\", too; each has its own", endpoint, same->name));
+    }
+  }
 }
 
 // Why nobody can be sent a datagram there, or listen there; nothing when all is well.
@@ -68,7 +136,7 @@ Result<Address> own_address(const Config& config, const SiteConfig& self) {
   if (config.port.kind == "dpdk" && !config.port.address.empty()) {
     return Address::parse(config.port.address);
   }
-  const auto endpoint = port::Peer::parse(self.endpoint);
+  const auto endpoint = port::Peer::parse(listen_endpoint(self));
   return endpoint ? Result<Address>(Address::of(*endpoint)) : Failure(endpoint.error());
 }
 
@@ -105,9 +173,10 @@ void read_sites(TableReader& root, Problems& problems, Config& config) {
       problems.add(key.source(), fmt::format("[sites] {}: must be a table", name));
       continue;
     }
-    TableReader reader(*node.as_table(), fmt::format("[sites.{}]", name), problems);
-    SiteConfig site{.name = name, .id = SiteId::of(name), .endpoint = {}};
-    site.endpoint = read_endpoint(reader, config);
+    const std::string path = fmt::format("[sites.{}]", name);
+    TableReader reader(*node.as_table(), path, problems);
+    SiteConfig site{.name = name, .id = SiteId::of(name), .endpoints = {}};
+    read_endpoints(reader, *node.as_table(), path, problems, config, site);
     reader.finish();
     if (!seen.insert(site.id).second) {
       problems.add(key.source(),
@@ -120,32 +189,55 @@ void read_sites(TableReader& root, Problems& problems, Config& config) {
   });
 }
 
+std::string listen_endpoint(const SiteConfig& self) {
+  const auto first = port::Peer::parse(self.endpoints.front());
+  if (self.endpoints.size() == 1 || !first) {
+    return self.endpoints.front();
+  }
+  const bool any_v6 = std::any_of(self.endpoints.begin(),
+                                  self.endpoints.end(),
+                                  [](const auto& one) { return one.front() == '['; });
+  return fmt::format("{}:{}", any_v6 ? "[::]" : "0.0.0.0", first->udp_port());
+}
+
 void check_endpoints(const toml::table& document, Problems& problems, const Config& config) {
   const SiteConfig* self = config.find_site(config.site);
   const auto own = self != nullptr ? own_address(config, *self)
                                    : Result<Address>(fail(Code::kNotFound, "no own site"));
   for (const SiteConfig& site : config.sites) {
-    const auto endpoint = port::Peer::parse(site.endpoint);
-    const toml::node* node = document["sites"][site.name]["endpoint"].node();
-    if (!endpoint || node == nullptr) {
-      continue;  // said before
-    }
-    const Address address = Address::of(*endpoint);
+    const bool is_own = &site == self;
+    const bool is_list = document["sites"][site.name]["endpoints"].is_array();
+    const std::string_view key = is_list ? "endpoints" : "endpoint";
+    const toml::node* written = document["sites"][site.name][key].node();
     const auto complain = [&](std::string_view what) {
-      problems.add(node->source(), fmt::format("[sites.{}] endpoint: {}", site.name, what));
+      problems.add(written->source(), fmt::format("[sites.{}] {}: {}", site.name, key, what));
     };
-    if (const auto wrong = address_problem(address, &site == self)) {
-      complain(fmt::format("{} {}; give the address of the one host where its gateway listens",
-                           address.format(),
-                           *wrong));
-    } else if (own && &site != self && !can_send(config, *own, address)) {
+    for (const std::string& text : site.endpoints) {
+      const auto endpoint = port::Peer::parse(text);
+      if (!endpoint || written == nullptr) {
+        continue;  // said before
+      }
+      const Address address = Address::of(*endpoint);
+      if (const auto wrong = address_problem(address, is_own && site.endpoints.size() == 1)) {
+        complain(fmt::format("{} {}; give the address of the one host where its gateway listens",
+                             address.format(),
+                             *wrong));
+      } else if (own && !is_own && !can_send(config, *own, address)) {
+        complain(
+            fmt::format("{} is IPv{} and the own address, {}, is IPv{}: no packet can pass; "
+                        "give all sites addresses of one family",
+                        address.format(),
+                        address.is_v6 ? 6 : 4,
+                        own->format(),
+                        own->is_v6 ? 6 : 4));
+      }
+    }
+    if (is_own && written != nullptr && site.endpoints.size() > 1 && config.port.kind == "dpdk" &&
+        config.port.address.empty()) {
       complain(
-          fmt::format("{} is IPv{} and the own address, {}, is IPv{}: no packet can pass; "
-                      "give all sites addresses of one family",
-                      address.format(),
-                      address.is_v6 ? 6 : 4,
-                      own->format(),
-                      own->is_v6 ? 6 : 4));
+          fmt::format("a DPDK device has one address, and these are {}; give one endpoint, or "
+                      "the address behind all of them as [port] address",
+                      site.endpoints.size()));
     }
   }
 }

@@ -10,6 +10,10 @@
 
 namespace godwit::gateway {
 
+// Where the own gateway's socket is bound: its one endpoint; with several, every address of the
+// host at their port.
+std::string listen_endpoint(const SiteConfig& self);
+
 // Reads config.sites, in the order of their names.
 void read_sites(TableReader& root, Problems& problems, Config& config);
 

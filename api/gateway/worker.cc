@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/gateway/port_config.h"
+#include "api/gateway/site_config.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/make_port.h"
@@ -57,7 +58,7 @@ Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
 
 Result<void> Worker::open_port() {
   const auto options = port_options(
-      config_.port, config_.find_site(config_.site)->endpoint, place_.index, config_.workers);
+      config_.port, listen_endpoint(*config_.find_site(config_.site)), place_.index, config_.workers);
   if (!options) {
     return Failure(options.error());
   }

@@ -138,6 +138,7 @@ class Lab:
         self.workers = {site: 1 for site in self.sites} | (workers or {})
         self.connections = connections
         self.relays = relays or {}
+        self.endpoints = {}  # (site, other): all endpoints of the other in the site's file
         self.ports = {site: self.port_for(site, socket.SOCK_DGRAM) for site in self.sites}
         self.metrics = {site: self.port_for(site, socket.SOCK_STREAM) for site in self.sites}
         self.gateways = {}
@@ -183,7 +184,10 @@ class Lab:
         for other in self.sites:
             port = self.relays.get((site, other), self.ports[other])
             host = self.places[other]["address"] if other in self.places else "127.0.0.1"
-            text += f'[sites.{other}]\nendpoint = "{host}:{port}"\n'
+            several = self.endpoints.get((site, other))
+            text += f'[sites.{other}]\n' + (
+                f"endpoints = {json.dumps(several)}\n" if several
+                else f'endpoint = "{host}:{port}"\n')
         for one, other in itertools.combinations(self.sites, 2):
             text += (f'[[links]]\nends = ["{one}", "{other}"]\ncap = "{self.cap}"\n'
                      f'connections = {self.connections}\n')

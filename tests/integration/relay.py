@@ -7,23 +7,32 @@ import time
 
 
 class Relay:
-    """`near` is where the one gateway finds the other, `far` the reverse."""
+    """`near` is where the one gateway finds the other, `far` the reverse.
 
-    def __init__(self, near_port, far_port, delay_seconds):
+    With hosts of the gateways it carries only what comes from their addresses, as a network does
+    that answers go back through; `strays` counts the rest. The relay itself is at `host`.
+    """
+
+    def __init__(self, near_port, far_port, delay_seconds, host="127.0.0.1", hosts=None,
+                 ports=(0, 0)):
         self.delay = delay_seconds
         self.cut = False
         self.carried = 0
+        self.strays = 0
         self.sockets = []
-        for _ in range(2):
+        for port in ports:
             one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            one.bind(("127.0.0.1", 0))
+            one.bind((host, port))
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             one.setblocking(False)
             self.sockets.append(one)
         self.near, self.far = (one.getsockname()[1] for one in self.sockets)
         # What comes in at `near` was sent by the near gateway and leaves `far` for the far one.
-        self.ways = {self.sockets[0]: (self.sockets[1], ("127.0.0.1", far_port)),
-                     self.sockets[1]: (self.sockets[0], ("127.0.0.1", near_port))}
+        near, far = (list(zip(hosts, (near_port, far_port))) if hosts else
+                     [("127.0.0.1", near_port), ("127.0.0.1", far_port)])
+        self.ways = {self.sockets[0]: (self.sockets[1], far),
+                     self.sockets[1]: (self.sockets[0], near)}
+        self.sources = {self.sockets[0]: near, self.sockets[1]: far} if hosts else {}
         self.stopping = False
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -44,8 +53,10 @@ class Relay:
             for one in ready:
                 try:
                     while True:
-                        data = one.recv(65536)
-                        if not self.cut:
+                        data, source = one.recvfrom(65536)
+                        if source != self.sources.get(one, source):
+                            self.strays += 1
+                        elif not self.cut:
                             count += 1
                             heapq.heappush(waiting, (now + self.delay, count, one, data))
                 except BlockingIOError:

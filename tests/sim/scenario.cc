@@ -367,7 +367,7 @@ gateway::Config make_config(const Scenario& scenario,
   for (std::size_t i = 0; i < scenario.site_count(); ++i) {
     config.sites.push_back({.name = scenario.sites[i],
                             .id = SiteId::of(scenario.sites[i]),
-                            .endpoint = fmt::format("10.0.0.{}:4433", i + 1)});
+                            .endpoints = {fmt::format("10.0.0.{}:4433", i + 1)}});
   }
   for (std::size_t i = 0; i < scenario.site_count(); ++i) {
     for (std::size_t j = i + 1; j < scenario.site_count(); ++j) {

@@ -68,7 +68,7 @@ struct Node {
   Node(const std::string& site, port::LoopNetwork& network, const transport::PemPair& authority)
       : config(config_of_two(site)),
         port(std::make_unique<ExcusedPort>(
-            network.open(port::Peer::parse(config.find_site(site)->endpoint).value()))),
+            network.open(port::Peer::parse(config.find_site(site)->endpoints.front()).value()))),
         tls(transport::TlsContext::from_pem(
                 authority.certificate,
                 transport::issue_site(authority, site, {.valid_from = test_day()}).value(),

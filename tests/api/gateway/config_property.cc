@@ -24,7 +24,13 @@ Config drawn_config() {
     const std::string name = "site-" + std::to_string(i);
     config.sites.push_back({.name = name,
                             .id = SiteId::of(name),
-                            .endpoint = "192.0.2.1:" + std::to_string(7000 + i)});
+                            .endpoints = {"192.0.2.1:" + std::to_string(7000 + i)}});
+    // The own one, the last, may stand behind a device, which has one.
+    const int more = i + 1 < count ? *rc::gen::inRange(0, 4) : 0;
+    for (int other = 0; other < more; ++other) {
+      config.sites.back().endpoints.push_back("198.51.100." + std::to_string(other) + ":" +
+                                              std::to_string(7000 + i));
+    }
   }
   config.site = config.sites.back().name;
   for (std::string* text : {&config.state_dir,
@@ -97,6 +103,9 @@ RC_GTEST_PROP(ConfigLaw, EffectiveTextReadsBackAsTheSameConfiguration, ()) {
   const auto again = parse_config(text, "f.toml");
   RC_ASSERT(again.has_value());
   RC_ASSERT(effective_config(*again) == text);
+  for (const SiteConfig& site : config.sites) {
+    RC_ASSERT(again->find_site(site.name)->endpoints == site.endpoints);
+  }
   RC_ASSERT(again->state_dir == config.state_dir);
   RC_ASSERT(again->memory == config.memory);
   RC_ASSERT(again->port.kind == config.port.kind);

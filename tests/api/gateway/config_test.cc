@@ -63,7 +63,7 @@ TEST(Config, ReadsEveryKey) {
   EXPECT_EQ(config->state_dir, "/dev/shm/godwit/a");
   EXPECT_EQ(config->admin, "/run/godwit/a/admin.sock");
   ASSERT_EQ(config->sites.size(), 2U);
-  EXPECT_EQ(config->find_site(SiteId::of("b"))->endpoint, "192.0.2.2:7002");
+  EXPECT_EQ(config->find_site(SiteId::of("b"))->endpoints.front(), "192.0.2.2:7002");
   const LinkConfig* link = config->find_link("b", "a");
   ASSERT_NE(link, nullptr);
   EXPECT_EQ(link->name, "a-b");
@@ -92,7 +92,7 @@ idle = "spin"
 TEST(Config, ReadsThePort) {
   const auto config = parse_config(with("[tls]", std::string(kDpdk) + "[tls]"), "f.toml");
   ASSERT_TRUE(config.has_value()) << config.error().message;
-  const auto options = port_options(config->port, config->find_site("a")->endpoint);
+  const auto options = port_options(config->port, config->find_site("a")->endpoints.front());
   ASSERT_TRUE(options.has_value()) << options.error().message;
   EXPECT_EQ(options->kind, port::PortKind::kDpdk);
   EXPECT_EQ(options->dpdk.device, "0000:3b:00.0");
@@ -115,7 +115,7 @@ TEST(Config, ReadsThePort) {
 TEST(Config, MakesASocketWhereNothingElseIsSaid) {
   const auto config = parse_config(kGood, "f.toml");
   ASSERT_TRUE(config.has_value());
-  const auto options = port_options(config->port, config->find_site("a")->endpoint);
+  const auto options = port_options(config->port, config->find_site("a")->endpoints.front());
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->kind, port::PortKind::kUring);
   EXPECT_EQ(options->local.format(), "192.0.2.1:7001");

@@ -105,6 +105,23 @@ TEST(MetricsFeed, CountsALinkOverItsConnections) {
   EXPECT_EQ(values_of(b, Metric::kLinkLostPackets).at("a"), 9U);
 }
 
+TEST(MetricsFeed, ShowsWhichPathALinkIsOn) {
+  OneGateway b("b");
+  b.config.sites[0].endpoints = {"127.0.1.1:7001", "127.0.2.1:7001"};
+  b.open();
+  EXPECT_EQ(gauge_of(b, Metric::kLinkPath, "a"), 0) << "down";
+  for (const char* from : {"127.0.2.1:7001", "127.0.1.1:7001"}) {
+    ScriptedSession& a = b.endpoint.accept();
+    a.from = port::Peer::parse(from).value();
+    a.establish("a");
+    b.turn(1);
+    a.control(OneGateway::hello("a"));
+    b.turn(1);
+    EXPECT_EQ(gauge_of(b, Metric::kLinkPath, "a"), from[6] - '0') << from;
+  }
+  EXPECT_EQ(values_of(b, Metric::kLinkPathChanges).at("a"), 1U);
+}
+
 TEST(MetricsFeed, CountsATopicOverItsShards) {
   OneGateway b("b");
   for (std::uint32_t shard = 0; shard < 2; ++shard) {

@@ -11,9 +11,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::vector<SiteConfig> kSites = {{.name = "fra", .id = SiteId::of("fra"), .endpoint = {}},
-                                        {.name = "iad", .id = SiteId::of("iad"), .endpoint = {}},
-                                        {.name = "sin", .id = SiteId::of("sin"), .endpoint = {}}};
+const std::vector<SiteConfig> kSites = {{.name = "fra", .id = SiteId::of("fra"), .endpoints = {}},
+                                        {.name = "iad", .id = SiteId::of("iad"), .endpoints = {}},
+                                        {.name = "sin", .id = SiteId::of("sin"), .endpoints = {}}};
 
 PolicyConfig policy(const std::string& match, const std::vector<std::string>& allowed = {}) {
   PolicyConfig one;

@@ -78,7 +78,7 @@ TEST(SiteConfig, HasOneHashForEverySpellingOfAnAddress) {
   const auto plain = parse("[2001:db8::a]:7001", "[2001:db8::1]:7002");
   const auto other = parse("[2001:db8::a]:7001", "[2001:DB8:0:0::0:1]:07002");
   ASSERT_TRUE(plain.has_value() && other.has_value());
-  EXPECT_EQ(other->find_site("b")->endpoint, "[2001:db8::1]:7002");
+  EXPECT_EQ(other->find_site("b")->endpoints.front(), "[2001:db8::1]:7002");
   EXPECT_EQ(shared_hash(*plain), shared_hash(*other));
 }
 
@@ -128,6 +128,115 @@ TEST(SiteConfig, LooksAtTheDevicesOwnAddressWhereThereIsOne) {
   EXPECT_EQ(problem("192.0.2.1:7001", "192.0.2.2:7002", device), "none");
   EXPECT_THAT(problem("[2001:db8::a]:7001", "[2001:db8::1]:7002", device),
               HasSubstr("2001:db8::1 is IPv6 and the own address, 10.0.0.7, is IPv4"));
+}
+
+// The file of site a with several endpoints; `own` and `peer` are what stands behind the name.
+Result<Config> parse_several(std::string_view own,
+                             std::string_view peer,
+                             std::string_view port = kSocket) {
+  return parse_config(fmt::format("version = 1\n[self]\nsite = \"a\"\n"
+                                  "[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n"
+                                  "[sites.a]\n{}\n[sites.b]\n{}\n{}",
+                                  own,
+                                  peer,
+                                  port),
+                      "f.toml");
+}
+
+std::string problem_of_several(std::string_view own,
+                               std::string_view peer,
+                               std::string_view port = kSocket) {
+  const auto config = parse_several(own, peer, port);
+  return config ? "none" : config.error().message;
+}
+
+constexpr std::string_view kOwn = "endpoint = \"192.0.2.1:7001\"";
+constexpr std::string_view kTwo = "endpoints = [\"192.0.2.2:7002\", \"198.51.100.2:7002\"]";
+
+TEST(SiteConfig, TakesSeveralEndpointsInTheirOrder) {
+  const auto config = parse_several(kOwn, kTwo);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_THAT(config->find_site("b")->endpoints,
+              ::testing::ElementsAre("192.0.2.2:7002", "198.51.100.2:7002"));
+  EXPECT_THAT(config->find_site("a")->endpoints, ::testing::ElementsAre("192.0.2.1:7001"));
+  const auto again = parse_config(effective_config(*config), "f.toml");
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->find_site("b")->endpoints, config->find_site("b")->endpoints);
+  const auto turned =
+      parse_several(kOwn, "endpoints = [\"198.51.100.2:7002\", \"192.0.2.2:7002\"]");
+  EXPECT_NE(shared_hash(*config), shared_hash(*turned)) << "both ends must prefer the same one";
+  // One in a list is one.
+  EXPECT_EQ(shared_hash(*parse_several(kOwn, "endpoints = [\"192.0.2.2:7002\"]")),
+            shared_hash(*parse_several(kOwn, "endpoint = \"192.0.2.2:7002\"")));
+}
+
+TEST(SiteConfig, RefusesBothNamesOfEndpointsAndNone) {
+  EXPECT_EQ(problem_of_several(kOwn, fmt::format("endpoint = \"192.0.2.9:7002\"\n{}", kTwo)),
+            "f.toml:12:13: [sites.b] endpoints: stands beside `endpoint`; write one of them: "
+            "`endpoints` when there are several, the preferred one first");
+  EXPECT_THAT(problem_of_several(kOwn, ""),
+              HasSubstr("f.toml:10:1: [sites.b] needs the key `endpoint`"));
+}
+
+TEST(SiteConfig, RefusesOtherNumbersOfEndpointsThanOneToFour) {
+  const auto of = [](int count) {
+    std::string text = "endpoints = [";
+    for (int i = 1; i <= count; ++i) {
+      text += fmt::format("\"192.0.2.{}:7002\",", i + 1);
+    }
+    return problem_of_several(kOwn, text + "]");
+  };
+  EXPECT_EQ(of(1), "none");
+  EXPECT_EQ(of(4), "none");
+  for (const int count : {0, 5}) {
+    EXPECT_THAT(of(count),
+                HasSubstr("f.toml:11:13: [sites.b] endpoints: needs 1 to 4 endpoints, such as "));
+  }
+  EXPECT_THAT(problem_of_several(kOwn, "endpoints = \"192.0.2.2:7002\""),
+              HasSubstr("f.toml:11:13: [sites.b] endpoints: must be an array of strings"));
+  EXPECT_THAT(problem_of_several(kOwn, "endpoints = [\"192.0.2.2:7002\", 7]"),
+              HasSubstr("f.toml:11:32: [sites.b] endpoints: must be an array of strings"));
+}
+
+TEST(SiteConfig, NamesThePlaceOfTheOneEndpointOfSeveralThatIsWrong) {
+  const auto with = [](std::string_view second) {
+    return problem_of_several(kOwn,
+                              fmt::format("endpoints = [\"192.0.2.2:7002\",\n  \"{}\"]", second));
+  };
+  EXPECT_THAT(with("host.example:7002"), HasSubstr("f.toml:12:3: [sites.b] endpoints: 'host."));
+  EXPECT_EQ(with(""), "f.toml:12:3: [sites.b] endpoints: must not be empty");
+  EXPECT_EQ(with("198.51.100.2:0"),
+            "f.toml:12:3: [sites.b] endpoints: needs a port from 1 to 65535");
+  EXPECT_EQ(with("192.0.2.2:07002"),
+            "f.toml:12:3: [sites.b] endpoints: 192.0.2.2:7002 stands there twice");
+  EXPECT_EQ(with("198.51.100.2:7003"),
+            "f.toml:12:3: [sites.b] endpoints: 198.51.100.2:7003 has another port than "
+            "192.0.2.2:7002; a gateway listens at one port, whatever its addresses");
+  EXPECT_THAT(problem_of_several("endpoint = \"192.0.2.2:7002\"", kTwo),
+              HasSubstr("192.0.2.2:7002 is that of site \"a\", too"));
+  EXPECT_THAT(with("224.0.0.1:7002"), HasSubstr("[sites.b] endpoints: 224.0.0.1 is a multicast"));
+  EXPECT_THAT(with("[2001:db8::2]:7002"), HasSubstr("2001:db8::2 is IPv6 and the own address"));
+}
+
+TEST(SiteConfig, ListensEverywhereWhereTheOwnSiteHasSeveral) {
+  const auto listens = [](std::string_view own) {
+    return listen_endpoint(*parse_several(own, "endpoint = \"203.0.113.9:7009\"")->find_site("a"));
+  };
+  EXPECT_EQ(listens(kOwn), "192.0.2.1:7001");
+  EXPECT_EQ(listens(kTwo), "0.0.0.0:7002");
+  EXPECT_EQ(listens("endpoints = [\"192.0.2.2:7002\", \"[2001:db8::2]:7002\"]"), "[::]:7002");
+  EXPECT_THAT(problem_of_several("endpoints = [\"192.0.2.2:7002\", \"0.0.0.0:7002\"]", kOwn),
+              HasSubstr("[sites.a] endpoints: 0.0.0.0 is no host's address"));
+}
+
+TEST(SiteConfig, GivesADeviceOneAddress) {
+  EXPECT_EQ(
+      problem_of_several(kTwo, kOwn, kDevice),
+      "f.toml:9:13: [sites.a] endpoints: a DPDK device has one address, and these are 2; give "
+      "one endpoint, or the address behind all of them as [port] address");
+  EXPECT_EQ(problem_of_several(kTwo, kOwn, std::string(kDevice) + "address = \"10.0.0.7\"\n"),
+            "none");
+  EXPECT_EQ(problem_of_several(kOwn, kTwo, kDevice), "none") << "a peer may have several";
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST(WorkersConfig, RefusesOtherNumbers) {
 
 TEST(WorkersConfig, GivesEachWorkerThePortAfterTheOneBefore) {
   const auto config = workers("4", "4");
-  const std::string& endpoint = config->find_site("a")->endpoint;
+  const std::string& endpoint = config->find_site("a")->endpoints.front();
   for (std::uint32_t worker = 0; worker < 4; ++worker) {
     EXPECT_EQ(port_options(config->port, endpoint, worker, 4)->local.udp_port(), 7001 + worker);
   }
