@@ -57,8 +57,10 @@ Result<std::unique_ptr<Worker>> Worker::open(const Config& config,
 }
 
 Result<void> Worker::open_port() {
-  const auto options = port_options(
-      config_.port, listen_endpoint(*config_.find_site(config_.site)), place_.index, config_.workers);
+  const auto options = port_options(config_.port,
+                                    listen_endpoint(*config_.find_site(config_.site)),
+                                    place_.index,
+                                    config_.workers);
   if (!options) {
     return Failure(options.error());
   }
