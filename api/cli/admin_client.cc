@@ -7,7 +7,6 @@
 #include <cstring>
 #include <span>
 #include <string_view>
-#include <system_error>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,10 +18,6 @@
 
 namespace godwit::cli {
 namespace {
-
-std::string word_of(int error) {
-  return std::generic_category().message(error);
-}
 
 // One connection with a deadline; closed when it goes out of scope.
 class Connection {
@@ -48,7 +43,7 @@ class Connection {
     std::memcpy(address.sun_path, path_.data(), path_.size());
     fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd_ < 0) {
-      return fail(Code::kIo, "no socket: {}", word_of(errno));
+      return fail(Code::kIo, "no socket: {}", error_text(errno));
     }
     if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
       return {};
@@ -63,7 +58,7 @@ class Connection {
       case EAGAIN:
         return fail(Code::kTimeout, "{}: the gateway takes no more questions now", path_);
       default:
-        return fail(Code::kIo, "{}: {}", path_, word_of(errno));
+        return fail(Code::kIo, "{}: {}", path_, error_text(errno));
     }
   }
 
@@ -97,7 +92,7 @@ class Connection {
   // After a call that did not succeed (its errno still set): until it may be repeated.
   Result<void> wait(short events) {
     if (errno != EAGAIN && errno != EINTR) {
-      return fail(Code::kClosed, "{}: {}", path_, word_of(errno));
+      return fail(Code::kClosed, "{}: {}", path_, error_text(errno));
     }
     const Duration left = deadline_ - system_now();
     if (left <= Duration::zero()) {

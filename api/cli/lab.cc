@@ -92,7 +92,7 @@ Result<int> spawn(std::vector<std::string> words, const fs::path& log) {
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) {
-    return fail(Code::kIo, "{}: {}", words[0], std::generic_category().message(error));
+    return fail(Code::kIo, "{}: {}", words[0], error_text(error));
   }
   return process;
 }

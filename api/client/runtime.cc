@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include <poll.h>
@@ -57,7 +56,7 @@ Result<std::unique_ptr<Runtime>> Runtime::start(const ClientOptions& options) {
   std::unique_ptr<Runtime> runtime(new Runtime(options));
   runtime->wake_ = local::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!runtime->wake_) {
-    return fail(Code::kIo, "eventfd: {}", std::strerror(errno));
+    return fail(Code::kIo, "eventfd: {}", error_text(errno));
   }
   Lock lock(runtime->mutex_);
   runtime->thread_ = std::thread([self = runtime.get()] { self->run(); });

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -18,7 +17,7 @@ namespace godwit::gateway {
 namespace {
 
 Failure system_failure(std::string_view what, const std::string& path) {
-  return fail(Code::kIo, "{}: {}: {}", path, what, std::generic_category().message(errno));
+  return fail(Code::kIo, "{}: {}: {}", path, what, error_text(errno));
 }
 
 Result<sockaddr_un> unix_address(const std::string& path) {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -39,7 +38,7 @@ class Descriptor {
 };
 
 Failure system_failure(std::string_view what, const std::string& path) {
-  return fail(Code::kIo, "{}: {}: {}", path, what, std::generic_category().message(errno));
+  return fail(Code::kIo, "{}: {}: {}", path, what, error_text(errno));
 }
 
 Result<void> make_directory(const std::string& path) {

@@ -44,7 +44,7 @@ Result<Descriptor> dial(const std::string& path, Instant deadline) {
   }
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) {
-    return fail(Code::kIo, "socket: {}", std::strerror(errno));
+    return fail(Code::kIo, "socket: {}", error_text(errno));
   }
   const void* place = &address;
   while (::connect(socket.get(), static_cast<const sockaddr*>(place), sizeof(address)) != 0) {
@@ -53,7 +53,7 @@ Result<Descriptor> dial(const std::string& path, Instant deadline) {
       return fail(queue_full ? Code::kTimeout : Code::kIo,
                   "no gateway answers on {}: {}",
                   path,
-                  std::strerror(errno));
+                  error_text(errno));
     }
     ::poll(nullptr, 0, static_cast<int>(kRetryEvery.count_ms()));
   }

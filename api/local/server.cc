@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -111,16 +110,16 @@ Result<void> Server::open() {
   const void* place = &address;
   if (!listener ||
       ::bind(listener.get(), static_cast<const sockaddr*>(place), sizeof(address)) != 0) {
-    return fail(Code::kIo, "cannot listen on {}: {}", path, std::strerror(errno));
+    return fail(Code::kIo, "cannot listen on {}: {}", path, error_text(errno));
   }
   // Nobody can connect before listen(), so the mode is in force from the start.
   if (::chmod(path, options_.socket_mode) != 0 || ::listen(listener.get(), kBacklog) != 0) {
-    return fail(Code::kIo, "cannot listen on {}: {}", path, std::strerror(errno));
+    return fail(Code::kIo, "cannot listen on {}: {}", path, error_text(errno));
   }
   epoll_ = Descriptor(::epoll_create1(EPOLL_CLOEXEC));
   spare_ = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!epoll_ || !watch(listener.get(), kListenerTag)) {
-    return fail(Code::kIo, "epoll: {}", std::strerror(errno));
+    return fail(Code::kIo, "epoll: {}", error_text(errno));
   }
   listener_ = std::move(listener);
   return {};

@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cerrno>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -21,7 +20,7 @@ bool is_ring_size(std::uint64_t bytes) {
 }
 
 Failure os_failure(const char* what) {
-  return fail(Code::kIo, "{}: {}", what, std::strerror(errno));
+  return fail(Code::kIo, "{}: {}", what, error_text(errno));
 }
 
 }  // namespace

@@ -30,11 +30,11 @@ class DelayLine::Ring {
     const std::string aside = path + ".part";
     const int fd = open(aside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || posix_fallocate(fd, 0, static_cast<off_t>(bytes_for(elements))) != 0) {
-      return fail(Code::kIo, "{}: {}", aside, std::strerror(errno));
+      return fail(Code::kIo, "{}: {}", aside, error_text(errno));
     }
     auto ring = map(fd, elements, aside);
     if (ring && std::rename(aside.c_str(), path.c_str()) != 0) {
-      return fail(Code::kIo, "{}: {}", path, std::strerror(errno));
+      return fail(Code::kIo, "{}: {}", path, error_text(errno));
     }
     return ring;
   }
@@ -44,7 +44,7 @@ class DelayLine::Ring {
     const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
     struct stat status = {};
     if (fd < 0 || fstat(fd, &status) != 0) {
-      return fail(Code::kNotFound, "{}: {}", path, std::strerror(errno));
+      return fail(Code::kNotFound, "{}: {}", path, error_text(errno));
     }
     if (static_cast<std::size_t>(status.st_size) != bytes_for(elements)) {
       close(fd);
@@ -108,7 +108,7 @@ class DelayLine::Ring {
         nullptr, bytes_for(elements), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
     close(fd);
     if (memory == MAP_FAILED) {
-      return fail(Code::kIo, "{}: {}", path, std::strerror(errno));
+      return fail(Code::kIo, "{}: {}", path, error_text(errno));
     }
     return std::unique_ptr<Ring>(new Ring(static_cast<Shared*>(memory), elements));
   }

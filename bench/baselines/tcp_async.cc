@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -177,7 +176,7 @@ class TcpAsync::Loop {
       if (errno == EAGAIN || errno == EINTR) {
         return {};
       }
-      return fail(Code::kClosed, "sending: {}", std::strerror(errno));
+      return fail(Code::kClosed, "sending: {}", error_text(errno));
     }
     out.sent += static_cast<std::size_t>(sent);
     out.sending = out.sent < total;

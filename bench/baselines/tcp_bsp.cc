@@ -76,7 +76,7 @@ Result<void> TcpBsp::send_some(std::size_t peer, std::size_t& sent) {
   if (put >= 0) {
     sent += static_cast<std::size_t>(put);
   } else if (errno != EAGAIN && errno != EINTR) {
-    return fail(Code::kClosed, "sending to site {}: {}", peer, std::strerror(errno));
+    return fail(Code::kClosed, "sending to site {}: {}", peer, error_text(errno));
   }
   return {};
 }

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -87,13 +86,13 @@ bool wait_for(int fd, short events, Instant deadline) {
 Result<Socket> listen_at(const sockaddr_in& address, const MeshOptions& options) {
   Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.open()) {
-    return fail(Code::kIo, "socket: {}", std::strerror(errno));
+    return fail(Code::kIo, "socket: {}", error_text(errno));
   }
   set_option(socket.fd(), SOL_SOCKET, SO_REUSEADDR, 1);
   set_options(socket.fd(), options);  // inherited by what is accepted
   if (bind(socket.fd(), generic(address), sizeof address) != 0 || listen(socket.fd(), 64) != 0) {
     return fail(
-        Code::kIo, "listening on {}: {}", options.addresses.at(options.site), std::strerror(errno));
+        Code::kIo, "listening on {}: {}", options.addresses.at(options.site), error_text(errno));
   }
   return socket;
 }

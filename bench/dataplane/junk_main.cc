@@ -13,7 +13,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -97,7 +96,7 @@ class Junk {
 int send(const port::Peer& from, const port::Peer& to, double pps, Duration length) {
   const port::Descriptor raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
   if (raw.get() < 0) {
-    std::fprintf(stderr, "godwit-junk: no raw socket: %s\n", std::strerror(errno));
+    std::fprintf(stderr, "godwit-junk: no raw socket: %s\n", error_text(errno).c_str());
     return 1;
   }
   Junk junk(from, to, 1);
@@ -130,7 +129,7 @@ int send(const port::Peer& from, const port::Peer& to, double pps, Duration leng
     }
     const int taken = ::sendmmsg(raw.get(), messages.data(), static_cast<unsigned>(count), 0);
     if (taken < 0 && errno != ENOBUFS && errno != EAGAIN) {
-      std::fprintf(stderr, "godwit-junk: cannot send: %s\n", std::strerror(errno));
+      std::fprintf(stderr, "godwit-junk: cannot send: %s\n", error_text(errno).c_str());
       return 1;
     }
     sent += static_cast<std::uint64_t>(std::max(taken, 0));

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -33,8 +32,10 @@ namespace {
     ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
   }
   ::execvp(arguments.front().c_str(), argument_pointers(arguments).data());
-  std::fprintf(
-      stderr, "godwit-wan: cannot run %s: %s\n", arguments.front().c_str(), std::strerror(errno));
+  std::fprintf(stderr,
+               "godwit-wan: cannot run %s: %s\n",
+               arguments.front().c_str(),
+               error_text(errno).c_str());
   ::_exit(127);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -41,7 +40,7 @@ class Descriptor {
 inline Failure system_failure(std::string_view what) {
   const int error = errno;
   const bool denied = error == EPERM || error == EACCES;
-  return fail(denied ? Code::kRefused : Code::kIo, "{}: {}", what, std::strerror(error));
+  return fail(denied ? Code::kRefused : Code::kIo, "{}: {}", what, error_text(error));
 }
 
 }  // namespace godwit::wan

@@ -55,7 +55,7 @@ sockaddr_in internet_address(const std::string& text) {
 void write_setting(const char* path, std::string_view value) {
   const Descriptor file(::open(path, O_WRONLY | O_CLOEXEC));
   if (!file.valid() || ::write(file.get(), value.data(), value.size()) < 0) {
-    log::debug("{} stays as it is: {}", path, std::strerror(errno));
+    log::debug("{} stays as it is: {}", path, error_text(errno));
   }
 }
 

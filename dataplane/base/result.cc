@@ -1,5 +1,7 @@
 #include "dataplane/base/result.h"
 
+#include <system_error>
+
 namespace godwit {
 
 std::string_view to_string(Code code) {
@@ -28,6 +30,10 @@ std::string_view to_string(Code code) {
       return "duplicate";
   }
   return "unknown";
+}
+
+std::string error_text(int error) {
+  return std::generic_category().message(error);
 }
 
 }  // namespace godwit

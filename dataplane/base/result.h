@@ -47,4 +47,7 @@ Failure fail(Code code, fmt::format_string<Args...> text, Args&&... args) {
   return Failure(Error{code, fmt::format(text, std::forward<Args>(args)...)});
 }
 
+// What the operating system calls an errno. std::strerror is not for several threads.
+std::string error_text(int error);
+
 }  // namespace godwit

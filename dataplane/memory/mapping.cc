@@ -1,7 +1,6 @@
 #include "dataplane/memory/mapping.h"
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,7 +16,7 @@ namespace godwit::memory {
 namespace {
 
 Failure io_failure(const std::string& path, const char* action) {
-  return fail(Code::kIo, "{}: cannot {}: {}", path, action, std::strerror(errno));
+  return fail(Code::kIo, "{}: cannot {}: {}", path, action, error_text(errno));
 }
 
 // fallocate, begun anew when a signal interrupts it; 0 or the error number.
@@ -139,7 +138,7 @@ Result<void> Mapping::reserve(std::uint64_t offset, std::uint64_t bytes) {
       return fail(Code::kFull, "{}: no storage for {} more bytes", path_, kGranuleBytes);
     }
     if (error != 0) {
-      return fail(Code::kIo, "{}: cannot reserve storage: {}", path_, std::strerror(error));
+      return fail(Code::kIo, "{}: cannot reserve storage: {}", path_, error_text(error));
     }
     reserved_[granule / 64] |= std::uint64_t{1} << (granule % 64);
     ++reserved_granules_;

@@ -116,7 +116,7 @@ Result<UdpSocket> UdpSocket::open(const UdpOptions& options) {
       ::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
   const int descriptor = made.descriptor_.get();
   if (descriptor < 0) {
-    return fail(Code::kIo, "no UDP socket: {}", std::strerror(errno));
+    return fail(Code::kIo, "no UDP socket: {}", error_text(errno));
   }
   enlarge(descriptor, SO_RCVBUFFORCE, SO_RCVBUF, options.socket_buffer_bytes, "receive");
   enlarge(descriptor, SO_SNDBUFFORCE, SO_SNDBUF, options.socket_buffer_bytes, "send");
@@ -139,7 +139,7 @@ Result<UdpSocket> UdpSocket::open(const UdpOptions& options) {
   sockaddr_storage address{};
   socklen_t bytes = options.local.to_sockaddr(address);
   if (!bind_patiently(descriptor, reinterpret_cast<const sockaddr*>(&address), bytes)) {
-    return fail(Code::kIo, "cannot bind UDP {}: {}", options.local.format(), std::strerror(errno));
+    return fail(Code::kIo, "cannot bind UDP {}: {}", options.local.format(), error_text(errno));
   }
   bytes = sizeof(address);
   ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &bytes);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include <fcntl.h>
 #include <gnutls/crypto.h>
@@ -143,7 +142,7 @@ Result<void> check_options(const CertificateOptions& options) {
 Result<void> write_new_file(const std::string& path, std::string_view text, mode_t mode) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (file < 0) {
-    return fail(Code::kIo, "{}: {}", path, std::strerror(errno));
+    return fail(Code::kIo, "{}: {}", path, error_text(errno));
   }
   const ssize_t written = ::write(file, text.data(), text.size());
   const int error = errno;
@@ -151,7 +150,7 @@ Result<void> write_new_file(const std::string& path, std::string_view text, mode
   ::close(file);
   if (written != static_cast<ssize_t>(text.size()) || !synced) {
     ::unlink(path.c_str());
-    return fail(Code::kIo, "{}: not written: {}", path, std::strerror(error));
+    return fail(Code::kIo, "{}: not written: {}", path, error_text(error));
   }
   return {};
 }
@@ -257,7 +256,7 @@ Result<void> create_authority_files(const std::string& folder,
                                     const CertificateOptions& options) {
   constexpr mode_t kPrivateFolder = 0700;
   if (::mkdir(folder.c_str(), kPrivateFolder) != 0 && errno != EEXIST) {
-    return fail(Code::kIo, "{}: {}", folder, std::strerror(errno));
+    return fail(Code::kIo, "{}: {}", folder, error_text(errno));
   }
   const auto authority = make_authority(common_name, options);
   if (!authority) {

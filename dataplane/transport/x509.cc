@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -164,7 +163,7 @@ std::int64_t chain_end(std::span<const gnutls_x509_crt_t> chain,
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return fail(Code::kIo, "{}: {}", path, std::strerror(errno));
+    return fail(Code::kIo, "{}: {}", path, error_text(errno));
   }
   return std::string(std::istreambuf_iterator<char>(file), {});
 }

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "dataplane/base/log.h"
@@ -108,7 +107,7 @@ Result<void> write_sums(const std::string& path, std::span<const std::int64_t> s
   if (!file || std::fwrite(&count, sizeof count, 1, file.get()) != 1 ||
       std::fwrite(sums.data(), sizeof sums[0], sums.size(), file.get()) != sums.size() ||
       std::fflush(file.get()) != 0) {
-    return fail(Code::kIo, "{}: {}", path, std::strerror(errno));
+    return fail(Code::kIo, "{}: {}", path, error_text(errno));
   }
   return {};
 }
@@ -116,7 +115,7 @@ Result<void> write_sums(const std::string& path, std::span<const std::int64_t> s
 Result<std::vector<std::int64_t>> read_sums(const std::string& path, std::size_t elements) {
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) {
-    return fail(Code::kNotFound, "{}: {}", path, std::strerror(errno));
+    return fail(Code::kNotFound, "{}: {}", path, error_text(errno));
   }
   std::uint64_t count = 0;
   std::vector<std::int64_t> sums(elements);

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cmath>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 #include <memory>
 #include <utility>
@@ -82,7 +81,7 @@ class Workers {
     for (std::size_t worker = 0; worker < memory.workers(); ++worker) {
       const pid_t pid = fork();
       if (pid < 0) {
-        return fail(Code::kIo, "fork: {}", std::strerror(errno));
+        return fail(Code::kIo, "fork: {}", error_text(errno));
       }
       if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);

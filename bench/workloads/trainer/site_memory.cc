@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -55,7 +54,7 @@ Result<SiteMemory> SiteMemory::create(std::size_t workers) {
   void* memory = mmap(
       nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (memory == MAP_FAILED) {
-    return fail(Code::kIo, "mmap of {} bytes: {}", bytes, std::strerror(errno));
+    return fail(Code::kIo, "mmap of {} bytes: {}", bytes, error_text(errno));
   }
   return SiteMemory(new (memory) Shared, bytes, workers);
 }

@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include "bench/workloads/trainer/model.h"
@@ -43,11 +42,11 @@ Result<void> write_snapshot(const std::string& folder,
       std::fwrite(parameters.data(), sizeof(float), parameters.size(), file.get()) !=
           parameters.size() ||
       std::fflush(file.get()) != 0) {
-    return fail(Code::kIo, "{}: {}", aside, std::strerror(errno));
+    return fail(Code::kIo, "{}: {}", aside, error_text(errno));
   }
   file.reset();
   if (std::rename(aside.c_str(), path.c_str()) != 0) {
-    return fail(Code::kIo, "{}: {}", path, std::strerror(errno));
+    return fail(Code::kIo, "{}: {}", path, error_text(errno));
   }
   return {};
 }
@@ -55,7 +54,7 @@ Result<void> write_snapshot(const std::string& folder,
 Result<Snapshot> read_snapshot(const std::string& path) {
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) {
-    return fail(Code::kNotFound, "{}: {}", path, std::strerror(errno));
+    return fail(Code::kNotFound, "{}: {}", path, error_text(errno));
   }
   Header header = {};
   if (std::fread(&header, sizeof header, 1, file.get()) != 1 || header.magic != kMagic ||

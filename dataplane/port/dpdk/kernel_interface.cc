@@ -50,19 +50,19 @@ Result<KernelInterface> kernel_interface(const std::string& name) {
   // Not /sys: after a change of the network namespace it may still show the old one.
   const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (socket.get() < 0) {
-    return fail(Code::kIo, "no socket to ask for {}: {}", name, std::strerror(errno));
+    return fail(Code::kIo, "no socket to ask for {}: {}", name, error_text(errno));
   }
   ifreq request{};
   if (!ask(socket, name, SIOCGIFFLAGS, request)) {
     return fail(errno == ENODEV ? Code::kNotFound : Code::kIo,
                 "interface {}: {} (`ip link` lists those of this network namespace)",
                 name,
-                std::strerror(errno));
+                error_text(errno));
   }
   KernelInterface out;
   out.is_up = (request.ifr_flags & IFF_UP) != 0;
   if (!ask(socket, name, SIOCGIFMTU, request)) {
-    return fail(Code::kIo, "interface {}: {}", name, std::strerror(errno));
+    return fail(Code::kIo, "interface {}: {}", name, error_text(errno));
   }
   out.mtu = static_cast<std::size_t>(request.ifr_mtu);
   out.has_address = has_address(name);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <rte_ethdev.h>
@@ -89,7 +88,7 @@ Result<std::unique_ptr<Device>> QueuePair::open(CardShare share, IdleMode idle) 
                 "{}: no epoll or eventfd for queue pair {}: {}{}",
                 share.card().options().device.text,
                 share.queue(),
-                std::strerror(errno),
+                error_text(errno),
                 errno == EMFILE ? " (`ulimit -n` says how many there may be)" : "");
   }
   return std::make_unique<QueuePair>(std::move(share), idle, std::move(epoll), std::move(wake));

@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstring>
 
 #include <rte_errno.h>
 #include <rte_mbuf.h>
@@ -51,7 +50,7 @@ Result<void> Steering::set_up() {
   for (Inbox& inbox : inboxes_) {
     inbox.bell = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (inbox.bell.get() < 0) {
-      return fail(Code::kIo, "no eventfd: {}", std::strerror(errno));
+      return fail(Code::kIo, "no eventfd: {}", error_text(errno));
     }
   }
   const unsigned others = workers_ - 1U;

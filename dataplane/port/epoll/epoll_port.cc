@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <numeric>
 
 #include <sys/epoll.h>
@@ -21,7 +20,7 @@ Result<std::unique_ptr<Port>> EpollPort::open(const UdpOptions& options) {
   Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
   Descriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (epoll.get() < 0 || wake.get() < 0) {
-    return fail(Code::kIo, "no epoll or eventfd: {}", std::strerror(errno));
+    return fail(Code::kIo, "no epoll or eventfd: {}", error_text(errno));
   }
   return std::make_unique<EpollPort>(
       std::move(*socket), std::move(epoll), std::move(wake), options);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 #include <netinet/in.h>
 #include <poll.h>
@@ -52,7 +51,7 @@ Result<std::unique_ptr<Port>> UringPort::open(const UdpOptions& options) {
   }
   Descriptor wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (wake.get() < 0) {
-    return fail(Code::kIo, "no eventfd: {}", std::strerror(errno));
+    return fail(Code::kIo, "no eventfd: {}", error_text(errno));
   }
   auto port = std::make_unique<UringPort>(std::move(*socket), std::move(wake), options);
   if (auto started = port->start_ring(options); !started) {
@@ -78,7 +77,7 @@ Result<void> UringPort::start_ring(const UdpOptions& options) {
   parameters.cq_entries = kCompletions;
   int status = io_uring_queue_init_params(kEntries, &ring_, &parameters);
   if (status != 0) {
-    return fail(Code::kUnsupported, "no io_uring: {}", std::strerror(-status));
+    return fail(Code::kUnsupported, "no io_uring: {}", error_text(-status));
   }
   has_ring_ = true;
   constexpr std::size_t kPage = 4096;
@@ -93,7 +92,7 @@ Result<void> UringPort::start_ring(const UdpOptions& options) {
   registration.bgid = kBufferGroup;
   status = io_uring_register_buf_ring(&ring_, &registration, 0);
   if (status != 0) {
-    return fail(Code::kUnsupported, "no io_uring buffer ring: {}", std::strerror(-status));
+    return fail(Code::kUnsupported, "no io_uring buffer ring: {}", error_text(-status));
   }
   io_uring_buf_ring_init(buffer_ring_);
   for (std::size_t index = 0; index < buffers_; ++index) {

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -135,7 +134,7 @@ Result<void> CaptureFile::begin_file() {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   descriptor_ = ::open(path_.c_str(), kFlags, S_IRUSR | S_IWUSR);
   if (descriptor_ < 0) {
-    return fail(Code::kIo, "cannot write the capture {}: {}", path_, std::strerror(errno));
+    return fail(Code::kIo, "cannot write the capture {}: {}", path_, error_text(errno));
   }
   std::array<std::byte, kFileHeaderBytes> header{};
   ByteWriter out(header);
@@ -156,7 +155,7 @@ Result<void> CaptureFile::write(std::span<const std::byte> bytes) {
       continue;
     }
     if (put <= 0) {
-      return fail(Code::kIo, "cannot write the capture {}: {}", path_, std::strerror(errno));
+      return fail(Code::kIo, "cannot write the capture {}: {}", path_, error_text(errno));
     }
     file_bytes_ += static_cast<std::uint64_t>(put);
     bytes = bytes.subspan(static_cast<std::size_t>(put));
@@ -168,8 +167,7 @@ void CaptureFile::turn_over() {
   ::close(std::exchange(descriptor_, -1));
   const std::string older = path_ + ".1";
   if (::rename(path_.c_str(), older.c_str()) != 0) {
-    log::warn(
-        "the capture {} cannot be renamed and is begun again: {}", path_, std::strerror(errno));
+    log::warn("the capture {} cannot be renamed and is begun again: {}", path_, error_text(errno));
   } else {
     log::info("the capture {} is full and is now {}", path_, older);
   }

@@ -1,5 +1,6 @@
 #include "dataplane/base/result.h"
 
+#include <cerrno>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -47,6 +48,10 @@ TEST(Result, AFailurePassesThroughToAnotherType) {
 
   EXPECT_EQ(outer(4).value(), "2");
   EXPECT_EQ(outer(5).error().message, "5 is odd");
+}
+
+TEST(ErrorText, SaysWhatTheOperatingSystemSays) {
+  EXPECT_EQ(error_text(ENOENT), "No such file or directory");
 }
 
 TEST(Code, ValuesAndNamesAreForEver) {

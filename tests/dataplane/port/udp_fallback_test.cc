@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -71,7 +70,7 @@ TEST(UdpFallbackDeathTest, ForbiddenIoUringIsSaidAndEpollTakesOver) {
 TEST(UdpFallbackDeathTest, AbsentIoUringIsSaidAndEpollTakesOver) {
   EXPECT_EXIT(speak_without_io_uring(ENOSYS, UdpEngine::kAutomatic),
               ::testing::ExitedWithCode(0),
-              "no io_uring: " + std::string(std::strerror(ENOSYS)) + "; using epoll");
+              "no io_uring: " + error_text(ENOSYS) + "; using epoll");
 }
 
 TEST(UdpFallbackDeathTest, WhoInsistsOnIoUringIsToldThatThereIsNone) {

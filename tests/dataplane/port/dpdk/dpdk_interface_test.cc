@@ -219,7 +219,7 @@ void fill_checksums_before(const std::string& name) {
   ifreq request{};
   std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
   request.ifr_data = reinterpret_cast<char*>(&off);
-  ASSERT_EQ(::ioctl(socket.get(), SIOCETHTOOL, &request), 0) << std::strerror(errno);
+  ASSERT_EQ(::ioctl(socket.get(), SIOCETHTOOL, &request), 0) << error_text(errno);
 }
 
 // A kernel on the same host leaves the checksum to the interface, and a virtual one to the

@@ -18,7 +18,7 @@ Tap::Tap(const std::string& name, int mtu)
   ifreq request{};
   std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
   request.ifr_flags = IFF_TAP | IFF_NO_PI;
-  EXPECT_EQ(::ioctl(descriptor_, TUNSETIFF, &request), 0) << std::strerror(errno);
+  EXPECT_EQ(::ioctl(descriptor_, TUNSETIFF, &request), 0) << error_text(errno);
   ip(fmt::format("link set dev {} addrgenmode none", name));  // no packets of the kernel's own
   ip(fmt::format("link set dev {} mtu {} up", name, mtu));
 }

@@ -69,7 +69,7 @@ class Socket {
     ::setsockopt(descriptor_, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
     ::setsockopt(descriptor_, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
     const int status = ::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), bytes);
-    EXPECT_EQ(status, 0) << local.format() << ": " << std::strerror(errno);
+    EXPECT_EQ(status, 0) << local.format() << ": " << error_text(errno);
   }
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
@@ -81,7 +81,7 @@ class Socket {
     const socklen_t length = to.to_sockaddr(address);
     const auto sent = ::sendto(
         descriptor_, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&address), length);
-    EXPECT_EQ(sent, static_cast<ssize_t>(bytes.size())) << std::strerror(errno);
+    EXPECT_EQ(sent, static_cast<ssize_t>(bytes.size())) << error_text(errno);
   }
   // False when there is nothing.
   bool receive(Peer& from, std::vector<std::byte>& bytes, int& traffic_class) const {
