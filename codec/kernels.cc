@@ -20,7 +20,7 @@ using Unsigned = hn::ScalableTag<std::uint64_t>;
 using Real = hn::ScalableTag<double>;
 using Single = hn::Rebind<float, Real>;
 
-HWY_ATTR double Energy(const std::int64_t* values, std::size_t count) {
+HWY_ATTR double energy(const std::int64_t* values, std::size_t count) {
   const Signed ds;
   const Real df;
   const std::size_t lanes = hn::Lanes(ds);
@@ -40,7 +40,7 @@ HWY_ATTR double Energy(const std::int64_t* values, std::size_t count) {
   return sum;
 }
 
-HWY_ATTR std::uint64_t MaxAbs(const std::int64_t* values, std::size_t count) {
+HWY_ATTR std::uint64_t max_abs(const std::int64_t* values, std::size_t count) {
   const Signed ds;
   const Unsigned du;
   const std::size_t lanes = hn::Lanes(ds);
@@ -59,7 +59,7 @@ HWY_ATTR std::uint64_t MaxAbs(const std::int64_t* values, std::size_t count) {
 }
 
 // Converts whole vectors from `first`; stops before one that holds a rejected value.
-HWY_ATTR std::size_t ToFixed(
+HWY_ATTR std::size_t to_fixed(
     const float* in, std::size_t count, double scale, std::int64_t limit, std::int64_t* out) {
   const Signed ds;
   const Real df;
@@ -85,7 +85,7 @@ HWY_ATTR std::size_t ToFixed(
 }
 
 // Converts whole vectors; the caller does the rest.
-HWY_ATTR std::size_t ToFloat(const std::int64_t* in, std::size_t count, double scale, float* out) {
+HWY_ATTR std::size_t to_float(const std::int64_t* in, std::size_t count, double scale, float* out) {
   const Signed ds;
   const Real df;
   const Single dn;
@@ -113,17 +113,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace godwit::codec {
 
-HWY_EXPORT(Energy);
-HWY_EXPORT(MaxAbs);
-HWY_EXPORT(ToFixed);
-HWY_EXPORT(ToFloat);
+HWY_EXPORT(energy);
+HWY_EXPORT(max_abs);
+HWY_EXPORT(to_fixed);
+HWY_EXPORT(to_float);
 
 double energy(std::span<const std::int64_t> values) {
-  return HWY_DYNAMIC_DISPATCH(Energy)(values.data(), values.size());
+  return HWY_DYNAMIC_DISPATCH(energy)(values.data(), values.size());
 }
 
 std::uint64_t max_abs(std::span<const std::int64_t> values) {
-  return HWY_DYNAMIC_DISPATCH(MaxAbs)(values.data(), values.size());
+  return HWY_DYNAMIC_DISPATCH(max_abs)(values.data(), values.size());
 }
 
 FixedPointResult to_fixed(std::span<const float> in,
@@ -135,7 +135,7 @@ FixedPointResult to_fixed(std::span<const float> in,
   GODWIT_ASSERT(limit >= 0 && limit <= std::int64_t{1} << 62U);
   const double scale = std::ldexp(1.0, fraction_bits);
   const std::size_t done =
-      HWY_DYNAMIC_DISPATCH(ToFixed)(in.data(), in.size(), scale, limit, out.data());
+      HWY_DYNAMIC_DISPATCH(to_fixed)(in.data(), in.size(), scale, limit, out.data());
   for (std::size_t i = done; i < in.size(); ++i) {
     const double rounded = std::nearbyint(static_cast<double>(in[i]) * scale);
     if (!(std::abs(rounded) <= static_cast<double>(limit)) ||
@@ -151,7 +151,7 @@ void to_float(std::span<const std::int64_t> in, int fraction_bits, std::span<flo
   GODWIT_ASSERT(in.size() == out.size());
   GODWIT_ASSERT(fraction_bits >= 0 && fraction_bits <= 62);
   const double scale = std::ldexp(1.0, -fraction_bits);
-  const std::size_t done = HWY_DYNAMIC_DISPATCH(ToFloat)(in.data(), in.size(), scale, out.data());
+  const std::size_t done = HWY_DYNAMIC_DISPATCH(to_float)(in.data(), in.size(), scale, out.data());
   for (std::size_t i = done; i < in.size(); ++i) {
     out[i] = static_cast<float>(in[i]) * static_cast<float>(scale);
   }

@@ -333,7 +333,7 @@ std::span<const MetricInfo> catalog() {
 }
 
 const MetricInfo& info(Metric metric) {
-  GODWIT_ASSERT(metric < Metric::kCount_);
+  GODWIT_ASSERT(metric < Metric::kCount);
   return kCatalog[static_cast<std::size_t>(metric)];
 }
 

@@ -114,9 +114,9 @@ enum class Metric : std::uint16_t {
   // certificate
   kCertificateExpirySeconds,
   kCertificateRefused,
-  kCount_,
+  kCount,
 };
-inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount_);
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::kCount);
 
 // An open label has no values here.
 struct LabelInfo {

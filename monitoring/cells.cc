@@ -59,7 +59,7 @@ void Histogram::observe(double value) const {
   }
   bump(cells_[bucket]);
   std::atomic<std::uint64_t>& sum = cells_[bounds_.size() + 1];
-  const double before = std::bit_cast<double>(sum.load(std::memory_order_relaxed));
+  const auto before = std::bit_cast<double>(sum.load(std::memory_order_relaxed));
   sum.store(std::bit_cast<std::uint64_t>(before + value), std::memory_order_relaxed);
 }
 

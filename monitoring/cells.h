@@ -104,7 +104,7 @@ class Cells {
 
   // What a reader sees of one series.
   struct Series {
-    Metric metric = Metric::kCount_;
+    Metric metric = Metric::kCount;
     LabelValues labels;
     const std::atomic<std::uint64_t>* cells = nullptr;
     std::size_t cell_count = 0;

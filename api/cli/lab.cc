@@ -75,6 +75,7 @@ std::string daemon_program() {
 // Starts a program in a session of its own, its output appended to `log`.
 Result<int> spawn(std::vector<std::string> words, const fs::path& log) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) {
     argv.push_back(word.data());
   }

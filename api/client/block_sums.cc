@@ -53,9 +53,9 @@ SumBlocks BlockSums::take() {
 }
 
 void BlockSums::recycle(SumBlocks blocks) {
-  for (auto& [number, block] : blocks) {
-    block->reset();
-    spare_.push_back(std::move(block));
+  for (auto& entry : blocks) {
+    entry.second->reset();
+    spare_.push_back(std::move(entry.second));
   }
 }
 

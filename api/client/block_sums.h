@@ -69,6 +69,7 @@ void for_each_piece(const local::Section& section, Use&& use) {
         std::span<const std::int64_t>(static_cast<const std::int64_t*>(place), section.count));
     return;
   }
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): widen() writes what is read.
   std::array<std::int64_t, kBlockElements> wide;
   for (std::uint32_t at = 0; at < section.count;) {
     const std::uint32_t left = section.count - at;

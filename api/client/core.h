@@ -136,7 +136,7 @@ class Core {
   }
   // Nothing while the publish is still on its way to the level. Asking for kApplied or kStable
   // makes the gateway report coverage from then on.
-  std::optional<Outcome> outcome(std::uint32_t topic,
+  std::optional<Outcome> outcome(std::uint32_t index,
                                  std::uint64_t number,
                                  Level level,
                                  std::string_view site);
@@ -148,10 +148,10 @@ class Core {
 
   // ---- subscribing ----
   using Subscription = client::Subscription;
-  Result<void> subscribe(std::uint32_t topic, Subscription kind, bool keep_sum);
+  Result<void> subscribe(std::uint32_t index, Subscription kind, bool keep_sum);
   // Another shard of the topic starts again from zero, and so must this one: drops what was
   // received and asks for everything under a new incarnation, over a new connection if need be.
-  void subscribe_anew(std::uint32_t topic);
+  void subscribe_anew(std::uint32_t index);
   // What has added up, and whether the sums started again from zero before it.
   bool has_pending(std::uint32_t topic) const;
   SumBlocks take_pending(std::uint32_t topic, bool& restarted);

@@ -98,7 +98,7 @@ class Outbox {
   PublishState state(std::uint64_t number) const;
   // The gateway's number of a safe publish, with the topic's life to which it belongs.
   struct Accepted {
-    std::uint64_t number;
+    std::uint64_t number = 0;
     Incarnation life;
   };
   Accepted accepted(std::uint64_t number) const;

@@ -63,22 +63,22 @@ class Spread {
   void pump(Instant now);
 
   // ---- topics ----
-  // As in Core; is_ready() must have held once.
-  Result<std::uint32_t> declare(const TopicOptions& options);
-  TopicState topic_state(std::uint32_t topic) const;
-  Error topic_error(std::uint32_t topic) const;
-  const TopicOptions& topic_options(std::uint32_t topic) const { return topics_[topic].options; }
-  const Sharding& sharding(std::uint32_t topic) const { return topics_[topic].sharding; }
-  std::uint64_t memory_bound(std::uint32_t topic) const;
-  bool is_failed(std::uint32_t topic) const { return topic_state(topic) == TopicState::kFailed; }
+  // As in Core; is_ready() must have held once. `index` is what declare() answered.
+  Result<std::uint32_t> declare(const TopicOptions& wanted);
+  TopicState topic_state(std::uint32_t index) const;
+  Error topic_error(std::uint32_t index) const;
+  const TopicOptions& topic_options(std::uint32_t index) const { return topics_[index].options; }
+  const Sharding& sharding(std::uint32_t index) const { return topics_[index].sharding; }
+  std::uint64_t memory_bound(std::uint32_t index) const;
+  bool is_failed(std::uint32_t index) const { return topic_state(index) == TopicState::kFailed; }
 
   // ---- publishing ----
   // The parts of `whole`, which has no values yet and lies within the topic.
-  Split split(std::uint32_t topic, const Publish& whole) const;
-  bool has_room(std::uint32_t topic, const Split& split);
+  Split split(std::uint32_t index, const Publish& whole) const;
+  bool has_room(std::uint32_t index, const Split& split);
   bool fits_ever(const Split& split) const { return room_.has_ever(split.cost); }
   // Takes the room, has_room() must hold, and buffers for the values.
-  void reserve(std::uint32_t topic, Split& split);
+  void reserve(std::uint32_t index, Split& split);
   // Copies the values into their parts. Several shards could not refuse together a value that no
   // gateway takes (not finite, or 2^62 quanta and more), so it is found here. Needs no lock.
   static void fill(std::uint32_t fraction_bits,
@@ -87,28 +87,28 @@ class Spread {
                    std::span<const std::byte> values,
                    Split& split);
   // The split must be reserved and filled. Returns the number of the publish.
-  std::uint64_t publish(std::uint32_t topic, Split split);
-  void tick(std::uint32_t topic, std::uint64_t clock);
-  std::uint64_t last_clock(std::uint32_t topic) const;
+  std::uint64_t publish(std::uint32_t index, Split split);
+  void tick(std::uint32_t index, std::uint64_t clock);
+  std::uint64_t last_clock(std::uint32_t index) const;
   // Nothing while the publish is still on its way to the level. README.md has what the outcomes of
   // several parts make together.
-  std::optional<Outcome> outcome(std::uint32_t topic,
+  std::optional<Outcome> outcome(std::uint32_t index,
                                  std::uint64_t number,
                                  Level level,
                                  std::string_view site);
-  std::string detail(std::uint32_t topic, std::uint64_t number) const;
+  std::string detail(std::uint32_t index, std::uint64_t number) const;
   std::size_t unsafe_count() const;  // parts
 
   // ---- subscribing ----
-  Result<void> subscribe(std::uint32_t topic, Subscription kind, bool keep_sum);
-  bool has_pending(std::uint32_t topic) const;
-  SumBlocks take_pending(std::uint32_t topic, bool& restarted);
-  void recycle(std::uint32_t topic, SumBlocks blocks);
+  Result<void> subscribe(std::uint32_t index, Subscription kind, bool keep_sum);
+  bool has_pending(std::uint32_t index) const;
+  SumBlocks take_pending(std::uint32_t index, bool& restarted);
+  void recycle(std::uint32_t index, SumBlocks blocks);
   // False without keep_sum.
-  bool copy_sum(std::uint32_t topic, std::uint64_t first, std::span<std::int64_t> out) const;
+  bool copy_sum(std::uint32_t index, std::uint64_t first, std::span<std::int64_t> out) const;
 
   // ---- clocks ----
-  std::uint64_t start_wait(std::uint32_t topic, std::uint64_t clock, Instant deadline);
+  std::uint64_t start_wait(std::uint32_t index, std::uint64_t clock, Instant deadline);
   // Nothing while a shard has not answered. `missing` is the union.
   std::optional<ClockOutcome> take_wait(std::uint64_t request);
   void cancel_wait(std::uint64_t request);

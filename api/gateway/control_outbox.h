@@ -71,7 +71,7 @@ class ControlOutbox {
   static constexpr std::size_t kCumulativeBytesMax = 256;
   struct Cumulative {
     Subject subject;
-    std::array<std::byte, kCumulativeBytesMax> room;
+    std::array<std::byte, kCumulativeBytesMax> room{};
     std::size_t size = 0;
 
     std::span<const std::byte> bytes() const { return std::span(room).first(size); }

@@ -31,7 +31,7 @@ class ControlScratch {
   // A receipt with its bitmap takes 0.5 KiB, and the arena's own books 0.3 KiB. Chosen.
   static constexpr std::size_t kBlockBytes = 4096;
 
-  alignas(std::max_align_t) std::array<char, kBlockBytes> block_;
+  alignas(std::max_align_t) std::array<char, kBlockBytes> block_{};
   google::protobuf::Arena arena_{block_.data(), block_.size()};
 };
 

@@ -52,9 +52,9 @@ class Egress {
 
   // A frozen transfer that the present session has not carried yet.
   struct Missing {
-    Topic* topic;
-    PeerLanes* lanes;
-    std::uint64_t k;
+    Topic* topic = nullptr;
+    PeerLanes* lanes = nullptr;
+    std::uint64_t k = 0;
     Instant due;
   };
 

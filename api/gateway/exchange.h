@@ -80,7 +80,7 @@ class Exchange {
   Result<void> on_announce(Instant now, Peer& peer, const control::TopicAnnounce& announce);
   Result<void> on_lane_open(Instant now, Peer& peer, const control::LaneOpen& open);
   Result<void> on_lane_accept(Instant now, Peer& peer, const control::LaneAccept& accept);
-  Result<void> on_receipt(Instant now, Peer& peer, const control::Receipt& receipt);
+  Result<void> on_receipt(Instant now, Peer& peer, const control::Receipt& message);
   Result<void> on_clock(Peer& peer, const control::Clock& clock);
   Result<void> on_coverage(Peer& peer, const control::Coverage& coverage);
   Result<void> on_refuse(Instant now, Peer& peer, const control::Refuse& refuse);

@@ -179,7 +179,7 @@ class Peer {
   std::uint32_t handle_for(Topic& topic, ledger::LaneIndex lane);
   QueuedLane& queued(std::uint32_t handle) { return queued_.at(handle); }
 
-  void on_state(Instant now, PeerState state);
+  void on_state(Instant now, PeerState next);
   // Counts an attempt that failed, and says so the first time that it fails for this reason.
   void on_failed_attempt(std::string_view reason, std::string_view text);
   std::uint64_t failed_attempts() const;

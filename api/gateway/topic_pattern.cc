@@ -180,7 +180,11 @@ Result<std::optional<std::string>> find_topic(std::span<const TopicPattern> all,
       for (std::size_t i = 0; i < state.size(); ++i) {
         next.push_back(pattern(i).after(state[i], part));
       }
-      std::string longer = topic.empty() ? part : topic + "/" + part;
+      std::string longer = topic;
+      if (!topic.empty()) {
+        longer += '/';
+      }
+      longer += part;
       if (is_found(next)) {
         return std::optional(std::move(longer));
       }

@@ -26,6 +26,7 @@ bool parse(Message& message, std::span<const std::byte> body) {
 
 template <class Message>
 bool transmit(Channel& channel, RecordType type, const Message& message) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): what is sent is written.
   std::array<std::byte, kControlBytesMax> bytes;
   const std::size_t size = message.ByteSizeLong();
   if (size > bytes.size() || size > channel.body_bytes_max()) {

@@ -96,7 +96,7 @@ class TcpAsync::Loop {
   std::string description() const { return mesh_.description(); }
 
  private:
-  void wake() {
+  void wake() const {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
   }

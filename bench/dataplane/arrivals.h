@@ -32,7 +32,7 @@ class Arrivals {
   }
   // `sent` is the sender's CLOCK_MONOTONIC: both ends must be on one machine.
   void add_control(Instant now, Instant sent) {
-    control_.push_back({(sent - began_).to_seconds(), (now - sent).to_seconds() * 1e3});
+    control_.emplace_back((sent - began_).to_seconds(), (now - sent).to_seconds() * 1e3);
   }
 
   // {"began_ns", "bin_ns", "bytes": [per bin], "control": [[sent, s; delay, ms]]}

@@ -55,8 +55,8 @@ int run(int rounds, Duration phase, const std::string& only) {
   for (int round = -kWarmUpRounds; round < rounds; ++round) {
     nlohmann::ordered_json line;
     for (std::size_t i = 0; i < flows.size(); ++i) {
-      const std::size_t shift = static_cast<std::size_t>(round + kWarmUpRounds);
-      Named& flow = flows[(i + shift) % flows.size()];
+      const int turn = round + kWarmUpRounds;
+      Named& flow = flows[(i + static_cast<std::size_t>(turn)) % flows.size()];
       const Work work = flow.runner->run(phase);
       if (round >= 0 && work.bytes == 0) {
         std::fprintf(stderr, "godwit-loopback: %s carried nothing\n", flow.name);

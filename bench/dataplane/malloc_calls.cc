@@ -20,6 +20,7 @@ thread_local std::uint64_t malloc_calls_of_thread = 0;
 #if defined(GODWIT_MALLOC_IS_SANITIZED)
 
 // Then malloc is the sanitizer's, which tells of its calls. GCC has no header of this one.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): the sanitizer's name.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(
     void (*on_malloc)(const volatile void* memory, std::size_t bytes),
     void (*on_free)(const volatile void* memory));

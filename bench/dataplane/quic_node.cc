@@ -18,8 +18,8 @@ Result<std::unique_ptr<QuicNode>> QuicNode::open(std::unique_ptr<transport::TlsC
 
 QuicNode::QuicNode(std::unique_ptr<transport::TlsContext> tls,
                    std::unique_ptr<port::Port> port,
-                   const NodeOptions& options)
-    : options_(options),
+                   NodeOptions options)
+    : options_(std::move(options)),
       random_(system_entropy()),
       tls_(std::move(tls)),
       port_(std::move(port)),

@@ -54,7 +54,7 @@ class QuicNode {
  private:
   QuicNode(std::unique_ptr<transport::TlsContext> tls,
            std::unique_ptr<port::Port> port,
-           const NodeOptions& options);
+           NodeOptions options);
   void dial_when_due(Instant now);
   // False when the session has ended and was retired.
   bool serve(Instant now, transport::Session& session, NodeUser& user);

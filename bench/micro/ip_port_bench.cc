@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -82,7 +83,8 @@ class Pair {
 
 double quantile(std::vector<double> values, double q) {
   std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
+  const double place = q * static_cast<double>(values.size() - 1);
+  return values[static_cast<std::size_t>(std::lround(place))];
 }
 
 void BM_IpPortCarry(benchmark::State& state) {

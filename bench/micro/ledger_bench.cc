@@ -91,6 +91,7 @@ void compare(const Work& subject, const Work& reference) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): one figure after the other, on one ledger.
 int main() {
   godwit::ledger::Shape shape;
   shape.topic = godwit::TopicId::of("bench");

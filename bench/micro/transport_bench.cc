@@ -7,6 +7,7 @@
 // usage: transport_bench [PAIRS]
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -148,7 +149,7 @@ class QuicPair {
 double quantile(std::vector<double> values, double q) {
   std::sort(values.begin(), values.end());
   const double place = q * static_cast<double>(values.size() - 1);
-  return values[static_cast<std::size_t>(place + 0.5)];
+  return values[static_cast<std::size_t>(std::lround(place))];
 }
 
 void compare(const char* name, QuicPair& subject, PlainPair& reference, int pairs) {

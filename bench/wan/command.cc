@@ -29,6 +29,7 @@ namespace {
     const std::string variable = text.c_str() + begin;
     begin += variable.size() + 1;
     const std::size_t equals = variable.find('=');
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the child has one thread.
     ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
   }
   ::execvp(arguments.front().c_str(), argument_pointers(arguments).data());
@@ -47,6 +48,7 @@ int shell_status(int wait_status) {
 
 std::vector<char*> argument_pointers(const std::vector<std::string>& arguments) {
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));
   }
@@ -75,7 +77,9 @@ Result<Command> Command::fork(const std::vector<std::string>& arguments) {
 Result<bool> Command::start(const std::vector<std::pair<std::string, std::string>>& environment) {
   std::string text;
   for (const auto& [name, value] : environment) {
-    text += name + "=" + value;
+    text += name;
+    text += '=';
+    text += value;
     text += '\0';
   }
   for (std::size_t sent = 0; sent < text.size();) {
@@ -89,7 +93,7 @@ Result<bool> Command::start(const std::vector<std::pair<std::string, std::string
   return true;
 }
 
-void Command::signal(int number) {
+void Command::signal(int number) const {
   if (pid_ > 0) {
     ::kill(pid_, number);
   }

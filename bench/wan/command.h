@@ -22,7 +22,7 @@ class Command {
   // Executes it with these variables added to its environment.
   Result<bool> start(const std::vector<std::pair<std::string, std::string>>& environment);
 
-  void signal(int number);
+  void signal(int number) const;
 
   // Its exit status (128 + signal if one ended it) once it has ended; does not wait.
   std::optional<int> exit_status();

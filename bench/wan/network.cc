@@ -1,12 +1,13 @@
 #include "bench/wan/network.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/base/assert.h"
 
 namespace godwit::wan {
 
-Network::Network(const Plan& plan, std::uint64_t seed) : plan_(plan), seed_(seed) {
+Network::Network(Plan plan, std::uint64_t seed) : plan_(std::move(plan)), seed_(seed) {
   build();
 }
 

@@ -38,7 +38,7 @@ struct Delivery {
 class Network {
  public:
   // Each link draws its losses from its own generator, seeded from `seed` and its position.
-  Network(const Plan& plan, std::uint64_t seed);
+  Network(Plan plan, std::uint64_t seed);
 
   const Plan& plan() const { return plan_; }
   std::size_t site_count() const { return plan_.sites.size(); }

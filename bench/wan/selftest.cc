@@ -80,7 +80,7 @@ class Bench {
                                        socket,
                                        "--die-with-parent"};
     if (options.unprivileged) {
-      arguments.push_back("--unprivileged");
+      arguments.emplace_back("--unprivileged");
     }
     auto emulator = Process::start(arguments);
     if (!emulator) {

@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace godwit::codec::bpc::HWY_NAMESPACE {
 namespace {
 
-HWY_INLINE std::uint64_t ScatterBits(std::uint64_t word, std::uint64_t mask) {
+HWY_INLINE std::uint64_t scatter_bits(std::uint64_t word, std::uint64_t mask) {
 #if HWY_TARGET <= HWY_AVX2 && defined(__x86_64__)
   return _pdep_u64(word, mask);
 #else
@@ -27,15 +27,15 @@ HWY_INLINE std::uint64_t ScatterBits(std::uint64_t word, std::uint64_t mask) {
 #endif
 }
 
-HWY_INLINE unsigned CountOnes(std::uint64_t word) {
+HWY_INLINE unsigned count_ones(std::uint64_t word) {
   return static_cast<unsigned>(std::popcount(word));
 }
 
 // A count of up to `most`, in at most three bytes of seven bits; false if it is neither.
-HWY_INLINE bool ReadCount(const std::uint8_t*& at,
-                          const std::uint8_t* end,
-                          std::uint32_t most,
-                          std::uint32_t& count) {
+HWY_INLINE bool read_count(const std::uint8_t*& at,
+                           const std::uint8_t* end,
+                           std::uint32_t most,
+                           std::uint32_t& count) {
   count = 0;
   for (unsigned shift = 0; shift < 21 && at < end; shift += 7) {
     const std::uint32_t byte = *at++;
@@ -48,17 +48,17 @@ HWY_INLINE bool ReadCount(const std::uint8_t*& at,
 }
 
 // Sets the ones of a string of zeros; false if they leave it or the code ends first.
-HWY_INLINE bool GetRice(BitCursor& cursor,
-                        std::size_t end,
-                        std::uint32_t ones,
-                        unsigned rice_bits,
-                        std::uint64_t* words,
-                        std::uint32_t length) {
+HWY_INLINE bool get_rice(BitCursor& cursor,
+                         std::size_t end,
+                         std::uint32_t ones,
+                         unsigned rice_bits,
+                         std::uint64_t* words,
+                         std::uint32_t length) {
   const std::uint64_t low_mask = (std::uint64_t{1} << rice_bits) - 1;
   std::uint32_t position = 0;
   for (std::uint32_t i = 0; i < ones; ++i) {
     std::uint64_t next = cursor.peek();
-    unsigned zeros = static_cast<unsigned>(std::countr_zero(next));
+    auto zeros = static_cast<unsigned>(std::countr_zero(next));
     if (zeros + 1 + rice_bits <= 57) [[likely]] {
       position += zeros << rice_bits | static_cast<std::uint32_t>(next >> zeros >> 1U & low_mask);
       cursor.skip(zeros + 1 + rice_bits);
@@ -87,10 +87,10 @@ HWY_INLINE bool GetRice(BitCursor& cursor,
 
 // Decodes up to four streams of equal length side by side; `cursors` are moved to their ends.
 template <std::size_t kStreams>
-HWY_INLINE void GetHuffman(std::array<BitCursor, kStreams>& cursors,
-                           const std::array<std::uint8_t*, kStreams>& out,
-                           std::size_t count,
-                           const HuffmanTable& table) {
+HWY_INLINE void get_huffman(std::array<BitCursor, kStreams>& cursors,
+                            const std::array<std::uint8_t*, kStreams>& out,
+                            std::size_t count,
+                            const HuffmanTable& table) {
   constexpr std::uint64_t kMask = (std::uint64_t{1} << kCodeBitsMax) - 1;
   std::size_t i = 0;
   for (; i + 5 <= count; i += 5) {
@@ -116,7 +116,7 @@ HWY_INLINE void GetHuffman(std::array<BitCursor, kStreams>& cursors,
 }
 
 // True when the bits from the cursor to the next byte are zero; moves it there.
-HWY_INLINE bool AlignToByte(BitCursor& cursor) {
+HWY_INLINE bool align_to_byte(BitCursor& cursor) {
   const std::size_t padding = (8 - cursor.position() % 8) % 8;
   const bool zero = (cursor.peek() & ((std::uint64_t{1} << padding) - 1)) == 0;
   cursor.skip(padding);
@@ -124,17 +124,17 @@ HWY_INLINE bool AlignToByte(BitCursor& cursor) {
 }
 
 // One class's bytes from `at`; null if the code is not well formed.
-HWY_INLINE const std::uint8_t* ReadHuffmanClass(const HuffmanTable& table,
-                                                std::uint64_t* words,
-                                                std::uint32_t length,
-                                                const std::uint8_t* at,
-                                                const std::uint8_t* end) {
+HWY_INLINE const std::uint8_t* read_huffman_class(const HuffmanTable& table,
+                                                  std::uint64_t* words,
+                                                  std::uint32_t length,
+                                                  const std::uint8_t* at,
+                                                  const std::uint8_t* end) {
   auto* const bytes = reinterpret_cast<std::uint8_t*>(words);
   const std::size_t count = (length + 7) / 8;
   if (count < kFourStreamsFrom) {
     std::array<BitCursor, 1> cursor = {BitCursor(at)};
-    GetHuffman<1>(cursor, {bytes}, count, table);
-    if (!AlignToByte(cursor[0])) {
+    get_huffman<1>(cursor, {bytes}, count, table);
+    if (!align_to_byte(cursor[0])) {
       return nullptr;
     }
     at += cursor[0].position() / 8;
@@ -156,14 +156,14 @@ HWY_INLINE const std::uint8_t* ReadHuffmanClass(const HuffmanTable& table,
   std::array<BitCursor, 4> cursors = {
       BitCursor(starts[0]), BitCursor(starts[1]), BitCursor(starts[2]), BitCursor(starts[3])};
   const std::size_t last = count - 3 * quarter;
-  GetHuffman<4>(
+  get_huffman<4>(
       cursors, {bytes, bytes + quarter, bytes + 2 * quarter, bytes + 3 * quarter}, last, table);
   for (std::size_t stream = 0; stream < 4; ++stream) {
     std::array<BitCursor, 1> cursor = {cursors[stream]};
     if (stream < 3) {
-      GetHuffman<1>(cursor, {bytes + stream * quarter + last}, quarter - last, table);
+      get_huffman<1>(cursor, {bytes + stream * quarter + last}, quarter - last, table);
     }
-    if (!AlignToByte(cursor[0])) {
+    if (!align_to_byte(cursor[0])) {
       return nullptr;
     }
     const std::uint8_t* const stop = starts[stream] + cursor[0].position() / 8;
@@ -176,22 +176,22 @@ HWY_INLINE const std::uint8_t* ReadHuffmanClass(const HuffmanTable& table,
 }
 
 // The ones of a string, or more than fit if bits behind its end are set.
-HWY_INLINE std::uint32_t OnesOf(const std::uint64_t* words, std::uint32_t length) {
+HWY_INLINE std::uint32_t ones_of(const std::uint64_t* words, std::uint32_t length) {
   std::uint32_t ones = 0;
   const std::size_t count = words_of(length);
   for (std::size_t word = 0; word < count; ++word) {
-    ones += CountOnes(words[word]);
+    ones += count_ones(words[word]);
   }
   const std::size_t rest = length % kWordBits;
   return rest != 0 && words[count - 1] >> rest != 0 ? length + 1 : ones;
 }
 
 // Reads the strings of all classes into `strings`; leaves `cursor` at the signs.
-HWY_INLINE bool ReadStrings(Strings& strings,
-                            const std::uint8_t* at,
-                            const std::uint8_t* end,
-                            BitCursor& cursor,
-                            std::uint32_t& total) {
+HWY_INLINE bool read_strings(Strings& strings,
+                             const std::uint8_t* at,
+                             const std::uint8_t* end,
+                             BitCursor& cursor,
+                             std::uint32_t& total) {
   std::array<StringCode, kClasses> codes{};
   for (std::size_t index = 0; index < kClasses; ++index) {
     const std::uint32_t length = strings.length[index];
@@ -199,7 +199,7 @@ HWY_INLINE bool ReadStrings(Strings& strings,
     if (length == 0) {
       continue;
     }
-    if (!ReadCount(at, end, length, strings.ones[index])) {
+    if (!read_count(at, end, length, strings.ones[index])) {
       return false;
     }
     codes[index] = code_of(strings.ones[index], length);
@@ -212,9 +212,9 @@ HWY_INLINE bool ReadStrings(Strings& strings,
       continue;
     }
     std::uint64_t* const words = strings.words[index].data();
-    at = ReadHuffmanClass(
+    at = read_huffman_class(
         huffman_tables()[codes[index].table], words, strings.length[index], at, end);
-    if (at == nullptr || OnesOf(words, strings.length[index]) != codes[index].ones) {
+    if (at == nullptr || ones_of(words, strings.length[index]) != codes[index].ones) {
       return false;
     }
   }
@@ -224,7 +224,7 @@ HWY_INLINE bool ReadStrings(Strings& strings,
     std::uint64_t* const words = strings.words[index].data();
     const std::uint32_t length = strings.length[index];
     if (codes[index].mode == Mode::kRice) {
-      if (!GetRice(cursor, bits, codes[index].ones, codes[index].rice_bits, words, length)) {
+      if (!get_rice(cursor, bits, codes[index].ones, codes[index].rice_bits, words, length)) {
         return false;
       }
     } else if (codes[index].mode == Mode::kRaw) {
@@ -238,7 +238,7 @@ HWY_INLINE bool ReadStrings(Strings& strings,
         words[base / kWordBits] = cursor.peek_word() & mask;
         cursor.skip(left < kWordBits ? left : kWordBits);
       }
-      if (OnesOf(words, length) != codes[index].ones) {
+      if (ones_of(words, length) != codes[index].ones) {
         return false;
       }
     }
@@ -249,22 +249,22 @@ HWY_INLINE bool ReadStrings(Strings& strings,
   return total <= bits - cursor.position();
 }
 
-const std::uint8_t* ReadSignificance(Maps& maps,
-                                     std::size_t cut,
-                                     Strings& strings,
-                                     const std::uint8_t* at,
-                                     const std::uint8_t* end) {
+const std::uint8_t* read_significance(Maps& maps,
+                                      std::size_t cut,
+                                      Strings& strings,
+                                      const std::uint8_t* at,
+                                      const std::uint8_t* end) {
   strings.length.fill(0);
   for (std::size_t sub = 0; sub < cut; ++sub) {
     std::uint32_t length = 0;
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
-      length += CountOnes(maps.pending[word]);
+      length += count_ones(maps.pending[word]);
     }
     strings.length[class_of(maps.significant_count[sub])] += length;
   }
   BitCursor cursor(at);
   std::uint32_t total = 0;
-  if (!ReadStrings(strings, at, end, cursor, total)) {
+  if (!read_strings(strings, at, end, cursor, total)) {
     return nullptr;
   }
   std::array<std::size_t, kClasses> read{};
@@ -275,12 +275,12 @@ const std::uint8_t* ReadSignificance(Maps& maps,
     unsigned fresh_count = 0;
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
       const std::uint64_t pending = maps.pending[word];
-      const std::uint64_t fresh = ScatterBits(string.peek_word(), pending);
-      string.skip(CountOnes(pending));
+      const std::uint64_t fresh = scatter_bits(string.peek_word(), pending);
+      string.skip(count_ones(pending));
       maps.fresh[word] = fresh;
       if (fresh != 0) {
-        const unsigned count = CountOnes(fresh);
-        maps.signs[word] |= ScatterBits(cursor.peek_word(), fresh);
+        const unsigned count = count_ones(fresh);
+        maps.signs[word] |= scatter_bits(cursor.peek_word(), fresh);
         cursor.skip(count);
         fresh_count += count;
       }
@@ -288,13 +288,13 @@ const std::uint8_t* ReadSignificance(Maps& maps,
     read[index] = string.position();
     maps.fresh_count[sub] = static_cast<std::uint16_t>(fresh_count);
   }
-  return AlignToByte(cursor) ? cursor.byte() : nullptr;
+  return align_to_byte(cursor) ? cursor.byte() : nullptr;
 }
 
-const std::uint8_t* ReadRefinement(Maps& maps,
-                                   std::size_t cut,
-                                   const std::uint8_t* at,
-                                   const std::uint8_t* end) {
+const std::uint8_t* read_refinement(Maps& maps,
+                                    std::size_t cut,
+                                    const std::uint8_t* at,
+                                    const std::uint8_t* end) {
   std::size_t total = 0;
   for (std::size_t sub = 0; sub < cut; ++sub) {
     total += maps.significant_count[sub];
@@ -306,18 +306,18 @@ const std::uint8_t* ReadRefinement(Maps& maps,
   for (std::size_t sub = 0; sub < cut; ++sub) {
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
       const std::uint64_t mask = maps.significant[word];
-      maps.bits[word] = ScatterBits(cursor.peek_word(), mask);
-      cursor.skip(CountOnes(mask));
+      maps.bits[word] = scatter_bits(cursor.peek_word(), mask);
+      cursor.skip(count_ones(mask));
     }
   }
-  return AlignToByte(cursor) ? cursor.byte() : nullptr;
+  return align_to_byte(cursor) ? cursor.byte() : nullptr;
 }
 
 }  // namespace
 
-const BitReading* BitReadingHere() {
-  static constexpr BitReading kHere = {.significance = ReadSignificance,
-                                       .refinement = ReadRefinement};
+const BitReading* bit_reading_here() {
+  static constexpr BitReading kHere = {.significance = read_significance,
+                                       .refinement = read_refinement};
   return &kHere;
 }
 
@@ -327,14 +327,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace godwit::codec::bpc {
 
-HWY_EXPORT(BitReadingHere);
+HWY_EXPORT(bit_reading_here);
 
 const BitReading& portable_bit_reading() {
-  return *HWY_STATIC_DISPATCH(BitReadingHere)();
+  return *HWY_STATIC_DISPATCH(bit_reading_here)();
 }
 
 const BitReading& bit_reading() {
-  return bit_gathering_is_slow() ? portable_bit_reading() : *HWY_DYNAMIC_DISPATCH(BitReadingHere)();
+  return bit_gathering_is_slow() ? portable_bit_reading()
+                                 : *HWY_DYNAMIC_DISPATCH(bit_reading_here)();
 }
 
 }  // namespace godwit::codec::bpc

@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace godwit::codec::bpc::HWY_NAMESPACE {
 namespace {
 
-HWY_INLINE std::uint64_t GatherBits(std::uint64_t word, std::uint64_t mask) {
+HWY_INLINE std::uint64_t gather_bits(std::uint64_t word, std::uint64_t mask) {
 #if HWY_TARGET <= HWY_AVX2 && defined(__x86_64__)
   return _pext_u64(word, mask);
 #else
@@ -27,24 +27,24 @@ HWY_INLINE std::uint64_t GatherBits(std::uint64_t word, std::uint64_t mask) {
 #endif
 }
 
-HWY_INLINE unsigned CountOnes(std::uint64_t word) {
+HWY_INLINE unsigned count_ones(std::uint64_t word) {
   return static_cast<unsigned>(std::popcount(word));
 }
 
-void MarkFresh(Maps& maps, std::size_t first, std::size_t last) {
+void mark_fresh(Maps& maps, std::size_t first, std::size_t last) {
   for (std::size_t sub = first; sub < last; ++sub) {
     unsigned count = 0;
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
       const std::uint64_t fresh = maps.bits[word] & maps.pending[word];
       maps.fresh[word] = fresh;
-      count += CountOnes(fresh);
+      count += count_ones(fresh);
     }
     maps.fresh_count[sub] = static_cast<std::uint16_t>(count);
   }
 }
 
 // Sorts the significance bits of the first `cut` sub-blocks by class.
-HWY_INLINE void GatherStrings(const Maps& maps, std::size_t cut, Strings& strings) {
+HWY_INLINE void gather_strings(const Maps& maps, std::size_t cut, Strings& strings) {
   strings.length.fill(0);
   strings.ones.fill(0);
   std::array<WordWriter, kClasses> writers = {
@@ -61,8 +61,8 @@ HWY_INLINE void GatherStrings(const Maps& maps, std::size_t cut, Strings& string
     std::uint32_t length = 0;
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
       const std::uint64_t pending = maps.pending[word];
-      const unsigned count = CountOnes(pending);
-      writer.put(GatherBits(maps.fresh[word], pending), count);
+      const unsigned count = count_ones(pending);
+      writer.put(gather_bits(maps.fresh[word], pending), count);
       length += count;
     }
     writers[index] = writer;
@@ -74,10 +74,10 @@ HWY_INLINE void GatherStrings(const Maps& maps, std::size_t cut, Strings& string
   }
 }
 
-HWY_INLINE void PutRice(const std::uint64_t* words,
-                        std::uint32_t length,
-                        unsigned rice_bits,
-                        WordWriter& writer) {
+HWY_INLINE void put_rice(const std::uint64_t* words,
+                         std::uint32_t length,
+                         unsigned rice_bits,
+                         WordWriter& writer) {
   const std::uint32_t low_mask = (1U << rice_bits) - 1;
   std::uint32_t next = 0;  // the first position that may hold the next one
   for (std::uint32_t base = 0; base < length; base += kWordBits) {
@@ -95,17 +95,17 @@ HWY_INLINE void PutRice(const std::uint64_t* words,
   }
 }
 
-HWY_INLINE void PutRaw(const std::uint64_t* words, std::uint32_t length, WordWriter& writer) {
+HWY_INLINE void put_raw(const std::uint64_t* words, std::uint32_t length, WordWriter& writer) {
   for (std::uint32_t base = 0; base < length; base += kWordBits) {
     const std::uint32_t left = length - base;
     writer.put(words[base / kWordBits], left < kWordBits ? left : unsigned{kWordBits});
   }
 }
 
-HWY_INLINE std::uint8_t* PutHuffman(const std::uint8_t* bytes,
-                                    std::size_t count,
-                                    const HuffmanTable& table,
-                                    std::uint8_t* out) {
+HWY_INLINE std::uint8_t* put_huffman(const std::uint8_t* bytes,
+                                     std::size_t count,
+                                     const HuffmanTable& table,
+                                     std::uint8_t* out) {
   WordWriter writer(out);
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4) {
@@ -124,14 +124,14 @@ HWY_INLINE std::uint8_t* PutHuffman(const std::uint8_t* bytes,
   return writer.finish();
 }
 
-HWY_INLINE std::uint8_t* WriteHuffmanClass(const std::uint64_t* words,
-                                           std::uint32_t length,
-                                           const HuffmanTable& table,
-                                           std::uint8_t* out) {
+HWY_INLINE std::uint8_t* write_huffman_class(const std::uint64_t* words,
+                                             std::uint32_t length,
+                                             const HuffmanTable& table,
+                                             std::uint8_t* out) {
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(words);
   const std::size_t count = (length + 7) / 8;
   if (count < kFourStreamsFrom) {
-    return PutHuffman(bytes, count, table, out);
+    return put_huffman(bytes, count, table, out);
   }
   const std::size_t quarter = (count + 3) / 4;
   std::uint8_t* const sizes = out;
@@ -139,7 +139,7 @@ HWY_INLINE std::uint8_t* WriteHuffmanClass(const std::uint64_t* words,
   for (std::size_t stream = 0; stream < 4; ++stream) {
     const std::size_t first = stream * quarter;
     const std::size_t size = stream < 3 ? quarter : count - first;
-    std::uint8_t* const end = PutHuffman(bytes + first, size, table, out);
+    std::uint8_t* const end = put_huffman(bytes + first, size, table, out);
     if (stream < 3) {
       const auto bytes_written = static_cast<std::uint16_t>(end - out);
       std::memcpy(sizes + 2 * stream, &bytes_written, sizeof(bytes_written));
@@ -149,11 +149,11 @@ HWY_INLINE std::uint8_t* WriteHuffmanClass(const std::uint64_t* words,
   return out;
 }
 
-std::uint8_t* WriteSignificance(const Maps& maps,
-                                std::size_t cut,
-                                Strings& strings,
-                                std::uint8_t* out) {
-  GatherStrings(maps, cut, strings);
+std::uint8_t* write_significance(const Maps& maps,
+                                 std::size_t cut,
+                                 Strings& strings,
+                                 std::uint8_t* out) {
+  gather_strings(maps, cut, strings);
   std::array<StringCode, kClasses> codes{};
   for (std::size_t index = 0; index < kClasses; ++index) {
     const std::uint32_t length = strings.length[index];
@@ -172,18 +172,18 @@ std::uint8_t* WriteSignificance(const Maps& maps,
   }
   for (std::size_t index = 0; index < kClasses; ++index) {
     if (codes[index].mode == Mode::kHuffman) {
-      out = WriteHuffmanClass(strings.words[index].data(),
-                              strings.length[index],
-                              huffman_tables()[codes[index].table],
-                              out);
+      out = write_huffman_class(strings.words[index].data(),
+                                strings.length[index],
+                                huffman_tables()[codes[index].table],
+                                out);
     }
   }
   WordWriter writer(out);
   for (std::size_t index = 0; index < kClasses; ++index) {
     if (codes[index].mode == Mode::kRice) {
-      PutRice(strings.words[index].data(), strings.length[index], codes[index].rice_bits, writer);
+      put_rice(strings.words[index].data(), strings.length[index], codes[index].rice_bits, writer);
     } else if (codes[index].mode == Mode::kRaw) {
-      PutRaw(strings.words[index].data(), strings.length[index], writer);
+      put_raw(strings.words[index].data(), strings.length[index], writer);
     }
   }
   for (std::size_t sub = 0; sub < cut; ++sub) {
@@ -192,13 +192,13 @@ std::uint8_t* WriteSignificance(const Maps& maps,
     }
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
       const std::uint64_t fresh = maps.fresh[word];
-      writer.put(GatherBits(maps.signs[word], fresh), CountOnes(fresh));
+      writer.put(gather_bits(maps.signs[word], fresh), count_ones(fresh));
     }
   }
   return writer.finish();
 }
 
-std::uint8_t* WriteRefinement(const Maps& maps, std::size_t cut, std::uint8_t* out) {
+std::uint8_t* write_refinement(const Maps& maps, std::size_t cut, std::uint8_t* out) {
   WordWriter writer(out);
   for (std::size_t sub = 0; sub < cut; ++sub) {
     if (maps.significant_count[sub] == 0) {
@@ -206,7 +206,7 @@ std::uint8_t* WriteRefinement(const Maps& maps, std::size_t cut, std::uint8_t* o
     }
     for (std::size_t word = sub * kSubWords; word < (sub + 1) * kSubWords; ++word) {
       const std::uint64_t mask = maps.significant[word];
-      writer.put(GatherBits(maps.bits[word], mask), CountOnes(mask));
+      writer.put(gather_bits(maps.bits[word], mask), count_ones(mask));
     }
   }
   return writer.finish();
@@ -214,9 +214,9 @@ std::uint8_t* WriteRefinement(const Maps& maps, std::size_t cut, std::uint8_t* o
 
 }  // namespace
 
-const BitWriting* BitWritingHere() {
+const BitWriting* bit_writing_here() {
   static constexpr BitWriting kHere = {
-      .mark_fresh = MarkFresh, .significance = WriteSignificance, .refinement = WriteRefinement};
+      .mark_fresh = mark_fresh, .significance = write_significance, .refinement = write_refinement};
   return &kHere;
 }
 
@@ -226,14 +226,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace godwit::codec::bpc {
 
-HWY_EXPORT(BitWritingHere);
+HWY_EXPORT(bit_writing_here);
 
 const BitWriting& portable_bit_writing() {
-  return *HWY_STATIC_DISPATCH(BitWritingHere)();
+  return *HWY_STATIC_DISPATCH(bit_writing_here)();
 }
 
 const BitWriting& bit_writing() {
-  return bit_gathering_is_slow() ? portable_bit_writing() : *HWY_DYNAMIC_DISPATCH(BitWritingHere)();
+  return bit_gathering_is_slow() ? portable_bit_writing()
+                                 : *HWY_DYNAMIC_DISPATCH(bit_writing_here)();
 }
 
 }  // namespace godwit::codec::bpc

@@ -44,11 +44,11 @@ int guessed_shift(std::span<const std::int64_t> open) {
 }  // namespace
 
 struct Encoder::Buffers {
-  alignas(64) std::array<std::uint16_t, kTileElements> magnitudes;
-  SubSummaries summaries;
-  Maps maps;
-  Strings strings;
-  std::array<std::uint8_t, kScratchBytes> code;
+  alignas(64) std::array<std::uint16_t, kTileElements> magnitudes{};
+  SubSummaries summaries{};
+  Maps maps{};
+  Strings strings{};
+  std::array<std::uint8_t, kScratchBytes> code{};
   std::array<Segment, kSegmentsMax> segments;
 };
 
@@ -118,6 +118,7 @@ std::size_t Encoder::fitting_cut(std::size_t room) const {
   }
   std::array<double, kClasses> length{};
   std::array<double, kClasses> ones{};
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the loop writes all that is read.
   std::array<double, kSubBlocks> pending;
   for (std::size_t sub = 0; sub < subs; ++sub) {
     const std::size_t existing = std::min(kSubBlock, open_.size() - sub * kSubBlock);
@@ -156,7 +157,7 @@ std::size_t Encoder::fitting_cut(std::size_t room) const {
 }
 
 // The current plane's significance, as much as fits; null if that is nothing.
-std::uint8_t* Encoder::write_significance(std::uint8_t* out, std::uint8_t* end) {
+std::uint8_t* Encoder::write_significance(std::uint8_t* out, const std::uint8_t* end) {
   Buffers& b = *buffers_;
   const std::size_t subs = sub_blocks_of(open_.size());
   std::size_t first = 0;  // a cut before the first fresh coefficient says nothing
@@ -184,7 +185,7 @@ std::uint8_t* Encoder::write_significance(std::uint8_t* out, std::uint8_t* end) 
 }
 
 // The current plane's refinement, as much as fits; null if that is nothing.
-std::uint8_t* Encoder::write_refinement(std::uint8_t* out, std::uint8_t* end) {
+std::uint8_t* Encoder::write_refinement(std::uint8_t* out, const std::uint8_t* end) {
   const Maps& maps = buffers_->maps;
   const std::size_t subs = sub_blocks_of(open_.size());
   const std::size_t room = static_cast<std::size_t>(end - out) * 8;

@@ -37,8 +37,8 @@ class Encoder final : public TileEncoder {
 
   std::uint8_t* write_planes(int last_plane, std::uint8_t* end);
   std::size_t fitting_cut(std::size_t room) const;
-  std::uint8_t* write_significance(std::uint8_t* out, std::uint8_t* end);
-  std::uint8_t* write_refinement(std::uint8_t* out, std::uint8_t* end);
+  std::uint8_t* write_significance(std::uint8_t* out, const std::uint8_t* end);
+  std::uint8_t* write_refinement(std::uint8_t* out, const std::uint8_t* end);
   void extract(int plane);
   Remainder remove(std::span<std::int64_t> removed) const;
   void estimate() const;

@@ -39,15 +39,16 @@ constexpr std::size_t round_up(std::size_t count) {
 // pages and while values already in the first cache are worked on. The address may lie behind
 // the tile, where a prefetch does nothing.
 constexpr std::size_t kAhead = 512;
-HWY_INLINE void Ahead(const std::int64_t* at) {
+HWY_INLINE void ahead(const std::int64_t* at) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): pointers may not be moved behind the tile.
   hwy::Prefetch(reinterpret_cast<const std::int64_t*>(reinterpret_cast<std::uintptr_t>(at) +
                                                       kAhead * sizeof(std::int64_t)));
 }
 
-HWY_ATTR void SummariseSub(const std::int64_t* values,
-                           std::size_t padded,
-                           std::uint64_t& max,
-                           double& energy) {
+HWY_ATTR void summarise_sub(const std::int64_t* values,
+                            std::size_t padded,
+                            std::uint64_t& max,
+                            double& energy) {
   const Signed ds;
   const Unsigned du;
   const Real df;
@@ -57,8 +58,8 @@ HWY_ATTR void SummariseSub(const std::int64_t* values,
   auto sum0 = hn::Zero(df);
   auto sum1 = hn::Zero(df);
   for (std::size_t i = 0; i < padded; i += 2 * lanes) {
-    Ahead(values + i);
-    Ahead(values + i + lanes);
+    ahead(values + i);
+    ahead(values + i + lanes);
     const auto a = hn::LoadU(ds, values + i);
     const auto b = hn::LoadU(ds, values + i + lanes);
     max0 = hn::Max(max0, hn::BitCast(du, hn::Abs(a)));
@@ -74,11 +75,11 @@ HWY_ATTR void SummariseSub(const std::int64_t* values,
 
 // ---- magnitudes and planes
 
-HWY_ATTR void QuantiseWords(const std::int64_t* values,
-                            std::size_t words,
-                            int shift,
-                            std::uint16_t* magnitudes,
-                            std::uint64_t* signs) {
+HWY_ATTR void quantise_words(const std::int64_t* values,
+                             std::size_t words,
+                             int shift,
+                             std::uint16_t* magnitudes,
+                             std::uint64_t* signs) {
   const Signed ds;
   const Unsigned du;
   const Narrow dn;
@@ -98,7 +99,7 @@ HWY_ATTR void QuantiseWords(const std::int64_t* values,
 }
 
 // One sub-block at a time, so that what comes from memory is used while it is in the first cache.
-HWY_ATTR void Analyse(const std::int64_t* values,
+HWY_ATTR void analyse(const std::int64_t* values,
                       std::size_t count,
                       int shift,
                       SubSummaries& summaries,
@@ -108,24 +109,24 @@ HWY_ATTR void Analyse(const std::int64_t* values,
     const std::size_t first = sub * kSubBlock;
     const std::size_t left = count - first;
     if (left >= kSubBlock) {
-      SummariseSub(values + first, kSubBlock, summaries.max[sub], summaries.energy[sub]);
+      summarise_sub(values + first, kSubBlock, summaries.max[sub], summaries.energy[sub]);
       if (summaries.max[sub] >> static_cast<unsigned>(shift) != 0) {
-        QuantiseWords(
+        quantise_words(
             values + first, kSubWords, shift, magnitudes + first, signs + sub * kSubWords);
       }
     } else {
       const Padded tail(values + first, left);
-      SummariseSub(tail.values, round_up(left), summaries.max[sub], summaries.energy[sub]);
-      QuantiseWords(
+      summarise_sub(tail.values, round_up(left), summaries.max[sub], summaries.energy[sub]);
+      quantise_words(
           tail.values, words_of(left), shift, magnitudes + first, signs + sub * kSubWords);
     }
   }
 }
 
-HWY_ATTR void ExtractPlane(const std::uint16_t* magnitudes,
-                           std::size_t words,
-                           int plane,
-                           std::uint64_t* bits) {
+HWY_ATTR void extract_plane(const std::uint16_t* magnitudes,
+                            std::size_t words,
+                            int plane,
+                            std::uint64_t* bits) {
   const Short d;
   const std::size_t lanes = hn::Lanes(d);
   const auto bit = hn::Set(d, static_cast<std::uint16_t>(1U << static_cast<unsigned>(plane)));
@@ -141,9 +142,9 @@ HWY_ATTR void ExtractPlane(const std::uint16_t* magnitudes,
   }
 }
 
-HWY_ATTR void CountPlanes(const std::uint16_t* magnitudes,
-                          std::size_t words,
-                          std::array<std::uint32_t, kPlanes>& counts) {
+HWY_ATTR void count_planes(const std::uint16_t* magnitudes,
+                           std::size_t words,
+                           std::array<std::uint32_t, kPlanes>& counts) {
   const Short d;
   const std::size_t lanes = hn::Lanes(d);
   for (std::size_t plane = 0; plane < kPlanes; ++plane) {
@@ -161,10 +162,10 @@ HWY_ATTR void CountPlanes(const std::uint16_t* magnitudes,
   }
 }
 
-HWY_ATTR void InsertPlane(const std::uint64_t* bits,
-                          std::size_t words,
-                          int plane,
-                          std::uint16_t* magnitudes) {
+HWY_ATTR void insert_plane(const std::uint64_t* bits,
+                           std::size_t words,
+                           int plane,
+                           std::uint16_t* magnitudes) {
   const Short d;
   const std::size_t lanes = hn::Lanes(d);
   const auto bit = hn::Set(d, static_cast<std::uint16_t>(1U << static_cast<unsigned>(plane)));
@@ -221,7 +222,7 @@ struct Reconstruction {
   std::uint64_t high_offset;
 };
 
-HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> Widen(const std::uint16_t* magnitudes) {
+HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> widen(const std::uint16_t* magnitudes) {
   const Unsigned du;
   const hn::Rebind<std::uint32_t, Unsigned> dw;
   const Narrow dn;
@@ -229,33 +230,33 @@ HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> Widen(const std::uint16_t* magnitudes) 
 }
 
 template <bool kUniform>
-HWY_ATTR void ReconstructBy(const Reconstruction<kUniform>& value_of,
-                            const std::uint16_t* magnitudes,
-                            const std::uint64_t* signs,
-                            std::size_t count,
-                            std::int64_t* out) {
+HWY_ATTR void reconstruct_by(const Reconstruction<kUniform>& value_of,
+                             const std::uint16_t* magnitudes,
+                             const std::uint64_t* signs,
+                             std::size_t count,
+                             std::int64_t* out) {
   const Signed ds;
   const std::size_t lanes = hn::Lanes(ds);
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
-    hn::StoreU(value_of(Widen(magnitudes + i), negative), ds, out + i);
+    hn::StoreU(value_of(widen(magnitudes + i), negative), ds, out + i);
   }
   if (i < count) {
     HWY_ALIGN std::int64_t last[HWY_MAX_BYTES / 8];
     const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
-    hn::Store(value_of(Widen(magnitudes + i), negative), ds, last);
+    hn::Store(value_of(widen(magnitudes + i), negative), ds, last);
     std::memcpy(out + i, last, (count - i) * sizeof(std::int64_t));
   }
 }
 
 template <bool kUniform>
-HWY_ATTR Remainder SubtractBy(const Reconstruction<kUniform>& value_of,
-                              const std::uint16_t* magnitudes,
-                              const std::uint64_t* signs,
-                              std::size_t count,
-                              const std::int64_t* values,
-                              std::int64_t* out) {
+HWY_ATTR Remainder subtract_by(const Reconstruction<kUniform>& value_of,
+                               const std::uint16_t* magnitudes,
+                               const std::uint64_t* signs,
+                               std::size_t count,
+                               const std::int64_t* values,
+                               std::int64_t* out) {
   const Signed ds;
   const Unsigned du;
   const Real df;
@@ -265,7 +266,7 @@ HWY_ATTR Remainder SubtractBy(const Reconstruction<kUniform>& value_of,
   const std::size_t whole = count / lanes * lanes;
   for (std::size_t i = 0; i < whole; i += lanes) {
     const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
-    const auto value = value_of(Widen(magnitudes + i), negative);
+    const auto value = value_of(widen(magnitudes + i), negative);
     hn::StoreU(value, ds, out + i);
     const auto rest = hn::Sub(hn::LoadU(ds, values + i), value);
     max = hn::Max(max, hn::BitCast(du, hn::Abs(rest)));
@@ -276,7 +277,7 @@ HWY_ATTR Remainder SubtractBy(const Reconstruction<kUniform>& value_of,
   if (whole < count) {
     const std::size_t word = whole / kWordBits;
     const std::size_t first = word * kWordBits;
-    ReconstructBy(value_of, magnitudes + first, signs + word, count - first, out + first);
+    reconstruct_by(value_of, magnitudes + first, signs + word, count - first, out + first);
     for (std::size_t i = whole; i < count; ++i) {
       const std::int64_t rest = values[i] - out[i];
       const auto size = static_cast<std::uint64_t>(rest < 0 ? -rest : rest);
@@ -287,27 +288,27 @@ HWY_ATTR Remainder SubtractBy(const Reconstruction<kUniform>& value_of,
   return remainder;
 }
 
-HWY_ATTR void Reconstruct(const std::uint16_t* magnitudes,
+HWY_ATTR void reconstruct(const std::uint16_t* magnitudes,
                           const std::uint64_t* signs,
                           std::size_t count,
                           const Rule& rule,
                           std::int64_t* out) {
   if (rule.low_plane == rule.high_plane) {
-    ReconstructBy(Reconstruction<true>(rule), magnitudes, signs, count, out);
+    reconstruct_by(Reconstruction<true>(rule), magnitudes, signs, count, out);
   } else {
-    ReconstructBy(Reconstruction<false>(rule), magnitudes, signs, count, out);
+    reconstruct_by(Reconstruction<false>(rule), magnitudes, signs, count, out);
   }
 }
 
-HWY_ATTR Remainder ReconstructAndSubtract(const std::uint16_t* magnitudes,
-                                          const std::uint64_t* signs,
-                                          std::size_t count,
-                                          const Rule& rule,
-                                          const std::int64_t* values,
-                                          std::int64_t* out) {
+HWY_ATTR Remainder reconstruct_and_subtract(const std::uint16_t* magnitudes,
+                                            const std::uint64_t* signs,
+                                            std::size_t count,
+                                            const Rule& rule,
+                                            const std::int64_t* values,
+                                            std::int64_t* out) {
   return rule.low_plane == rule.high_plane
-             ? SubtractBy(Reconstruction<true>(rule), magnitudes, signs, count, values, out)
-             : SubtractBy(Reconstruction<false>(rule), magnitudes, signs, count, values, out);
+             ? subtract_by(Reconstruction<true>(rule), magnitudes, signs, count, values, out)
+             : subtract_by(Reconstruction<false>(rule), magnitudes, signs, count, values, out);
 }
 
 }  // namespace godwit::codec::bpc::HWY_NAMESPACE
@@ -316,12 +317,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace godwit::codec::bpc {
 
-HWY_EXPORT(Analyse);
-HWY_EXPORT(ExtractPlane);
-HWY_EXPORT(CountPlanes);
-HWY_EXPORT(InsertPlane);
-HWY_EXPORT(Reconstruct);
-HWY_EXPORT(ReconstructAndSubtract);
+HWY_EXPORT(analyse);
+HWY_EXPORT(extract_plane);
+HWY_EXPORT(count_planes);
+HWY_EXPORT(insert_plane);
+HWY_EXPORT(reconstruct);
+HWY_EXPORT(reconstruct_and_subtract);
 
 void analyse(const std::int64_t* values,
              std::size_t count,
@@ -329,27 +330,27 @@ void analyse(const std::int64_t* values,
              SubSummaries& summaries,
              std::uint16_t* magnitudes,
              std::uint64_t* signs) {
-  HWY_DYNAMIC_DISPATCH(Analyse)(values, count, shift, summaries, magnitudes, signs);
+  HWY_DYNAMIC_DISPATCH(analyse)(values, count, shift, summaries, magnitudes, signs);
 }
 
 void extract_plane(const std::uint16_t* magnitudes,
                    std::size_t words,
                    int plane,
                    std::uint64_t* bits) {
-  HWY_DYNAMIC_DISPATCH(ExtractPlane)(magnitudes, words, plane, bits);
+  HWY_DYNAMIC_DISPATCH(extract_plane)(magnitudes, words, plane, bits);
 }
 
 void count_planes(const std::uint16_t* magnitudes,
                   std::size_t words,
                   std::array<std::uint32_t, kPlanes>& counts) {
-  HWY_DYNAMIC_DISPATCH(CountPlanes)(magnitudes, words, counts);
+  HWY_DYNAMIC_DISPATCH(count_planes)(magnitudes, words, counts);
 }
 
 void insert_plane(const std::uint64_t* bits,
                   std::size_t words,
                   int plane,
                   std::uint16_t* magnitudes) {
-  HWY_DYNAMIC_DISPATCH(InsertPlane)(bits, words, plane, magnitudes);
+  HWY_DYNAMIC_DISPATCH(insert_plane)(bits, words, plane, magnitudes);
 }
 
 void reconstruct(const std::uint16_t* magnitudes,
@@ -357,7 +358,7 @@ void reconstruct(const std::uint16_t* magnitudes,
                  std::size_t count,
                  const Rule& rule,
                  std::int64_t* out) {
-  HWY_DYNAMIC_DISPATCH(Reconstruct)(magnitudes, signs, count, rule, out);
+  HWY_DYNAMIC_DISPATCH(reconstruct)(magnitudes, signs, count, rule, out);
 }
 
 Remainder reconstruct_and_subtract(const std::uint16_t* magnitudes,
@@ -366,7 +367,8 @@ Remainder reconstruct_and_subtract(const std::uint16_t* magnitudes,
                                    const Rule& rule,
                                    const std::int64_t* values,
                                    std::int64_t* out) {
-  return HWY_DYNAMIC_DISPATCH(ReconstructAndSubtract)(magnitudes, signs, count, rule, values, out);
+  return HWY_DYNAMIC_DISPATCH(reconstruct_and_subtract)(
+      magnitudes, signs, count, rule, values, out);
 }
 
 }  // namespace godwit::codec::bpc

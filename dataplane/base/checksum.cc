@@ -56,8 +56,8 @@ std::uint32_t detail::crc32c_table(std::span<const std::byte> bytes, std::uint32
 
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
 #if defined(__x86_64__)
-  static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
-  if (has_instruction) {
+  static const bool kHasInstruction = __builtin_cpu_supports("sse4.2") != 0;
+  if (kHasInstruction) {
     return crc32c_hardware(bytes, seed);
   }
 #endif

@@ -7,12 +7,12 @@ namespace godwit::log {
 namespace {
 
 spdlog::logger& logger() {
-  static const auto instance = [] {
+  static const auto kInstance = [] {
     auto made = spdlog::stderr_color_mt("godwit");
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %L %n: %v", spdlog::pattern_time_type::utc);
     return made;
   }();
-  return *instance;
+  return *kInstance;
 }
 
 spdlog::level::level_enum to_spdlog(Level level) {

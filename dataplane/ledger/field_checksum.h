@@ -66,7 +66,7 @@ class FieldChecksum {
   std::uint64_t in_field(std::uint64_t block, const WeightedSum& parts) const;
 
   std::uint64_t key_;
-  std::array<std::uint32_t, kBlockElements> weights_;
+  std::array<std::uint32_t, kBlockElements> weights_{};
 };
 
 }  // namespace godwit::ledger

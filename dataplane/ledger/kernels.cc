@@ -32,7 +32,8 @@ class Meter {
   using Real = hn::ScalableTag<double>;
   using Vector = hn::Vec<Signed>;
 
-  HWY_INLINE Meter() {}  // not "= default": that would not be compiled for the target
+  // NOLINTNEXTLINE(modernize-use-equals-default): that would not be compiled for the target.
+  HWY_INLINE Meter() {}
 
   HWY_INLINE void add(Vector x, [[maybe_unused]] const std::uint32_t* weights) {
     const Unsigned tag;

@@ -11,6 +11,7 @@ namespace godwit::port {
 namespace {
 
 UdpEngine chosen_engine(UdpEngine engine) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets variables in this process.
   const char* wish = std::getenv("GODWIT_PORT_ENGINE");
   if (engine != UdpEngine::kAutomatic || wish == nullptr) {
     return engine;

@@ -45,7 +45,7 @@ Result<x509::PrivateKey> generate_key(KeyKind kind) {
   const bool edwards = kind == KeyKind::kEd25519;
   const auto algorithm = edwards ? GNUTLS_PK_EDDSA_ED25519 : GNUTLS_PK_ECDSA;
   const auto curve = edwards ? GNUTLS_ECC_CURVE_ED25519 : GNUTLS_ECC_CURVE_SECP256R1;
-  const unsigned bits = GNUTLS_CURVE_TO_BITS(curve);
+  const auto bits = GNUTLS_CURVE_TO_BITS(curve);
   Steps steps;
   steps.step("generate a key", gnutls_x509_privkey_generate(key.get(), algorithm, bits, 0));
   if (!steps.ok()) {

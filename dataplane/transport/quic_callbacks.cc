@@ -58,6 +58,7 @@ struct QuicCallbacks {
                : ngtcp2_crypto_recv_crypto_data_cb(connection, level, offset, data, bytes, user);
   }
 
+  // NOLINTNEXTLINE(readability-function-size): the library says which arguments.
   static int update_key(ngtcp2_conn* connection,
                         std::uint8_t* rx_secret,
                         std::uint8_t* tx_secret,

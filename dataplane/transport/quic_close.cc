@@ -114,8 +114,9 @@ void QuicSession::on_peer_close(Instant now) {
   if (was_reset_) {
     close.reason = CloseReason::kReset;
     close.text = "the peer does not know this connection; it was restarted";
-  } else if (quic::is_application(error)) {
-    close.reason = CloseReason::kPeer;
+  } else if (quic::is_application(error) || error.error_code == NGTCP2_APPLICATION_ERROR ||
+             error.error_code == NGTCP2_NO_ERROR) {
+    close.reason = CloseReason::kPeer;  // the last two: closed during the handshake
   } else if (error.error_code >= NGTCP2_CRYPTO_ERROR &&
              error.error_code <= (NGTCP2_CRYPTO_ERROR | kAlerts)) {
     close.reason = CloseReason::kRefusedByPeer;
@@ -124,8 +125,6 @@ void QuicSession::on_peer_close(Instant now) {
     close.text = fmt::format("refused by the peer ({}): {}",
                              alert_name != nullptr ? alert_name : "unknown alert",
                              close.text.empty() ? "no reason given" : close.text);
-  } else if (error.error_code == NGTCP2_APPLICATION_ERROR || error.error_code == NGTCP2_NO_ERROR) {
-    close.reason = CloseReason::kPeer;  // closed during the handshake
   }
   end(now, std::move(close), nullptr);
 }

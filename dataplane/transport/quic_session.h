@@ -139,8 +139,7 @@ class QuicSession final : public Session {
   std::span<const ConnectionId> ids() const { return ids_; }
   // Answers of this peer take so long: one that came too late for an earlier dial showed it.
   void expect_round_trip(Duration rtt) { setup_.rtt_seen = rtt; }
-  LinkShaper& shaper() { return *setup_.shaper; }
-  const LinkShaper& shaper() const { return *setup_.shaper; }
+  LinkShaper& shaper() const { return *setup_.shaper; }
   void use_shaper(LinkShaper& shaper) { setup_.shaper = &shaper; }
   // The link goes where this session goes.
   void take_path() { setup_.shaper->use_path(setup_.local, setup_.remote); }

@@ -259,7 +259,7 @@ Verdict TlsContext::judge(std::span<const std::span<const std::byte>> chain,
         fmt::format("untrusted issuer '{}' of the certificate '{}'", facts.issuer, facts.subject));
   }
   const std::int64_t now = unix_seconds();
-  for (const gnutls_x509_crt_t certificate : handles) {
+  for (gnutls_x509_crt_t certificate : handles) {
     if (gnutls_x509_crt_get_expiration_time(certificate) < now) {
       return refused(CloseReason::kCertificateExpired,
                      kCertificateExpired,

@@ -74,6 +74,7 @@ std::size_t size_of(const TransferHeader& header) {
 Result<void> check_tiles(std::span<const std::byte> payload,
                          std::uint32_t expected,
                          std::uint32_t tile_count) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the loop writes all that is read.
   std::array<std::uint32_t, kTransferTilesMax> seen;
   ByteReader reader(payload);
   for (std::uint32_t i = 0; i < expected; ++i) {

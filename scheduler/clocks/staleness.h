@@ -57,11 +57,11 @@ class StalenessWaits {
 
  private:
   struct Wait {
-    WaitId id;
+    WaitId id = 0;
     TopicShard topic;
-    std::uint64_t clock_min;
+    std::uint64_t clock_min = 0;
     Instant deadline;
-    bool reached;
+    bool reached = false;
   };
   // Whether every site of the topic has reached the clock.
   [[nodiscard]] bool holds(TopicShard topic, std::uint64_t clock_min) const;

@@ -47,7 +47,7 @@ inline constexpr std::size_t kReasonCount = 4;
 struct Choice {
   Key key;
   Bytes budget;  // In [1, quantum]; the encoder may use less.
-  Reason reason;
+  Reason reason = Reason::kDeadline;
   // The earliest of what the visit takes, also when it has passed; never() is none.
   Instant deadline = Instant::never();
 };

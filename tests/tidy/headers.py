@@ -50,7 +50,9 @@ def common_flags(build):
 
 
 def compile_alone(tree, path, flags):
-    command = flags + ["-fsyntax-only", "-x", "c++", "-"]
+    # Some test headers are for the simulation alone; the others do not care.
+    simulation = ["-DGODWIT_SIMULATION"] if path.startswith("tests/") else []
+    command = flags + simulation + ["-fsyntax-only", "-x", "c++", "-"]
     source = f'#include "{path}"\n'
     done = subprocess.run(command, input=source, text=True, capture_output=True, cwd=tree.root)
     if done.returncode == 0:

@@ -73,7 +73,7 @@ Result<void> GodwitExchange::connect(Instant deadline) {
 }
 
 void GodwitExchange::log(std::span<const float> delta) {
-  constexpr double kScale = static_cast<double>(std::uint64_t{1} << kFractionBits);
+  constexpr auto kScale = static_cast<double>(std::uint64_t{1} << kFractionBits);
   for (std::size_t i = 0; i < delta.size(); ++i) {
     published_[i] += std::llrint(static_cast<double>(delta[i]) * kScale);
   }

@@ -122,6 +122,7 @@ std::vector<float> pixel_means(const Dataset& data) {
     }
   }
   std::vector<float> means;
+  means.reserve(sums.size());
   for (const double sum : sums) {
     means.push_back(static_cast<float>(sum / (255.0 * static_cast<double>(data.size()))));
   }

@@ -40,7 +40,7 @@ struct SiteMemory::Shared {
   std::atomic<std::uint32_t> done{0};  // gradients finished, of all steps; the server waits on it
   std::atomic<std::uint32_t> finished{0};
   std::array<std::atomic<float>, kWorkersMax> loss{};
-  alignas(4096) std::array<float, 1> floats;  // in truth (1 + workers) × kStride
+  alignas(4096) std::array<float, 1> floats{};  // in truth (1 + workers) × kStride
 
   // Each vector starts on a page of its own.
   static constexpr std::size_t kStride = (kParameters + 1023) / 1024 * 1024;

@@ -255,7 +255,7 @@ Result<std::unique_ptr<Card>> Card::start(const CardOptions& options) {
             options.queues,
             options.mtu,
             card->fills_checksums_ ? ", checksums by the device" : "");
-  return Result<std::unique_ptr<Card>>(std::move(card));
+  return card;
 }
 
 Card::~Card() {

@@ -61,7 +61,7 @@ class Card {
   bool has_interrupts() const { return has_interrupts_; }
 
  private:
-  explicit Card(const CardOptions& options) : options_(options) {}
+  explicit Card(CardOptions options) : options_(std::move(options)) {}
   Result<void> attach();
   Result<void> configure();
   Result<void> set_up_queue(std::uint16_t queue);

@@ -42,7 +42,7 @@ class Membership {
 };
 
 void join_thread() {
-  thread_local const Membership membership;
+  thread_local Membership membership;
 }
 
 rte_mbuf* buffer_of(const Frame& frame) {

@@ -76,6 +76,7 @@ class Steering {
     std::size_t next = 0;  // whose ring is emptied first; the owner's
   };
   struct FreeRing {
+    // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): of aligned_alloc
     void operator()(rte_ring* ring) const { std::free(ring); }
   };
 

@@ -15,11 +15,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR  // which has no vectors of bytes
 
-Sum SumOf(const std::byte* from, std::size_t bytes) {
+Sum sum_of(const std::byte* from, std::size_t bytes) {
   return detail::sum_of_scalar({from, bytes});
 }
 
-Sum CopyAndSum(const std::byte* from, std::size_t bytes, std::byte* to) {
+Sum copy_and_sum(const std::byte* from, std::size_t bytes, std::byte* to) {
   std::memcpy(to, from, bytes);
   return detail::sum_of_scalar({from, bytes});
 }
@@ -42,7 +42,7 @@ constexpr auto kOnesBetweenZeros = [] {
 // and the last vector only head and rest are added; a copy writes all of both. `bytes`:
 // kVectorBytesMax or more.
 template <bool kCopies>
-Sum Pass(const std::uint8_t* from, std::size_t bytes, std::uint8_t* to) {
+Sum pass(const std::uint8_t* from, std::size_t bytes, std::uint8_t* to) {
   const hn::CappedTag<std::uint64_t, kVectorBytesMax / sizeof(std::uint64_t)> tag;
   const hn::Repartition<std::uint8_t, decltype(tag)> byte_tag;
   const std::size_t step = hn::Lanes(byte_tag);
@@ -88,12 +88,12 @@ Sum Pass(const std::uint8_t* from, std::size_t bytes, std::uint8_t* to) {
   return sum;
 }
 
-Sum SumOf(const std::byte* from, std::size_t bytes) {
-  return Pass<false>(reinterpret_cast<const std::uint8_t*>(from), bytes, nullptr);
+Sum sum_of(const std::byte* from, std::size_t bytes) {
+  return pass<false>(reinterpret_cast<const std::uint8_t*>(from), bytes, nullptr);
 }
 
-Sum CopyAndSum(const std::byte* from, std::size_t bytes, std::byte* to) {
-  return Pass<true>(
+Sum copy_and_sum(const std::byte* from, std::size_t bytes, std::byte* to) {
+  return pass<true>(
       reinterpret_cast<const std::uint8_t*>(from), bytes, reinterpret_cast<std::uint8_t*>(to));
 }
 
@@ -106,15 +106,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace godwit::port::ip::detail {
 
-HWY_EXPORT(SumOf);
-HWY_EXPORT(CopyAndSum);
+HWY_EXPORT(sum_of);
+HWY_EXPORT(copy_and_sum);
 
 Sum sum_of_vector(std::span<const std::byte> bytes) {
-  return HWY_DYNAMIC_DISPATCH(SumOf)(bytes.data(), bytes.size());
+  return HWY_DYNAMIC_DISPATCH(sum_of)(bytes.data(), bytes.size());
 }
 
 Sum copy_and_sum_vector(std::span<const std::byte> from, std::byte* to) {
-  return HWY_DYNAMIC_DISPATCH(CopyAndSum)(from.data(), from.size(), to);
+  return HWY_DYNAMIC_DISPATCH(copy_and_sum)(from.data(), from.size(), to);
 }
 
 }  // namespace godwit::port::ip::detail

@@ -60,12 +60,12 @@ Result<std::unique_ptr<IpPort>> IpPort::make(std::unique_ptr<Device> device,
   if (!self) {
     return tl::unexpected(self.error());
   }
-  return std::unique_ptr<IpPort>(new IpPort(std::move(device), *self));
+  return std::unique_ptr<IpPort>(new IpPort(std::move(device), std::move(*self)));
 }
 
-IpPort::IpPort(std::unique_ptr<Device> device, const ip::Interface& self)
+IpPort::IpPort(std::unique_ptr<Device> device, ip::Interface self)
     : device_(std::move(device)),
-      self_(self),
+      self_(std::move(self)),
       device_fills_checksums_(device_->capabilities().fills_checksums),
       outbox_(*device_),
       flows_(self_),

@@ -63,7 +63,7 @@ class IpPort final : public Port {
   const Device& device() const { return *device_; }
 
  private:
-  IpPort(std::unique_ptr<Device> device, const ip::Interface& self);
+  IpPort(std::unique_ptr<Device> device, ip::Interface self);
 
   void turn(Instant now);
   ip::Fate on_frame(Instant now, Frame& frame, Train& out);

@@ -120,7 +120,7 @@ UringPort::~UringPort() {
   if (has_ring_) {
     io_uring_queue_exit(&ring_);
   }
-  std::free(buffer_ring_memory_);
+  std::free(buffer_ring_memory_);  // NOLINT(cppcoreguidelines-no-malloc): of posix_memalign
 }
 
 void UringPort::begin() {

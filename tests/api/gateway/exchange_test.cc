@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -414,85 +413,6 @@ TEST(Exchange, EndsASessionWhoseTransferIsMalformedAndAppliesNothing) {
   EXPECT_TRUE(agreed.a.closed);
   EXPECT_EQ(agreed.b.peer("a").counters.transfers_corrupt, 1U);
   EXPECT_EQ(agreed.b.sum("t"), std::vector<std::int64_t>(10, 0));
-}
-
-// What b sends of a publish to a peer that says that it can so much.
-std::vector<std::string> sent_to(const std::vector<std::string>& capabilities,
-                                 const std::vector<std::int64_t>& values) {
-  OneGateway b("b");
-  const auto handle = b.declare("t", values.size());
-  ScriptedSession& a = b.established("a");
-  a.figures.rate = BitRate::mbps(100);
-  ControlMessage hello = OneGateway::hello("a");
-  for (const std::string& name : capabilities) {
-    hello.mutable_hello()->add_capabilities(name);
-  }
-  a.control(hello);
-  a.control(OneGateway::announcement("t", values.size()));
-  a.control(b.lane_open("t"));
-  b.turn(1);
-  a.control(b.lane_accept("t"));
-  b.publish(handle, 0, values);
-  std::vector<std::string> sent;
-  for (int i = 0; i < 1000; ++i) {
-    b.turn(1);
-    for (; !a.transfers.empty(); a.transfers.pop_front()) {
-      sent.push_back(a.transfers.front());
-    }
-  }
-  EXPECT_FALSE(a.closed) << a.close_reason;
-  return sent;
-}
-
-// Pseudo-random integers of magnitude below `limit`.
-std::vector<std::int64_t> noise(std::size_t count, std::int64_t limit) {
-  Random random(7);
-  std::vector<std::int64_t> values(count);
-  for (std::int64_t& value : values) {
-    value = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(2 * limit - 1))) -
-            (limit - 1);
-  }
-  return values;
-}
-
-// Adds what the transfers carry, by a decoder of `codecs` alone.
-std::vector<std::int64_t> added(const std::vector<std::string>& transfers,
-                                std::size_t elements,
-                                const std::vector<std::uint8_t>& codecs) {
-  Coder coder([] { return Instant(); });
-  std::vector<std::int64_t> sum(elements);
-  std::vector<std::int64_t> tile(ledger::kTileElements);
-  for (const std::string& bytes : transfers) {
-    const auto view = wire::parse_transfer(as_bytes(bytes), 1);
-    EXPECT_TRUE(view.has_value());
-    for (const wire::TilePart part : *view) {
-      EXPECT_NE(std::find(codecs.begin(), codecs.end(), part.codec), codecs.end());
-      EXPECT_TRUE(coder.decode(part.codec, part.coded, tile));
-      std::transform(sum.begin(), sum.end(), tile.begin(), sum.begin(), std::plus<>());
-    }
-  }
-  return sum;
-}
-
-TEST(Exchange, SendsRawAloneToAPeerThatDecodesNothingElse) {
-  const auto values = noise(500, std::int64_t{1} << 18U);  // 19 bits, of which 17 fit
-  EXPECT_EQ(added(sent_to({}, values), 500, {0, 1}), values);
-  EXPECT_EQ(added(sent_to({"codec.raw"}, values), 500, {0}), values);
-}
-
-TEST(Exchange, KeepsTransfersWithinWhatThePeerTakes) {
-  const auto values = noise(30'000, std::int64_t{1} << 40U);
-  const auto largest = [](const std::vector<std::string>& sent) {
-    std::size_t most = 0;
-    for (const std::string& bytes : sent) {
-      most = std::max(most, bytes.size());
-    }
-    return most;
-  };
-  EXPECT_GT(largest(sent_to({}, values)), 16'384U);
-  const auto sent = sent_to({"transfer.16384"}, values);
-  EXPECT_LE(largest(sent), 16'384U);
-  EXPECT_EQ(added(sent, values.size(), {0, 1}), values);
 }
 
 }  // namespace
