@@ -131,7 +131,7 @@ Result<UdpSocket> UdpSocket::open(const UdpOptions& options) {
           descriptor, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1)) {
     return fail(Code::kIo,
                 "no own addresses of UDP datagrams (PKTINFO): {}; name one address to listen on",
-                std::strerror(errno));
+                error_text(errno));
   }
   if (!set_option(descriptor, SOL_UDP, UDP_GRO, 1)) {
     log::warn("the kernel has no UDP GRO; receiving costs several times more CPU");

@@ -207,13 +207,13 @@ TEST_F(OfAWorker, ShareTheCapWithThoseOfTheOtherWorkers) {
   a.control(hello("a", 1));
   b_.turn(1);
   const Peer& peer = *b_.gateway->core().find_peer(SiteId::of("a"), 1);
-  const transport::PeerConfig config = peer.transport_config();
+  const transport::PeerConfig config = peer.transport_config(0);
   EXPECT_EQ(config.cap, BitRate::mbps(20));
   ASSERT_NE(config.shared_cap, nullptr);
   EXPECT_EQ(config.shared_cap, b_.caps->find(peer.link()));
   EXPECT_EQ(config.shared_cap->part(), BitRate::mbps(9.7));
   const Peer& uncapped = *b_.gateway->core().find_peer(SiteId::of("c"), 1);
-  EXPECT_EQ(uncapped.transport_config().shared_cap, nullptr);
+  EXPECT_EQ(uncapped.transport_config(0).shared_cap, nullptr);
 }
 
 TEST_F(OfAWorker, PlanWithWhatTheOtherWorkersLeaveAndCountWithTheirPart) {
@@ -246,8 +246,8 @@ TEST_F(OfAWorker, PlanWithWhatTheOtherWorkersLeaveAndCountWithTheirPart) {
 
 TEST_F(Connections, OfTheOnlyWorkerShareNoCap) {
   const Peer& peer = *b_.gateway->core().find_peer(SiteId::of("a"), 1);
-  EXPECT_EQ(peer.transport_config().cap, BitRate::mbps(20));
-  EXPECT_EQ(peer.transport_config().shared_cap, nullptr);
+  EXPECT_EQ(peer.transport_config(0).cap, BitRate::mbps(20));
+  EXPECT_EQ(peer.transport_config(0).shared_cap, nullptr);
 }
 
 TEST_F(OfAWorker, HaveTheShardsThatFallToItAndNoOthers) {
