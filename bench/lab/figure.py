@@ -32,13 +32,27 @@ class Bar:
         return f"{self.of} {self.sense} {self.limit:g}"
 
 
+class Condition:
+    """What every run must have reached for its figure to say anything: `values`, one per run. The least of
+    them is a member of the JSON line, under `name`."""
+
+    def __init__(self, name, values, at_least):
+        self.name, self.least, self.at_least = name, min(values), at_least
+
+    def holds(self):
+        return self.least >= self.at_least
+
+    def text(self):
+        return f"{self.name} {_short(self.least):g}, needed are {self.at_least:g}"
+
+
 class Figure:
     """`pairs` are (value, reference value), one per run. `bound`: values that reach it only say that
     the true one is at least as large; they are written as text, like ">7"."""
 
-    def __init__(self, name, unit, reference, pairs, bar=None, bound=None):
+    def __init__(self, name, unit, reference, pairs, bar=None, bound=None, condition=None):
         self.name, self.unit, self.reference = name, unit, reference
-        self.pairs, self.bar, self.bound = pairs, bar, bound
+        self.pairs, self.bar, self.bound, self.condition = pairs, bar, bound, condition
 
     @property
     def values(self):
@@ -53,11 +67,16 @@ class Figure:
         return self.values if self.bar and self.bar.of == "value" else self.ratios
 
     def met(self):
-        """None without a bar; False also when noise alone could have met it."""
+        """None without a bar; False also when noise alone could have met it, or when it was not measured."""
         if self.bar is None:
             return None
+        if not self.measured():
+            return False
         worse = quantile(self.judged, 0.25 if self.bar.sense == ">=" else 0.75)
         return self.bar.meets(worse if self.noisy() else median(self.judged))
+
+    def measured(self):
+        return self.condition is None or self.condition.holds()
 
     def noisy(self):
         low, high = quantile(self.judged, 0.25), quantile(self.judged, 0.75)
@@ -67,10 +86,13 @@ class Figure:
         is_bound = self.bound is not None and median(self.values) >= self.bound
         mark = (lambda number: f">{number:g}") if is_bound else (lambda number: number)
         reference = median([reference for _, reference in self.pairs])
-        return {"name": self.name, "value": mark(_short(median(self.values))), "unit": self.unit,
-                "reference": self.reference, "reference_value": _short(reference),
-                "ratio": mark(_short(median(self.ratios))), "p25": _short(quantile(self.ratios, 0.25)),
-                "p75": _short(quantile(self.ratios, 0.75)), "runs": len(self.pairs)}
+        members = {"name": self.name, "value": mark(_short(median(self.values))), "unit": self.unit,
+                   "reference": self.reference, "reference_value": _short(reference),
+                   "ratio": mark(_short(median(self.ratios))), "p25": _short(quantile(self.ratios, 0.25)),
+                   "p75": _short(quantile(self.ratios, 0.75)), "runs": len(self.pairs)}
+        if self.condition:
+            members[self.condition.name] = _short(self.condition.least)
+        return members
 
     def line(self):
         return json.dumps(self.members())

@@ -7,10 +7,12 @@ other and shows a table; with --json also a file with one JSON line per figure:
 
 value and reference_value are medians over the runs; ratio is the median over the runs of value ÷
 reference value of that run, p25 and p75 are its quartiles. A figure whose quartiles lie more than 1.3
-times apart is measured once more. A value like ">7" is a bound: it was not reached in that time.
+times apart is measured once more. A value like ">7" is a bound: it was not reached in that time. A
+figure whose runs must have reached something to count has one member more, with the least that one of
+them reached; below what it needs, the figure is not measured, and misses its bar.
 Other work on the machine moves values, and ratios much less; bench/README.md tells what is measured.
 
-exit: 0 every figure meets its bar, 1 one misses it, 2 usage, 3 it could not be done, 130 Ctrl-C
+exit: 0 every figure meets its bar, 1 one misses it or was not measured, 2 usage, 3 it could not be done, 130 Ctrl-C
 """
 
 import argparse
@@ -73,6 +75,8 @@ def text_of(figure):
     members = figure.members()
     verdict = {None: "", True: "meets", False: "MISSES"}[figure.met()]
     bar = f"{verdict} {figure.bar.text()}" if figure.bar else ""
+    if not figure.measured():
+        bar = f"NOT MEASURED: {figure.condition.text()}"
     return (f"  {figure.name:<30} {members['value']!s:>8} {figure.unit:<20} ratio {members['ratio']!s:>7} "
             f"[{members['p25']:g}, {members['p75']:g}] of {figure.reference}  "
             f"{bar}{' (noisy)' if figure.noisy() else ''}")
@@ -110,7 +114,8 @@ def run(options, table, registry, console):
         if options.json:
             write(options.json, figures)
     missed = [figure.name for figure in figures if figure.met() is False]
-    console.say(f"\n{len(figures)} figures" + (f"; below their bars: {', '.join(missed)}" if missed else ""))
+    console.say(f"\n{len(figures)} figures"
+                + (f"; below their bars or not measured: {', '.join(missed)}" if missed else ""))
     return 1 if missed else 0
 
 

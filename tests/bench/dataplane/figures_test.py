@@ -8,10 +8,10 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
-from bench.dataplane import loopback, path, recovery, table  # noqa: E402
+from bench.dataplane import junk, loopback, path, recovery, table  # noqa: E402
 from bench.dataplane.flows import Arrivals  # noqa: E402
 from bench.lab import machine, suite  # noqa: E402
-from bench.lab.figure import Bar, Figure, quantile  # noqa: E402
+from bench.lab.figure import Bar, Condition, Figure, quantile  # noqa: E402
 
 # What bench/run dataplane is to write today, by exact name.
 NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")}
@@ -82,6 +82,22 @@ class AFigure(unittest.TestCase):
         self.assertEqual(Figure("x", "s", "r", [(7, 2), (1, 2), (1, 2)], bound=7).members()["value"], 1)
 
 
+    def test_is_not_measured_when_one_run_was_not_what_it_had_to_be(self):
+        figure = Figure("x", "u", "r", [(1, 1), (1, 1)], Bar("ratio", ">=", 0.5),
+                        condition=Condition("load", [10, 7], 8))
+        self.assertFalse(figure.measured())
+        self.assertIs(figure.met(), False)
+        self.assertEqual(figure.members()["load"], 7)
+        self.assertIn("NOT MEASURED: load 7, needed are 8", suite.text_of(figure))
+        self.assertNotIn("meets", suite.text_of(figure))
+
+    def test_is_judged_by_its_bar_when_every_run_was(self):
+        for limit in (0.5, 2):
+            figure = Figure("x", "u", "r", [(1, 1)], Bar("ratio", ">=", limit), condition=Condition("load", [8], 8))
+            self.assertEqual(figure.met(), limit == 0.5)
+            self.assertNotIn("NOT MEASURED", suite.text_of(figure))
+
+
 class TheDataPlanesTable(unittest.TestCase):
     def test_has_every_name_once(self):
         names = [name for benchmark in table.BENCHMARKS for name in benchmark.names]
@@ -110,6 +126,12 @@ class TheDataPlanesTable(unittest.TestCase):
     def test_headers_leave_what_the_formats_leave(self):
         self.assertAlmostEqual(path.TCP_PAYLOAD, 1448 / 1500)
         self.assertAlmostEqual(path.QUIC_PAYLOAD, 1417 / 1480)
+
+    def test_too_little_junk_is_no_figure(self):
+        enough = junk.figure([(46, 46)] * 3, [100_000, 90_000, 99_970])
+        self.assertEqual((enough.met(), enough.members()["junk_pps"]), (True, 90_000))
+        too_little = junk.figure([(46, 46)] * 3, [100_000, 89_990, 100_000])
+        self.assertEqual((too_little.met(), too_little.members()["junk_pps"]), (False, 89_990))
 
     def test_what_was_not_seen_to_recover_misses_its_bar(self):
         for event in ("step", "heal"):
