@@ -2,6 +2,7 @@
 #include "monitoring/cells.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "dataplane/base/assert.h"
 
@@ -13,12 +14,18 @@ std::size_t cells_needed(const MetricInfo& metric) {
   return metric.kind == Kind::kHistogram ? metric.buckets.size() + 2 : 1;
 }
 
+// Where labels are made ready without the heap: a cell that is there is looked up in every turn.
+struct LabelRoom {
+  std::array<std::array<char, Cells::kLabelBytesMax>, kLabelsMax> bytes{};
+  std::array<std::string_view, kLabelsMax> values;
+};
+
 // What an open label may hold: it is shown in dashboards, logs and terminals.
-std::string clean(std::string_view value) {
-  std::string text(value.substr(0, Cells::kLabelBytesMax));
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '_');
-  return text;
+std::string_view clean(std::string_view value, std::span<char, Cells::kLabelBytesMax> room) {
+  value = value.substr(0, room.size());
+  std::replace_copy_if(
+      value.begin(), value.end(), room.begin(), [](char c) { return c < ' ' || c > '~'; }, '_');
+  return {room.data(), value.size()};
 }
 
 // The value a fixed label exports for `value`.
@@ -33,14 +40,19 @@ std::string_view listed(const LabelInfo& label, std::string_view value) {
   return "other";
 }
 
-LabelValues checked(const MetricInfo& metric, std::initializer_list<std::string_view> labels) {
+// As they are exported; valid as long as `room` and `labels`.
+std::span<const std::string_view> checked(const MetricInfo& metric,
+                                          std::initializer_list<std::string_view> labels,
+                                          LabelRoom& room) {
   GODWIT_ASSERT(labels.size() == metric.labels.size(), "a value for every label");
-  LabelValues values;
+  std::size_t count = 0;
   for (const std::string_view value : labels) {
-    const LabelInfo& label = metric.labels[values.size()];
-    values.push_back(label.open() ? clean(value) : std::string(listed(label, value)));
+    const LabelInfo& label = metric.labels[count];
+    room.values.at(count) =
+        label.open() ? clean(value, room.bytes.at(count)) : listed(label, value);
+    ++count;
   }
-  return values;
+  return std::span(room.values).first(count);
 }
 
 void bump(std::atomic<std::uint64_t>& cell) {
@@ -90,8 +102,9 @@ std::atomic<std::uint64_t>* Cells::find_or_add(Metric metric,
                                                std::initializer_list<std::string_view> labels) {
   const MetricInfo& known = info(metric);
   GODWIT_ASSERT(known.kind == kind, "the catalogue says what kind a metric is");
-  auto name = std::pair(metric, checked(known, labels));
-  const auto found = index_.find(name);
+  LabelRoom room;
+  const auto values = checked(known, labels, room);
+  const auto found = index_.find(std::pair(metric, values));
   if (found != index_.end()) {
     return found->second;
   }
@@ -107,9 +120,10 @@ std::atomic<std::uint64_t>* Cells::find_or_add(Metric metric,
   if (number % kChunk == 0) {
     chunk.store(new Series[kChunk], std::memory_order_relaxed);
   }
+  const LabelValues owned(values.begin(), values.end());
   chunk.load(std::memory_order_relaxed)[number % kChunk] = {
-      metric, name.second, cells, cells_needed(known)};
-  index_.emplace(std::move(name), cells);
+      metric, owned, cells, cells_needed(known)};
+  index_.emplace(std::pair(metric, owned), cells);
   // Readers acquire the count, so they see a whole series or none.
   count_.store(number + 1, std::memory_order_release);
   return cells;

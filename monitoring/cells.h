@@ -1,6 +1,7 @@
 // The values of one worker's metrics: written without locks on its data path, read by the scraper.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -79,7 +80,7 @@ class Histogram {
 using LabelValues = std::vector<std::string>;
 
 // The cells of one worker. Registering allocates and is for set-up (a peer, a topic, a client
-// appears); the same metric and labels give the same cell again.
+// appears); the same metric and labels give the same cell again, and that allocates nothing.
 //
 // Bounds: label values are cut to kLabelBytesMax and cleaned to printable ASCII; beyond kSeriesMax
 // series of a metric, or kSeriesTotalMax in all, the handle writes nowhere and
@@ -87,7 +88,8 @@ using LabelValues = std::vector<std::string>;
 // does not list, is an assertion; but if the list has `other`, the value becomes that.
 //
 // Thread: one writer (registers and writes); any number of readers by `visit`, without locks.
-// Memory: 8 B per cell in lines of their own, about 200 B per series. Time: O(log n) to register.
+// Memory: 8 B per cell in lines of their own, about 200 B per series. Time: O(log n) to register or
+// to find.
 class Cells {
  public:
   static constexpr std::size_t kLabelBytesMax = 128;
@@ -119,6 +121,17 @@ class Cells {
   struct alignas(64) Block {
     std::array<std::atomic<std::uint64_t>, 512> cells{};
   };
+  // Orders (metric, labels), whether the labels are owned or views.
+  struct Before {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return a.first != b.first
+                 ? a.first < b.first
+                 : std::lexicographical_compare(
+                       a.second.begin(), a.second.end(), b.second.begin(), b.second.end());
+    }
+  };
   std::atomic<std::uint64_t>* find_or_add(Metric metric,
                                           Kind kind,
                                           std::initializer_list<std::string_view> labels);
@@ -127,7 +140,7 @@ class Cells {
   // Readers go through chunks_ up to count_; the rest belongs to the writer.
   std::array<std::atomic<Series*>, kSeriesTotalMax / kChunk> chunks_{};
   std::atomic<std::size_t> count_{0};
-  std::map<std::pair<Metric, LabelValues>, std::atomic<std::uint64_t>*> index_;
+  std::map<std::pair<Metric, LabelValues>, std::atomic<std::uint64_t>*, Before> index_;
   std::array<std::size_t, kMetricCount> series_of_{};
   std::vector<std::unique_ptr<Block>> blocks_;
   std::atomic<std::uint64_t>* free_ = nullptr;

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <map>
+#include <memory>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -27,6 +28,24 @@ std::string_view refusal_label(transport::CloseReason reason) {
                  reason == transport::CloseReason::kUnknownSite
              ? id
              : "other";
+}
+
+// Tells every reason that one of the connections has counted, with the sum over them all; a reason
+// of several connections several times: a map of sums would be made anew in every turn.
+template <class Counts, class Tell>
+void tell_sums(std::span<const std::unique_ptr<Peer>> connections,
+               Counts Peer::*counts,
+               const Tell& tell) {
+  for (const auto& connection : connections) {
+    for (const auto& [reason, unused] : (*connection).*counts) {
+      std::uint64_t sum = 0;
+      for (const auto& other : connections) {
+        const auto found = ((*other).*counts).find(reason);
+        sum += found != ((*other).*counts).end() ? found->second : 0;
+      }
+      tell(reason, sum);
+    }
+  }
 }
 
 }  // namespace
@@ -63,9 +82,6 @@ void MetricsFeed::link(Connections connections) {
   LinkTotals totals;
   PeerCounters counts;
   transport::SessionStats present;
-  std::map<std::string_view, std::uint64_t> closed;
-  std::map<std::string_view, std::uint64_t> refused_here;
-  std::map<std::string_view, std::uint64_t> refused_there;
   std::uint64_t reconnects = 0;
   double rate = 0;
   std::size_t path = 0;
@@ -74,15 +90,6 @@ void MetricsFeed::link(Connections connections) {
     totals += peer->totals();
     counts += peer->counters;
     reconnects += peer->counters.handshakes > 0 ? peer->counters.handshakes - 1 : 0;
-    for (const auto& [reason, count] : peer->closed_by_reason) {
-      closed[reason] += count;
-    }
-    for (const auto& [reason, count] : peer->topics_refused_here) {
-      refused_here[reason] += count;
-    }
-    for (const auto& [reason, count] : peer->topics_refused_there) {
-      refused_there[reason] += count;
-    }
     const transport::SessionStats stats =
         peer->session != nullptr ? peer->session->stats() : transport::SessionStats{};
     present.packet_bytes = std::max(present.packet_bytes, stats.packet_bytes);
@@ -131,15 +138,16 @@ void MetricsFeed::link(Connections connections) {
   counter(Metric::kLinkReconnects, reconnects);
   gauge(Metric::kLinkPath, up ? static_cast<double>(path) : 0);
   counter(Metric::kLinkPathChanges, counts.path_changes);
-  for (const auto& [reason, count] : closed) {
-    cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(count);
-  }
-  for (const auto& [reason, count] : refused_here) {
-    cells_.counter(Metric::kLinkTopicsRefused, {name, "here", reason}).set_total(count);
-  }
-  for (const auto& [reason, count] : refused_there) {
-    cells_.counter(Metric::kLinkTopicsRefused, {name, "peer", reason}).set_total(count);
-  }
+  tell_sums(connections, &Peer::closed_by_reason, [&](std::string_view reason, auto sum) {
+    cells_.counter(Metric::kLinkClosed, {name, reason}).set_total(sum);
+  });
+  const auto topics_refused = [&](std::string_view by) {
+    return [this, &name, by](std::string_view reason, std::uint64_t sum) {
+      cells_.counter(Metric::kLinkTopicsRefused, {name, by, reason}).set_total(sum);
+    };
+  };
+  tell_sums(connections, &Peer::topics_refused_here, topics_refused("here"));
+  tell_sums(connections, &Peer::topics_refused_there, topics_refused("peer"));
 }
 
 void MetricsFeed::queue(Instant now, Connections connections) {

@@ -32,6 +32,18 @@ TEST(Cells, GiveTheSameCellForTheSameLabels) {
   EXPECT_EQ(seen.at({Metric::kLinkSentBytes, "ore"}), 1U);
 }
 
+TEST(Cells, GiveTheSameCellForLabelsThatAreTheSameOnceCleaned) {
+  Cells cells;
+  const std::string longest(Cells::kLabelBytesMax, 'x');
+  cells.counter(Metric::kTopicPublishes, {longest + "\n"}).add(5);
+  cells.counter(Metric::kTopicPublishes, {longest + "and more"}).add(2);
+  cells.counter(Metric::kTopicPublishes, {"a\nb"}).add(3);
+  cells.counter(Metric::kTopicPublishes, {"a_b"}).add(4);
+  const auto seen = values(cells);
+  EXPECT_EQ(seen.at({Metric::kTopicPublishes, longest}), 7U);
+  EXPECT_EQ(seen.at({Metric::kTopicPublishes, "a_b"}), 7U);
+}
+
 TEST(Cells, ADefaultHandleWritesNowhere) {
   Counter().add(3);
   Gauge().set(1);

@@ -4,8 +4,9 @@
 //     client ══ring══▶ gateway a ──transfers, coverage, clocks──▶ gateway b ──▶ client: subscribed
 //                                ◀──────────receipts─────────────
 //
-// Counted is operator new in Gateway::on_turn: publishing, merging, choosing, coding, freezing,
-// applying, telling how far lanes are, and QUIC below. The warm-up has more of everything.
+// Counted is operator new in a worker's turn: publishing, merging, choosing, coding, freezing,
+// applying, telling how far lanes are, QUIC below, and the metrics, several times a second. The
+// warm-up has more of everything.
 
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "api/gateway/gateway.h"
+#include "api/gateway/metrics_feed.h"
 #include "api/local/memory_channel.h"
 #include "api/local/records.h"
 #include "dataplane/base/random.h"
@@ -22,6 +24,8 @@
 #include "dataplane/transport/certificate.h"
 #include "dataplane/transport/quic_endpoint.h"
 #include "dataplane/transport/tls_context.h"
+#include "monitoring/cells.h"
+#include "tests/api/gateway/one_gateway.h"
 #include "tests/sim/memory_store.h"
 #include "tests/support/allocation_guard.h"
 
@@ -84,6 +88,8 @@ struct Node {
                             random,
                             [] { return Instant(); })
                   .value();
+    feed = std::make_unique<MetricsFeed>(*gateway, cells, now);
+    feed->set_port(*port);
     gateway->attach_client(1, link.gateway_end(), std::size_t{1} << 20U);
     say(local::Hello{.client_name = "client",
                      .publisher = PublisherId::of("client" + config.site),
@@ -129,6 +135,8 @@ struct Node {
   std::unique_ptr<transport::Endpoint> endpoint;
   local::MemoryLink link{{.to_gateway_bytes = 1 << 22}};
   std::unique_ptr<Gateway> gateway;
+  monitoring::Cells cells;
+  std::unique_ptr<MetricsFeed> feed;
   std::vector<std::int64_t> values = std::vector<std::int64_t>(4'096);
   std::uint64_t number = 0;
   std::uint64_t values_heard = 0;
@@ -157,6 +165,7 @@ TEST(GatewayAllocation, AWarmTurnAllocatesNothing) {
         const std::uint64_t excused = excused_allocations;
         const testing_support::AllocationGuard guard;
         node->gateway->on_turn(now);
+        node->feed->on_turn(now, Duration::zero(), {});
         allocations += guard.allocations() - (excused_allocations - excused);
       }
       a.hear();
@@ -178,6 +187,31 @@ TEST(GatewayAllocation, AWarmTurnAllocatesNothing) {
   EXPECT_EQ(allocations, 0U);
   EXPECT_GT(counters.transfers_sent, before + 60);
   EXPECT_GT(b.values_heard, told_before + 40 * kElements);
+}
+
+TEST(GatewayAllocation, MetricsOfEndedSessionsAndRefusedTopicsAllocateNothing) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  ScriptedSession& a = b.greeted("a");
+  a.control(OneGateway::announcement("t", 11));
+  control::ControlMessage refusal;
+  refusal.mutable_refuse()->set_topic(TopicId::of("t").value());
+  refusal.mutable_refuse()->set_code(control::Refuse::CODE_RESIDENCY);
+  a.control(refusal);
+  b.turn(1);
+  a.end(transport::CloseReason::kSilent, "");
+  b.turn(1);
+  ASSERT_FALSE(b.peer("a").closed_by_reason.empty());
+  ASSERT_FALSE(b.peer("a").topics_refused_here.empty());
+  ASSERT_FALSE(b.peer("a").topics_refused_there.empty());
+  monitoring::Cells cells;
+  MetricsFeed feed(*b.gateway, cells, b.now);
+  feed.on_turn(b.now, Duration::zero(), {});
+  const std::size_t series = cells.series_count();
+  const testing_support::AllocationGuard guard;
+  feed.on_turn(b.now + MetricsFeed::kPeriod, Duration::zero(), {});
+  EXPECT_EQ(guard.allocations(), 0U);
+  EXPECT_EQ(cells.series_count(), series);
 }
 
 }  // namespace
