@@ -103,6 +103,11 @@ std::size_t Neighbours::confirm(
   return std::exchange(entry->held_count, 0);
 }
 
+bool Neighbours::may_ask(Instant now, const Address& address) {
+  Entry* entry = find(address);
+  return entry != nullptr && entry->answers.take(now);
+}
+
 std::optional<Neighbours::Question> Neighbours::poll_question(Instant now) {
   if (now < next_question_) {
     return std::nullopt;

@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 
+#include "dataplane/base/pace.h"
 #include "dataplane/base/units.h"
 #include "dataplane/port/ip/address.h"
 #include "dataplane/port/ip/device.h"
@@ -36,7 +37,11 @@ class Neighbours {
   static constexpr Duration kAskInterval = Duration::ms(1'000);  // RFC 1122 section 2.3.2.1
   static constexpr Duration kFreshFor = Duration::ms(30'000);    // RFC 4861 section 10
   static constexpr Duration kLockedFor = Duration::ms(1'000);    // as Linux's locktime
-  static constexpr Duration kWantedFor = Duration::ms(60'000);   // chosen: longer than any dialling
+  // Chosen: more than a host asks that looks for us, once a second; less for all entries together
+  // than a processor notices, when somebody asks in their names.
+  static constexpr Duration kAnswerInterval = Duration::ms(100);
+  static constexpr int kAnswerBurst = 5;
+  static constexpr Duration kWantedFor = Duration::ms(60'000);  // chosen: longer than any dialling
 
   struct Question {
     Address address;
@@ -81,6 +86,10 @@ class Neighbours {
   std::optional<Question> poll_question(Instant now);
   Instant next_question() const { return next_question_; }
 
+  // Whether a question from `address` is answered whatever strangers ask: only those that were sent
+  // to have an entry, and each has a pace of its own.
+  bool may_ask(Instant now, const Address& address);
+
   // Calls `tell` with each neighbour that was asked for as often as one is and has not answered, if
   // something was sent to it lately.
   template <class Tell>
@@ -116,6 +125,7 @@ class Neighbours {
     Instant confirmed{};
     Instant ask_at{};
     Instant unanswered_since = Instant::never();
+    Pace answers{kAnswerInterval, kAnswerBurst};
     std::size_t held_count = 0;
     Held held{};
   };

@@ -8,9 +8,9 @@
 namespace godwit::port::ip {
 namespace {
 
-// Chosen: more than any number of neighbours asks, less than a flood costs.
-constexpr Duration kAnswerInterval = Duration::ms(1);
-constexpr int kAnswerBurst = 100;
+// Of strangers. Chosen: more than any number of hosts asks, less than a flood costs.
+constexpr Duration kStrangerInterval = Duration::ms(1);
+constexpr int kStrangerBurst = 100;
 // RFC 5227 sections 1.1 and 2.4.
 constexpr int kAnnouncements = 2;
 constexpr Duration kAnnounceInterval = Duration::ms(2'000);
@@ -47,7 +47,7 @@ Resolver::Resolver(const Interface& self, Device& device, Outbox& outbox)
     : self_(self),
       outbox_(outbox),
       neighbours_(device),
-      answers_(kAnswerInterval, kAnswerBurst),
+      strangers_(kStrangerInterval, kStrangerBurst),
       defences_{Pace(kDefendInterval, 1), Pace(kDefendInterval, 1)} {
   for (const StaticNeighbour& one : self.options.neighbours) {
     neighbours_.add_static(one.address, one.mac);
@@ -84,7 +84,7 @@ Fate Resolver::on_arp(Instant now, const Link& link) {
     return sender == target ? Fate::kNeighbour : Fate::kWrongHost;
   }
   if (arp.operation == kArpRequest && !link.is_overheard) {
-    if (!answers_.take(now)) {
+    if (!may_answer(now, sender)) {
       return Fate::kTooMany;
     }
     send_arp(kArpReply, arp.sender_mac, sender, arp.sender_mac);
@@ -123,7 +123,7 @@ Fate Resolver::on_solicitation(Instant now, const Link& link, const Packet& pack
     learn(now, from, mac, true);
     return Fate::kNeighbour;
   }
-  if (!answers_.take(now)) {
+  if (!may_answer(now, from)) {
     return Fate::kTooMany;
   }
   if (from.is_unspecified()) {
@@ -153,6 +153,11 @@ Fate Resolver::on_advertisement(Instant now, const Link& link, const Packet& pac
   }
   learn(now, target, mac, (flags & kOverrideFlag) != 0);
   return Fate::kNeighbour;
+}
+
+// A known neighbour is answered while strangers ask more than is answered.
+bool Resolver::may_answer(Instant now, const Address& asker) {
+  return neighbours_.may_ask(now, asker) || strangers_.take(now);
 }
 
 Fate Resolver::defend(Instant now, const Link& link, const Address& address, const Mac& other) {

@@ -58,12 +58,13 @@ class Resolver {
   void learn(Instant now, const Address& address, const Mac& mac, bool overrides);
   Fate on_solicitation(Instant now, const Link& link, const Packet& packet);
   Fate on_advertisement(Instant now, const Link& link, const Packet& packet);
+  bool may_answer(Instant now, const Address& asker);
   Fate defend(Instant now, const Link& link, const Address& address, const Mac& other);
 
   const Interface& self_;
   Outbox& outbox_;
   Neighbours neighbours_;
-  Pace answers_;
+  Pace strangers_;  // answers to them
   std::array<Pace, 2> defences_;  // of the IPv4 and of the IPv6 address
   std::array<Conflict, 2> conflicts_;
   Instant announce_at_ = Instant::from_ns(0);

@@ -392,6 +392,43 @@ TEST_F(ResolutionTest, AnswersAFloodNoFasterThanItsLimit) {
   EXPECT_EQ(lab_.lent, 0U);
 }
 
+TEST_F(ResolutionTest, AnswersAKnownNeighbourInAFloodOfStrangers) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  ASSERT_TRUE(send(kPeer6, {1}));
+  fate_of(arp_reply(2, kPeerMac));
+  fate_of(advertisement(2, kPeerMac));
+  const auto flood = [&] {
+    for (int count = 0; count < 200; ++count) {
+      lab_.incoming.push_back(request_from(static_cast<std::uint8_t>(10 + count), kOtherMac));
+    }
+    receive();
+    sent();
+  };
+  for (int second = 0; second < 10; ++second) {
+    flood();
+    EXPECT_EQ(fate_of(request_from(9, kOtherMac)), Fate::kTooMany);
+    EXPECT_EQ(fate_of(request_from(2, kPeerMac)), Fate::kNeighbour);
+    EXPECT_EQ(fate_of(solicitation(v6(1), kOwnMac)), Fate::kNeighbour);
+    EXPECT_EQ(sent().size(), 2U) << "an answer to each family's neighbour";
+    now_ = now_ + Duration::ms(1'000);
+  }
+}
+
+TEST_F(ResolutionTest, AnswersWhoeverSpeaksInANeighboursNameNoFasterThanItsLimit) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  ASSERT_TRUE(send(Peer::v4({10, 9, 0, 3}, kPeerPort), {1}));
+  fate_of(arp_reply(2, kPeerMac));
+  fate_of(arp_reply(3, kPeerMac));
+  sent();
+  for (int count = 0; count < 1'000; ++count) {
+    lab_.incoming.push_back(request_from(2, kPeerMac));
+  }
+  receive();
+  // Five of its own, and the strangers' hundred.
+  EXPECT_EQ(sent().size(), 5U + 100U);
+  EXPECT_EQ(fate_of(request_from(3, kPeerMac)), Fate::kNeighbour) << "another neighbour";
+}
+
 TEST_F(ResolutionTest, ForgetsTheNeighbourUsedLongestAgoWhenTheCacheIsFull) {
   // 10.9.1.0 and on: more next hops than entries.
   port_.reset();
