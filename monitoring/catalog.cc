@@ -52,8 +52,13 @@ constexpr Names kEndpointDroppedReason[] = {"unknown_source", "unmatched", "late
 constexpr Names kEndpointHandshakesResult[] = {
     "accepted", "failed", "over_limit", "asked", "proof_refused"};
 constexpr Names kPortDirection[] = {"sent", "received"};
-constexpr Names kPortTroublesKind[] = {
-    "send_busy", "send_error", "receive_error", "receive_starved", "receive_dropped"};
+constexpr Names kPortTroublesKind[] = {"send_busy",
+                                       "send_error",
+                                       "receive_error",
+                                       "receive_starved",
+                                       "receive_dropped",
+                                       "neighbour_changed",
+                                       "neighbour_given_up"};
 constexpr Names kPortNeighbourTroublesKind[] = {"silent", "conflict"};
 constexpr Names kPortRefusedReason[] = {"truncated",
                                         "looped",
@@ -205,9 +210,11 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "Ethernet frames of the DPDK device, those for finding neighbours included; 0 where the kernel "
      "makes them."},
     {kPortTroubles, "godwit_port_troubles_total", kCounter, kNone, kSum, kPortTroublesLabels, {},
-     "What a port could not do: send_busy is tried again; the others are lost packets. "
+     "What a port could not do: send_busy is tried again; send and receive are lost packets. "
      "receive_starved or receive_dropped (by the kernel, its buffer being full) rising: the gateway "
-     "is slower than what comes in."},
+     "is slower than what comes in. Of a DPDK device also how often a neighbour said that it has "
+     "another MAC (neighbour_changed: it moved, or somebody forges it; the log names it) and did not "
+     "answer (neighbour_given_up); each worker counts for itself."},
     {kPortRefused, "godwit_port_refused_total", kCounter, kNone, kSum, kPortRefusedLabels, {},
      "Frames that the DPDK device received and the gateway refused, by reason; 0 where the kernel "
      "refuses them. Broadcasts of other hosts are not_ours or wrong_host; conflict: somebody else "
@@ -215,6 +222,9 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kPortLinkUp, "godwit_port_link_up", kGauge, kNone, kMax, {}, {},
      "1 while the DPDK device has a link, else 0; always 1 on sockets, whose link is the kernel's. "
      "When 0: see to the cable or the interface."},
+    {kPortLinkDowns, "godwit_port_link_downs_total", kCounter, kNone, kMax, {}, {},
+     "Times that the DPDK device lost its link; 0 on sockets, whose link is the kernel's. Rising "
+     "while godwit_port_link_up is 1: it flaps; see to the cable or the switch."},
     {kPortNeighbourTroubles, "godwit_port_neighbour_troubles",
      kGauge, kNone, kSum, kPortNeighbourTroublesLabels, {},
      "Neighbours of the DPDK device that are wanted and do not answer (silent), and own addresses "

@@ -73,6 +73,7 @@ enum class Metric : std::uint16_t {
   kPortTroubles,
   kPortRefused,
   kPortLinkUp,
+  kPortLinkDowns,
   kPortNeighbourTroubles,
   // queue
   kQueueKeys,

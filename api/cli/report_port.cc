@@ -54,6 +54,9 @@ std::string to_text(const admin::PortReport& report) {
   troubles.add("receive_error", report.receive_errors());
   troubles.add("receive_starved", report.receive_starved());
   troubles.add("receive_dropped", report.receive_dropped());
+  troubles.add("neighbour_changed", report.neighbours_changed());
+  troubles.add("neighbour_given_up", report.neighbours_given_up());
+  troubles.add("link_down", report.link_downs());
   Counts refused;
   for (const auto& refusal : report.refusals()) {
     refused.add(refusal.reason(), refusal.frames());

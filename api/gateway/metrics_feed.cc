@@ -218,6 +218,9 @@ void MetricsFeed::port_counts(Instant now) {
     cells_.counter(Metric::kPortRefused, {refusal.reason}).set_total(refusal.count);
   }
   cells_.counter(Metric::kPortTroubles, {"receive_dropped"}).set_total(c.receive_dropped);
+  cells_.counter(Metric::kPortTroubles, {"neighbour_changed"}).set_total(c.neighbours_changed);
+  cells_.counter(Metric::kPortTroubles, {"neighbour_given_up"}).set_total(c.neighbours_given_up);
+  cells_.counter(Metric::kPortLinkDowns).set_total(c.link_downs);
   cells_.gauge(Metric::kPortLinkUp, {}).set(port_->link_up() ? 1 : 0);
   const auto troubles = port_->troubles(now);
   const auto silent = std::count_if(troubles.begin(), troubles.end(), [](const auto& trouble) {

@@ -142,6 +142,9 @@ void join(admin::PortReport& into, const admin::PortReport& from) {
   into.set_receive_errors(into.receive_errors() + from.receive_errors());
   into.set_receive_starved(into.receive_starved() + from.receive_starved());
   into.set_receive_dropped(into.receive_dropped() + from.receive_dropped());
+  into.set_neighbours_changed(into.neighbours_changed() + from.neighbours_changed());
+  into.set_neighbours_given_up(into.neighbours_given_up() + from.neighbours_given_up());
+  into.set_link_downs(std::max(into.link_downs(), from.link_downs()));  // all see the same link
   into.mutable_refusals()->MergeFrom(from.refusals());
   join_equal(
       *into.mutable_refusals(),

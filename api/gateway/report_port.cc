@@ -25,6 +25,9 @@ void Reporter::port(Instant now, admin::PortReport& out) {
   out.set_receive_errors(counters.receive_errors);
   out.set_receive_starved(counters.receive_starved);
   out.set_receive_dropped(counters.receive_dropped);
+  out.set_neighbours_changed(counters.neighbours_changed);
+  out.set_neighbours_given_up(counters.neighbours_given_up);
+  out.set_link_downs(counters.link_downs);
   for (const port::Refusal& refusal : port_->refusals()) {
     auto* one = out.add_refusals();
     one->set_reason(std::string(refusal.reason));

@@ -76,6 +76,10 @@ struct Counters {
   // it.
   std::uint64_t frames_received = 0;
   std::uint64_t frames_sent = 0;
+  // Of a device of our own; 0 where neighbours and the link are the kernel's.
+  std::uint64_t neighbours_changed = 0;   // another MAC than before: it moved, or is forged
+  std::uint64_t neighbours_given_up = 0;  // did not answer, which may be counted again
+  std::uint64_t link_downs = 0;           // times that the link went away
 };
 
 // What a router on the way said of longer datagrams: they do not pass (RFC 1191, RFC 8201). Anybody

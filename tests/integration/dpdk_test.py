@@ -226,6 +226,8 @@ class Dpdk(unittest.TestCase):
         lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 0}, "the metric")
         self.inside("a", "ip", "link", "set", "dev", "wan0", "up")
         lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 1}, "the link in the metric")
+        self.assertEqual(lab.metric("a", "godwit_port_link_downs_total"), {(): 1})
+        self.assertEqual(lab.ask("a", "link")["port"]["link_downs"], 1)
         self.assertRegex(auditor.ask("next 60", 70), "^at ")
         self.check_sums(lab, publisher, auditor)
 

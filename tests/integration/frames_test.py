@@ -189,6 +189,22 @@ class Frames(unittest.TestCase):
         time.sleep(1)  # what strangers wait for at most
         self.assertTrue(self.answered())
 
+    def test_a_forged_answer_is_counted_and_named(self):
+        """It moves the peer's traffic, as ARP has no means against it; but somebody can see it."""
+        def changes():
+            return self.lab.metric("a", "godwit_port_troubles_total")["neighbour_changed",]
+
+        self.assertTrue(self.says(1, target=PEER), "it asks for the peer")
+        self.far.send(self.ethernet(arp(2, PEER, PEER_MAC), 0x0806))
+        self.assertEqual(changes(), 0)
+        self.lab.wait_for(
+            lambda: self.far.send(self.ethernet(arp(2, PEER), 0x0806)) and changes() > 0, "the metric")
+        self.assertGreater(self.lab.ask("a", "link")["port"]["neighbours_changed"], 0)
+        self.assertIn(f"{PEER} now says it has MAC 02:00:00:00:00:09, before 02:00:00:00:00:02",
+                      self.lab.gateways["a"].text())
+        text = self.lab.cli("--admin", self.lab.folder / "a" / "admin", "link", code=10).stdout
+        self.assertRegex(text, r"troubles: .*neighbour_changed \d")
+
 
 if __name__ == "__main__":
     unittest.main()

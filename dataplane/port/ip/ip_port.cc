@@ -90,6 +90,7 @@ void IpPort::turn(Instant now) {
     link_check_at_ = now + kLinkCheckInterval;
     const bool is_up = device_->link_up();
     if (is_up != link_was_up_) {
+      counters_.link_downs += is_up ? 0 : 1;
       log::warn("{}: the link is {}", device_->capabilities().name, is_up ? "up again" : "down");
     }
     if (is_up && !link_was_up_) {
@@ -333,6 +334,8 @@ Counters IpPort::counters() const {
   counters.frames_received = device.frames_received;
   counters.frames_sent = device.frames_sent;
   counters.send_errors += neighbours().dropped + device.transmit_errors;
+  counters.neighbours_changed = neighbours().changed;
+  counters.neighbours_given_up = neighbours().given_up;
   return counters;
 }
 

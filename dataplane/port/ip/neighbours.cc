@@ -81,17 +81,19 @@ void Neighbours::hold(std::size_t index, const Frame& frame) {
   ++held_total_;
 }
 
-std::size_t Neighbours::confirm(
+Neighbours::Confirmed Neighbours::confirm(
     Instant now, const Address& address, const Mac& mac, bool overrides, Held& released) {
   Entry* entry = find(address);
   if (entry == nullptr || entry->state == State::kStatic) {
-    return 0;
+    return {};
   }
+  Confirmed confirmed;
   if (entry->has_mac && entry->mac != mac) {
     if (!overrides || now - entry->confirmed < kLockedFor) {
-      return 0;
+      return {};
     }
     ++counters_.changed;
+    confirmed.replaced = entry->mac;
   }
   entry->mac = mac;
   entry->has_mac = true;
@@ -100,7 +102,8 @@ std::size_t Neighbours::confirm(
   entry->confirmed = now;
   std::copy_n(entry->held.begin(), entry->held_count, released.begin());
   held_total_ -= entry->held_count;
-  return std::exchange(entry->held_count, 0);
+  confirmed.released = std::exchange(entry->held_count, 0);
+  return confirmed;
 }
 
 bool Neighbours::may_ask(Instant now, const Address& address) {

@@ -57,6 +57,10 @@ class Neighbours {
     std::uint64_t changed = 0;   // another MAC than before
   };
   using Held = std::array<Frame, kHeldMax>;
+  struct Confirmed {
+    std::size_t released = 0;     // held frames that may go
+    std::optional<Mac> replaced;  // the MAC before, if it was another one
+  };
 
   explicit Neighbours(Device& device) : device_(device) {}
   Neighbours(const Neighbours&) = delete;
@@ -77,9 +81,9 @@ class Neighbours {
   // The oldest frame held for the neighbour yields when there is no room.
   void hold(std::size_t index, const Frame& frame);
 
-  // `address` said that it has `mac`. Returns how many frames in `released` may go there now.
+  // `address` said that it has `mac`. The first frames in `released` may go there now.
   // `overrides`: false leaves a known MAC as it is (RFC 4861 section 7.2.5).
-  std::size_t confirm(
+  Confirmed confirm(
       Instant now, const Address& address, const Mac& mac, bool overrides, Held& released);
 
   // The next question that is due; call until there is none.

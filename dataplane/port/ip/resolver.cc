@@ -11,6 +11,9 @@ namespace {
 // Of strangers. Chosen: more than any number of hosts asks, less than a flood costs.
 constexpr Duration kStrangerInterval = Duration::ms(1);
 constexpr int kStrangerBurst = 100;
+// Of changed MACs, chosen: a line each when some hosts are exchanged, and no flood of lines.
+constexpr Duration kChangeLineInterval = Duration::ms(10'000);
+constexpr int kChangeLineBurst = 5;
 // RFC 5227 sections 1.1 and 2.4.
 constexpr int kAnnouncements = 2;
 constexpr Duration kAnnounceInterval = Duration::ms(2'000);
@@ -48,6 +51,7 @@ Resolver::Resolver(const Interface& self, Device& device, Outbox& outbox)
       outbox_(outbox),
       neighbours_(device),
       strangers_(kStrangerInterval, kStrangerBurst),
+      change_lines_(kChangeLineInterval, kChangeLineBurst),
       defences_{Pace(kDefendInterval, 1), Pace(kDefendInterval, 1)} {
   for (const StaticNeighbour& one : self.options.neighbours) {
     neighbours_.add_static(one.address, one.mac);
@@ -173,8 +177,16 @@ Fate Resolver::defend(Instant now, const Link& link, const Address& address, con
 
 void Resolver::learn(Instant now, const Address& address, const Mac& mac, bool overrides) {
   Neighbours::Held released;
-  const std::size_t count = neighbours_.confirm(now, address, mac, overrides, released);
-  for (std::size_t index = 0; index < count; ++index) {
+  const auto confirmed = neighbours_.confirm(now, address, mac, overrides, released);
+  if (confirmed.replaced && change_lines_.take(now)) {
+    log::warn(
+        "{} now says it has MAC {:02x}, before {:02x}: another card or host, or somebody "
+        "forges it; `neighbours` in [port] fixes one",
+        address.format(),
+        fmt::join(mac, ":"),
+        fmt::join(*confirmed.replaced, ":"));
+  }
+  for (std::size_t index = 0; index < confirmed.released; ++index) {
     if (outbox_.room() == 0) {
       outbox_.flush(now);
     }

@@ -65,6 +65,7 @@ class Resolver {
   Outbox& outbox_;
   Neighbours neighbours_;
   Pace strangers_;  // answers to them
+  Pace change_lines_;
   std::array<Pace, 2> defences_;  // of the IPv4 and of the IPv6 address
   std::array<Conflict, 2> conflicts_;
   Instant announce_at_ = Instant::from_ns(0);

@@ -118,6 +118,9 @@ TEST(LinksText, ThePortStandsOnceAboveAllLinks) {
   port.set_sent_packets(7);
   port.set_received_frames(12);
   port.set_receive_dropped(3);
+  port.set_neighbours_changed(4);
+  port.set_neighbours_given_up(6);
+  port.set_link_downs(2);
   port.add_refusals()->set_reason("bad_udp");
   auto* refusal = port.add_refusals();
   refusal->set_reason("wrong_port");
@@ -131,7 +134,9 @@ TEST(LinksText, ThePortStandsOnceAboveAllLinks) {
   const std::string text = to_text(report);
   EXPECT_EQ(text.find("port net_af_packet on af_packet:wan0  10.77.0.1:4433  DOWN  sent 7"), 0U)
       << text;
-  EXPECT_THAT(text, HasSubstr("  troubles: receive_dropped 3\n  frames refused: wrong_port 5\n"));
+  EXPECT_THAT(text,
+              HasSubstr("  troubles: receive_dropped 3, neighbour_changed 4, neighbour_given_up 6, "
+                        "link_down 2\n  frames refused: wrong_port 5\n"));
   EXPECT_THAT(text, HasSubstr(" ! port.neighbour_silent  10.77.0.9  4.00 s: does not answer\n"));
   EXPECT_THAT(text, HasSubstr(" ! port.address_conflict  10.77.0.1"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));

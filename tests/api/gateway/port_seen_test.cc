@@ -55,6 +55,10 @@ class PortSeen : public ::testing::Test {
         found[series.labels.at(0)] = static_cast<double>(series.cells->load());
       } else if (series.metric == Metric::kPortLinkUp) {
         found["link_up"] = std::bit_cast<double>(series.cells->load());
+      } else if (series.metric == Metric::kPortLinkDowns) {
+        found["link_downs"] = static_cast<double>(series.cells->load());
+      } else if (series.metric == Metric::kPortTroubles) {
+        found["trouble " + series.labels.at(0)] = static_cast<double>(series.cells->load());
       }
     });
     return found;
@@ -85,13 +89,51 @@ TEST_F(PortSeen, CountsRefusedFramesByReason) {
   const auto after = metrics();
   EXPECT_EQ(after.at("wrong_port"), 1);
   EXPECT_EQ(after.at("bad_checksum"), 0);
-  EXPECT_EQ(after.size(), port::ip::kRefusals + 3) << "every reason, the link, neighbours";
+  EXPECT_EQ(after.size(), port::ip::kRefusals + 2 + 2 + 7)
+      << "every reason, the link, neighbours, troubles";
 }
 
-TEST_F(PortSeen, ShowsTheLinkInMetrics) {
+TEST_F(PortSeen, ShowsTheLinkInMetricsAndHowOftenItWentAway) {
+  receive(*own_);
   EXPECT_EQ(metrics().at("link_up"), 1);
+  EXPECT_EQ(metrics().at("link_downs"), 0);
   wire_.set_link(false);
+  gateway_.now = gateway_.now + Duration::ms(100);
+  receive(*own_);
   EXPECT_EQ(metrics().at("link_up"), 0);
+  wire_.set_link(true);
+  gateway_.now = gateway_.now + Duration::ms(100);
+  receive(*own_);
+  EXPECT_EQ(metrics().at("link_up"), 1);
+  EXPECT_EQ(metrics().at("link_downs"), 1);
+  EXPECT_EQ(status().port().link_downs(), 1U);
+}
+
+TEST_F(PortSeen, ANeighbourWithAnotherMacIsCounted) {
+  std::array<std::byte, 10> bytes{};
+  const port::Train train{
+      .peer = port::Peer::v4({10, 9, 0, 2}, 9), .segment_bytes = 10, .bytes = bytes};
+  own_->transmit(gateway_.now, {&train, 1});
+  receive(*neighbour_);
+  receive(*own_);
+  neighbour_.reset();
+  auto other_wire = wire_.open(1);
+  const port::Mac forger = {0x02, 0, 0, 0, 0, 0x66};
+  std::array<port::Frame, 1> frame{};
+  ASSERT_EQ(other_wire->reserve(frame), 1U);
+  gateway_.now = gateway_.now + Duration::ms(1'000);
+  const port::ip::Arp claim{.operation = port::ip::kArpReply,
+                            .sender_mac = forger,
+                            .sender = {10, 9, 0, 2},
+                            .target = {10, 9, 0, 1}};
+  const port::ip::Ethernet header{
+      .to = port::ip::kBroadcastMac, .from = forger, .type = port::ip::kTypeArp};
+  const auto rest = port::ip::store(port::ip::store(frame[0].bytes, header), claim);
+  frame[0].bytes = frame[0].bytes.first(frame[0].bytes.size() - rest.size());
+  ASSERT_EQ(other_wire->transmit(gateway_.now, frame), 1U);
+  receive(*own_);
+  EXPECT_EQ(metrics().at("trouble neighbour_changed"), 1);
+  EXPECT_EQ(status().port().neighbours_changed(), 1U);
 }
 
 TEST_F(PortSeen, ANeighbourThatIsSilentIsAProblem) {
@@ -114,6 +156,8 @@ TEST_F(PortSeen, ANeighbourThatIsSilentIsAProblem) {
   EXPECT_EQ(report.port().refusals_size(), static_cast<int>(port::ip::kRefusals));
   EXPECT_EQ(report.port().silent_neighbours_size(), 1);
   EXPECT_EQ(metrics().at("neighbour silent"), 1);
+  EXPECT_EQ(metrics().at("trouble neighbour_given_up"), 1);
+  EXPECT_EQ(report.port().neighbours_given_up(), 1U);
   wire_.set_link(false);
   EXPECT_EQ(status().problems(0).reason(), "port.link_down") << "then nobody can answer";
   EXPECT_NE(status().problems(1).reason(), "port.neighbour_silent");

@@ -33,6 +33,9 @@ TEST(ReportParts, AddUpWhatAStatusCountsAndListWhatEachHas) {
     status->add_links()->set_connection(static_cast<std::uint32_t>(factor));
     status->mutable_port()->set_link_up(factor == 1);
     status->mutable_port()->set_receive_dropped(static_cast<std::uint64_t>(factor));
+    status->mutable_port()->set_neighbours_changed(static_cast<std::uint64_t>(factor));
+    status->mutable_port()->set_neighbours_given_up(static_cast<std::uint64_t>(factor));
+    status->mutable_port()->set_link_downs(static_cast<std::uint64_t>(factor));
     auto* refusal = status->mutable_port()->add_refusals();
     refusal->set_reason("bad_checksum");
     refusal->set_frames(static_cast<std::uint64_t>(factor));
@@ -52,6 +55,9 @@ TEST(ReportParts, AddUpWhatAStatusCountsAndListWhatEachHas) {
   EXPECT_EQ(whole.links_size(), 2);
   EXPECT_FALSE(whole.port().link_up());
   EXPECT_EQ(whole.port().receive_dropped(), 3U);
+  EXPECT_EQ(whole.port().neighbours_changed(), 3U);
+  EXPECT_EQ(whole.port().neighbours_given_up(), 3U);
+  EXPECT_EQ(whole.port().link_downs(), 2U) << "of one device";
   ASSERT_EQ(whole.port().refusals_size(), 1);
   EXPECT_EQ(whole.port().refusals(0).frames(), 3U);
   ASSERT_EQ(whole.problems_size(), 1) << "the shards of one topic have one problem";

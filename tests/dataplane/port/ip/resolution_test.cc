@@ -1,4 +1,6 @@
 // ARP and neighbour discovery: asking, answering, holding, forgetting, defending.
+#include <gmock/gmock.h>
+
 #include "tests/dataplane/port/ip/endpoint_fixture.h"
 
 namespace godwit::port {
@@ -6,6 +8,7 @@ namespace {
 
 using namespace frames;
 using ip::Fate;
+using ::testing::HasSubstr;
 
 const Mac kSolicitedMac2 = {0x33, 0x33, 0xff, 0, 0, 2};
 const Octets kSolicited1 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1};
@@ -117,7 +120,7 @@ TEST_F(ResolutionTest, AsksThreeTimesAndGivesUp) {
   pass(1'000);
   EXPECT_EQ(sent().size(), 0U);
   EXPECT_EQ(lab_.lent, 0U) << "what was held is dropped";
-  EXPECT_EQ(port_->neighbours().given_up, 1U);
+  EXPECT_EQ(port_->counters().neighbours_given_up, 1U);
   pass(60'000);
   EXPECT_EQ(sent().size(), 0U) << "nobody wants to send: nobody is asked";
   ASSERT_TRUE(send(kPeer4, {1}));
@@ -175,7 +178,7 @@ TEST_F(ResolutionTest, AsksAnOldNeighbourAloneAndGoesOnSending) {
   for (int count = 0; count < 3; ++count) {
     pass(1'000);
   }
-  EXPECT_EQ(port_->neighbours().given_up, 1U);
+  EXPECT_EQ(port_->counters().neighbours_given_up, 1U);
   sent();
   ASSERT_TRUE(send(kPeer4, {3}));
   EXPECT_EQ(sent(), Frames{own_request(2)}) << "forgotten: everybody is asked";
@@ -244,9 +247,19 @@ TEST_F(ResolutionTest, AnnouncesItselfTwiceAndAgainWhenTheLinkComesBack) {
   EXPECT_EQ(sent().size(), 0U);
   lab_.is_up = false;
   pass(1'000);
+  pass(1'000);
   lab_.is_up = true;
   pass(1'000);
   EXPECT_EQ(sent(), announcement);
+}
+
+TEST_F(ResolutionTest, CountsHowOftenTheLinkWentDown) {
+  EXPECT_EQ(port_->counters().link_downs, 0U);
+  for (const bool is_up : {false, false, true, true, false, true}) {
+    lab_.is_up = is_up;
+    pass(100);
+  }
+  EXPECT_EQ(port_->counters().link_downs, 2U);
 }
 
 TEST_F(ResolutionTest, AsksAnewWhenTheLinkCameBack) {
@@ -308,10 +321,28 @@ TEST_F(ResolutionTest, TakesAnotherMacButNotAtOnce) {
   ASSERT_TRUE(send(kPeer4, {1}));
   EXPECT_EQ(destination(sent().at(0)), kPeerMac) << "within the second";
   now_ = now_ + Duration::ms(1'000);
+  ::testing::internal::CaptureStderr();
   fate_of(request_from(2, kOtherMac, 2));  // gratuitous: the host moved
+  EXPECT_THAT(
+      ::testing::internal::GetCapturedStderr(),
+      HasSubstr("10.9.0.2 now says it has MAC 02:00:00:00:00:03, before 02:00:00:00:00:02"));
   ASSERT_TRUE(send(kPeer4, {1}));
   EXPECT_EQ(destination(sent().at(0)), kOtherMac);
-  EXPECT_EQ(port_->neighbours().changed, 1U);
+  EXPECT_EQ(port_->counters().neighbours_changed, 1U);
+}
+
+TEST_F(ResolutionTest, TellsOfEachChangedMacUntilThereAreTooMany) {
+  ASSERT_TRUE(send(kPeer4, {1}));
+  fate_of(arp_reply(2, kPeerMac));
+  ::testing::internal::CaptureStderr();
+  for (int second = 1; second <= 20; ++second) {
+    pass(1'000);
+    fate_of(arp_reply(2, second % 2 == 0 ? kPeerMac : kOtherMac));
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(port_->counters().neighbours_changed, 20U);
+  // Five at once, and one in ten seconds.
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 6) << said;
 }
 
 TEST_F(ResolutionTest, KeepsAKnownMacWhenAnAdvertisementDoesNotOverride) {
