@@ -399,9 +399,10 @@ Result<Config> parse_config(std::string_view text,
   }
   root.finish();
   if (problems.empty() && config.port.kind == "dpdk") {
-    const auto port = port_options(
-        config.port, listen_endpoint(*config.find_site(config.site)), 0, config.workers);
-    if (!port) {
+    const std::string endpoint = listen_endpoint(*config.find_site(config.site));
+    check_port(root.table("port"), config.port, endpoint, problems);
+    const auto port = port_options(config.port, endpoint, 0, config.workers);
+    if (!port && problems.empty()) {
       root.reject("port", port.error().message);
     }
   }

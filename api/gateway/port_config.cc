@@ -66,6 +66,56 @@ void check_address(TableReader& reader, std::string_view key, const std::string&
   }
 }
 
+// What is wrong, and with which key.
+struct Wrong {
+  std::string_view key;
+  std::string what;
+};
+
+tl::expected<port::ip::Options, Wrong> ip_options(const PortConfig& config,
+                                                  const port::Peer& endpoint) {
+  const auto wrong = [](std::string_view key, std::string what) {
+    return tl::unexpected(Wrong{key, std::move(what)});
+  };
+  const auto address = own_address(config, endpoint);
+  if (!address) {
+    return wrong("address", address.error().message);
+  }
+  const unsigned prefix = config.prefix.value_or(address->is_v6 ? kPrefixV6 : kPrefixV4);
+  if (!address->is_v6 && prefix > 32) {
+    return wrong("prefix", fmt::format("{} is over the 32 bits of IPv4", prefix));
+  }
+  port::ip::Options options;
+  const port::ip::Subnet own{*address, prefix};
+  (address->is_v6 ? options.v6 : options.v4) = own;
+  if (const auto ok = port::ip::check_own(own); !ok) {
+    return wrong("address", ok.error().message);
+  }
+  if (!config.gateway.empty()) {
+    const auto gateway = Address::parse(config.gateway);
+    if (!gateway || gateway->is_v6 != address->is_v6) {
+      return wrong("gateway", fmt::format("{} is not of the address's kind", config.gateway));
+    }
+    if (const auto ok = port::ip::check_gateway(own, *gateway); !ok) {
+      return wrong("gateway", ok.error().message);
+    }
+    (address->is_v6 ? options.gateway_v6 : options.gateway_v4) = *gateway;
+  }
+  for (const std::string& text : config.neighbours) {
+    auto neighbour = parse_neighbour(text);
+    if (!neighbour) {
+      return wrong("neighbours", neighbour.error().message);
+    }
+    options.neighbours.push_back(*neighbour);
+  }
+  if (const auto ok = port::ip::check_neighbours(options.neighbours); !ok) {
+    return wrong("neighbours", ok.error().message);
+  }
+  options.vlan = config.vlan;
+  options.mtu = config.mtu;
+  return options;
+}
+
 // "key = text", if there is something to write.
 std::string line_of(std::string_view key, const std::string& text) {
   return text.empty() ? "" : fmt::format("{} = {}\n", key, toml_string(text));
@@ -118,6 +168,21 @@ PortConfig read_port(const toml::table* table,
   config.huge_pages = reader.choice("huge_pages", config.huge_pages, {"auto", "always", "never"});
   reader.finish();
   return config;
+}
+
+void check_port(const toml::table* table,
+                const PortConfig& config,
+                std::string_view endpoint,
+                Problems& problems) {
+  const auto peer = port::Peer::parse(endpoint);
+  if (!peer) {
+    return;  // said of the endpoint
+  }
+  if (const auto ip = ip_options(config, *peer); !ip) {
+    static const toml::table kEmpty;
+    TableReader reader(table != nullptr ? *table : kEmpty, "[port]", problems);
+    reader.reject(ip.error().key, ip.error().what);
+  }
 }
 
 std::string port_as_toml(const PortConfig& config) {
@@ -180,37 +245,11 @@ Result<port::PortOptions> port_options(const PortConfig& config,
                             : config.huge_pages == "never" ? port::HugePages::kNever
                                                            : port::HugePages::kAuto;
   options.dpdk.idle = config.idle;
-  const auto own = own_address(config, peer);
-  if (!own) {
-    return fail(Code::kInvalid, "[port] address: {}", own.error().message);
+  auto ip = ip_options(config, peer);
+  if (!ip) {
+    return fail(Code::kInvalid, "[port] {}: {}", ip.error().key, ip.error().what);
   }
-  if (!own->is_one_host()) {
-    return fail(Code::kInvalid,
-                "[port] address: {} is no address for a device; give that of this one host",
-                own->format());
-  }
-  const unsigned prefix = config.prefix.value_or(own->is_v6 ? kPrefixV6 : kPrefixV4);
-  if (!own->is_v6 && prefix > 32) {
-    return fail(Code::kInvalid, "[port] prefix: {} is over the 32 bits of IPv4", prefix);
-  }
-  (own->is_v6 ? options.ip.v6 : options.ip.v4) = port::ip::Subnet{*own, prefix};
-  if (!config.gateway.empty()) {
-    const auto gateway = Address::parse(config.gateway);
-    if (!gateway || gateway->is_v6 != own->is_v6) {
-      return fail(
-          Code::kInvalid, "[port] gateway: {} is not of the address's kind", config.gateway);
-    }
-    (own->is_v6 ? options.ip.gateway_v6 : options.ip.gateway_v4) = *gateway;
-  }
-  for (const std::string& text : config.neighbours) {
-    auto neighbour = parse_neighbour(text);
-    if (!neighbour) {
-      return fail(Code::kInvalid, "[port] neighbours: {}", neighbour.error().message);
-    }
-    options.ip.neighbours.push_back(*neighbour);
-  }
-  options.ip.vlan = config.vlan;
-  options.ip.mtu = config.mtu;
+  options.ip = std::move(*ip);
   options.ip.udp_port = peer.udp_port();
   return options;
 }

@@ -24,6 +24,13 @@ PortConfig read_port(const toml::table* table,
                      std::optional<std::string_view> kind,
                      Problems& problems);
 
+// What of the table does not fit `endpoint`, where the own site listens, or itself: an address that
+// no host can have, a gateway outside of its network. Of use when the kind is dpdk.
+void check_port(const toml::table* table,
+                const PortConfig& config,
+                std::string_view endpoint,
+                Problems& problems);
+
 // The keys and values of the table as TOML, with every default.
 std::string port_as_toml(const PortConfig& config);
 

@@ -11,37 +11,83 @@ constexpr std::size_t kMtuMinV4 = 576;   // RFC 791 section 3.2: every host take
 constexpr std::size_t kMtuMinV6 = 1280;  // RFC 8200 section 5
 constexpr std::size_t kMtuMax = 9216;    // jumbo frames
 
-Result<void> check_family(const char* what,
-                          const std::optional<Subnet>& subnet,
+const char* family(bool is_v6) {
+  return is_v6 ? "an IPv6" : "an IPv4";
+}
+
+Result<void> check_family(const std::optional<Subnet>& own,
                           const std::optional<Address>& gateway,
                           bool is_v6) {
-  if (subnet && (subnet->address.is_v6 != is_v6 || !subnet->address.is_one_host() ||
-                 subnet->is_edge(subnet->address))) {
-    return fail(Code::kInvalid, "{} cannot be {} address", subnet->address.format(), what);
+  if (own && own->address.is_v6 != is_v6) {
+    return fail(Code::kInvalid, "{} cannot be {} address", own->address.format(), family(is_v6));
   }
-  if (!gateway) {
+  if (!own && gateway) {
+    return fail(Code::kInvalid,
+                "the gateway {} is of no use without {} address",
+                gateway->format(),
+                family(is_v6));
+  }
+  if (!own) {
     return {};
   }
-  const bool is_reached = subnet && (subnet->contains(*gateway) || gateway->is_link_local());
-  if (gateway->is_v6 != is_v6 || !gateway->is_one_host() || !is_reached) {
+  auto checked = check_own(*own);
+  return checked && gateway ? check_gateway(*own, *gateway) : checked;
+}
+
+}  // namespace
+
+Result<void> check_own(const Subnet& own) {
+  if (!own.address.is_one_host()) {
     return fail(Code::kInvalid,
-                "the gateway {} is not in the network of {} address; give one that is",
-                gateway->format(),
-                what);
+                "{} cannot be {} address of this host; give that of one host",
+                own.address.format(),
+                family(own.address.is_v6));
+  }
+  if (own.is_edge(own.address)) {
+    return fail(Code::kInvalid,
+                "{} cannot be {} address of a host: with a prefix of {} bits it stands for the "
+                "network or for all of its hosts; give that of one host, or another prefix",
+                own.address.format(),
+                family(own.address.is_v6),
+                own.prefix_bits);
   }
   return {};
 }
 
-}  // namespace
+Result<void> check_gateway(const Subnet& own, const Address& gateway) {
+  const bool is_reached = own.contains(gateway) || gateway.is_link_local();
+  if (gateway.is_v6 != own.address.is_v6 || !gateway.is_one_host() || own.is_edge(gateway) ||
+      gateway == own.address || !is_reached) {
+    return fail(Code::kInvalid,
+                "the gateway {} is no other host in the network of {} with its prefix of {} bits; "
+                "give one that is, or another prefix",
+                gateway.format(),
+                own.address.format(),
+                own.prefix_bits);
+  }
+  return {};
+}
+
+Result<void> check_neighbours(const std::vector<StaticNeighbour>& neighbours) {
+  if (neighbours.size() > Neighbours::kStaticMax) {
+    return fail(Code::kInvalid, "at most {} static neighbours", Neighbours::kStaticMax);
+  }
+  for (const StaticNeighbour& one : neighbours) {
+    if (!one.address.is_one_host() || is_group(one.mac)) {
+      return fail(Code::kInvalid, "{} cannot be a static neighbour", one.address.format());
+    }
+  }
+  return {};
+}
 
 Result<Interface> Interface::make(const Options& options, const DeviceCapabilities& device) {
   if (!options.v4 && !options.v6) {
     return fail(Code::kInvalid, "an endpoint needs an IPv4 or an IPv6 address with its prefix");
   }
-  if (auto ok = check_family("an IPv4", options.v4, options.gateway_v4, false); !ok) {
+  if (auto ok = check_family(options.v4, options.gateway_v4, false); !ok) {
     return tl::unexpected(ok.error());
   }
-  if (auto ok = check_family("an IPv6", options.v6, options.gateway_v6, true); !ok) {
+  if (auto ok = check_family(options.v6, options.gateway_v6, true); !ok) {
     return tl::unexpected(ok.error());
   }
   if (options.udp_port == 0) {
@@ -62,13 +108,8 @@ Result<Interface> Interface::make(const Options& options, const DeviceCapabiliti
                 device.name,
                 device.frame_bytes_max - std::min(device.frame_bytes_max, self.link_bytes()));
   }
-  if (options.neighbours.size() > Neighbours::kStaticMax) {
-    return fail(Code::kInvalid, "at most {} static neighbours", Neighbours::kStaticMax);
-  }
-  for (const StaticNeighbour& one : options.neighbours) {
-    if (!one.address.is_one_host() || is_group(one.mac)) {
-      return fail(Code::kInvalid, "{} cannot be a static neighbour", one.address.format());
-    }
+  if (auto ok = check_neighbours(options.neighbours); !ok) {
+    return tl::unexpected(ok.error());
   }
   return self;
 }

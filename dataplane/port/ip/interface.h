@@ -33,6 +33,12 @@ struct Options {
   std::size_t mtu = 1500;      // largest IP packet, bytes; 576 (IPv4) or 1280 (IPv6) .. 9216
 };
 
+// What is wrong with these as an own address, as the gateway of its network and as a neighbour;
+// kInvalid with a sentence for the operator.
+Result<void> check_own(const Subnet& own);
+Result<void> check_gateway(const Subnet& own, const Address& gateway);
+Result<void> check_neighbours(const std::vector<StaticNeighbour>& neighbours);
+
 struct Interface {
   Options options{};
   Mac mac{};

@@ -353,12 +353,6 @@ INSTANTIATE_TEST_SUITE_P(
             "[port]\nneighbours = [\"10.0.0.1 02:77:00:00-00:01\"]\n[tls]",
             "\"02:77:00:00-00:01\" is no MAC address"},
         Bad{"[tls]", "[port]\nhugepages = \"never\"\n[tls]", "did you mean `huge_pages`?"},
-        Bad{"[tls]",
-            "[port]\nkind = \"dpdk\"\ndevice = \"net_null0\"\nprefix = 40\n[tls]",
-            "f.toml:4:1: the file port: [port] prefix: 40 is over the 32 bits of IPv4"},
-        Bad{"[tls]",
-            "[port]\nkind = \"dpdk\"\ndevice = \"net_null0\"\naddress = \"127.0.0.1\"\n[tls]",
-            "[port] address: 127.0.0.1 is no address for a device; give that of this one host"},
         Bad{"site = \"a\"", "port = \"epoll\"\nsite = \"a\"", "[self]: unknown key `port`"},
         Bad{"[tls]", "[tls", "f.toml:4:"}));
 

@@ -266,6 +266,16 @@ TEST(IpPortOptions, AreRefusedWithAReason) {
       refusal({.v4 = v4_net, .gateway_v4 = ip::Address::parse("10.8.0.1").value(), .udp_port = 1}),
       "");
   EXPECT_NE(refusal({.v4 = ip::Subnet::parse("10.9.0.255/24").value(), .udp_port = 1}), "");
+  for (const char* gateway : {"10.9.0.1", "10.9.0.255", "fd09::2"}) {
+    EXPECT_NE(
+        refusal({.v4 = v4_net, .gateway_v4 = ip::Address::parse(gateway).value(), .udp_port = 1}),
+        "")
+        << gateway;
+  }
+  EXPECT_NE(
+      refusal({.v4 = v4_net, .gateway_v6 = ip::Address::parse("fd09::2").value(), .udp_port = 1}),
+      "")
+      << "of a family without an address";
 }
 
 TEST(Subnets, AreParsedAndCompared) {
