@@ -194,8 +194,8 @@ class Dpdk(unittest.TestCase):
             self.assertGreater(free_mib, 0)
             self.assertIn("--in-memory", gateway.text())
         else:
-            self.assertRegex(gateway.text(), rf"needs \d+ MiB in huge pages, and {free_mib} MiB are free: "
-                             "`sysctl vm.nr_hugepages=N`")
+            self.assertRegex(gateway.text(), rf"af_packet:wan0: DPDK needs \d+ MiB in huge pages, and {free_mib} "
+                             "MiB are free: `sysctl vm.nr_hugepages=N`")
             self.assertLess(free_mib, HUGE_MIB_ENOUGH)
 
     def test_names_the_missing_capability(self):

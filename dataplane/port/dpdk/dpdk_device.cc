@@ -55,7 +55,7 @@ Result<std::unique_ptr<Device>> make_dpdk_device(const DpdkOptions& options) {
     environment.pci_address = wanted.device.text;
   }
   if (auto started = start_eal(environment); !started) {
-    return Failure(started.error());
+    return fail(started.error().code, "{}: {}", options.device, started.error().message);
   }
   auto share = CardShare::take(wanted, options.queue);
   if (!share) {

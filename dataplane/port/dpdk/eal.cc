@@ -66,7 +66,8 @@ Result<void> initialise(const EalOptions& options) {
   }).join();
   if (status < 0) {
     return fail(Code::kIo,
-                "DPDK does not start with {}: {} ({})",
+                "DPDK does not start with {}: {} ({}). It must be able to reserve memory: no limit "
+                "by `ulimit -v`, and huge_pages = \"never\" does without huge pages",
                 fmt::join(words->begin() + 1, words->end(), " "),
                 complaint.empty() ? "it says no more" : complaint,
                 rte_strerror(error));
