@@ -67,7 +67,7 @@ void alternate(benchmark::State& state, const std::function<void(std::size_t)>& 
   std::vector<double> copies;
   std::vector<double> times;
   std::size_t index = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const std::size_t tile = index++ % kTiles;
     const double time = seconds([&] { subject(tile); });
     const std::size_t at = tile * 2 * kTileBytes;

@@ -69,7 +69,7 @@ void BM_ChecksumPasses(benchmark::State& state) {
   std::vector<double> out;
   std::vector<double> copy;
   std::size_t number = 0;  // of the oldest frame
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     Sum sum = 0;
     in.push_back(ns_per_packet([&](std::size_t index) {
       sum += sum_of({frames.payload(number + index) - 8, kPayloadBytes + 8});

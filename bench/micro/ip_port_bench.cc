@@ -100,7 +100,7 @@ void BM_IpPortCarry(benchmark::State& state) {
   std::vector<double> copies;
   std::vector<double> ratios;
   std::size_t index = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto one = std::span(source).subspan(index++ % bursts * burst_bytes, burst_bytes);
     const auto other = std::span(source).subspan(index++ % bursts * burst_bytes, burst_bytes);
     std::size_t arrived = 0;

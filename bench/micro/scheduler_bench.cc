@@ -130,7 +130,7 @@ void BM_QueueHold(benchmark::State& state) {
   std::vector<double> subject;
   std::vector<double> heap;
   std::vector<double> set;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (structures->heap.top().first < std::exp2(kLastOctave)) {
       structures = std::make_unique<Structures>(count);
     }
@@ -166,7 +166,7 @@ void BM_LinkQueueDecide(benchmark::State& state) {
     queue.on_merge(now, {tile % 64, tile}, {.energy = std::exp2(fall(random)), .elements = 32'768});
   }
   const scheduler::LinkView link{.rate = BitRate::mbps(1000), .quantum = Bytes::kib(64)};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     now += Duration::us(20);
     const auto choice = queue.next(now, link);
     queue.on_sent(now, choice->key, 0, Bytes(2'000));
@@ -182,7 +182,7 @@ void BM_SignificanceCost(benchmark::State& state) {
   double index = 0;
   double fifo = 0;
   double density = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
       Random random(seed);
       const SignificanceModel model = SignificanceModel::draw(random, 150, merges);
