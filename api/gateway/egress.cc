@@ -149,8 +149,10 @@ bool Egress::send_next(Instant now, Peer& peer, const scheduler::LinkView& link)
     std::size_t used = 0;
     Instant due = Instant::never();
     AddOutcome outcome = AddOutcome::kAdded;
-    // A tile is not cut to fill a transfer: another visit costs as much as the first.
-    while (choice && choice->key.lane == handle && used < enough) {
+    // A tile is not cut to fill a transfer: another visit costs as much as the first. One whose
+    // rest is due again goes with the next transfer.
+    while (choice && choice->key.lane == handle && used < enough &&
+           !ledger.is_building(queued.lane, choice->key.tile)) {
       outcome = add_tile(now, peer, *choice);
       if (outcome == AddOutcome::kFull) {
         break;

@@ -280,6 +280,12 @@ Result<void> Ledger::append(LaneIndex lane,
   return {};
 }
 
+bool Ledger::is_building(LaneIndex lane, std::uint32_t tile) const {
+  GODWIT_ASSERT(lane.value() < state_->shape.lanes_out);
+  const auto& building = state_->lane_caches[lane.value()].building;
+  return std::find(building.begin(), building.end(), tile) != building.end();
+}
+
 std::uint32_t Ledger::building_tiles(LaneIndex lane) const {
   GODWIT_ASSERT(lane.value() < state_->shape.lanes_out);
   return static_cast<std::uint32_t>(state_->lane(lane.value()).building_tiles);

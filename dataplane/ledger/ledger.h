@@ -201,6 +201,8 @@ class Ledger {
                       std::span<const std::int64_t> removed,
                       std::uint64_t remainder_max);
   std::uint32_t building_tiles(LaneIndex lane) const;
+  // Whether the tile is in the transfer being built: it cannot be twice.
+  bool is_building(LaneIndex lane, std::uint32_t tile) const;
   // Numbers what was built; returns k, from now on frozen(lane, k) may be sent. The header says
   // what is left of the earliest deadline of its tiles; without it, what begin_transfer was told,
   // as it does when a killed process left the transfer. kNotFound when no tile was appended.
