@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,10 +17,15 @@ using ::testing::HasSubstr;
 
 // The table stands in line 4, its kind and device in the next two, `lines` from line 7 on.
 std::string port_refusal(std::string_view lines, std::string_view endpoint = "192.0.2.1:7001") {
-  const std::string text =
-      "version = 1\n[self]\nsite = \"a\"\n[port]\nkind = \"dpdk\"\ndevice = \"net_null0\"\n" +
-      std::string(lines) + "\n[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n" +
-      "[sites.a]\nendpoint = \"" + std::string(endpoint) + "\"\n";
+  const bool is_v6 = endpoint.starts_with('[');
+  const std::string text = fmt::format(
+      "version = 1\n[self]\nsite = \"a\"\n"
+      "[port]\nkind = \"dpdk\"\ndevice = \"net_null0\"\n{}\n"
+      "[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n"
+      "[sites.a]\nendpoint = \"{}\"\n[sites.b]\nendpoint = \"{}:7002\"\n",
+      lines,
+      endpoint,
+      is_v6 ? "[2001:db8::9]" : "192.0.2.9");
   const auto config = parse_config(text, "f.toml");
   return config ? "none" : config.error().message;
 }
