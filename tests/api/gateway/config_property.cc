@@ -52,7 +52,8 @@ Config drawn_config() {
       *rc::gen::element<std::string>("af_packet:wan0", "0000:3b:00.0", "net_ring0");
   config.port.address = *rc::gen::element<std::string>("", "10.0.0.7");
   if (*rc::gen::arbitrary<bool>()) {
-    config.port.prefix = *rc::gen::inRange(1U, 33U);
+    config.port.address = "10.0.0.7";  // the gateway is in its network
+    config.port.prefix = *rc::gen::inRange(1U, 29U);
     config.port.gateway = "10.0.0.1";
     config.port.vlan = *rc::gen::inRange<std::uint16_t>(1, 4095);
     config.port.neighbours = {"10.0.0.1 02:77:00:00:00:01", "10.0.0.2 02:77:00:00:00:02"};

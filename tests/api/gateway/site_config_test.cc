@@ -109,7 +109,7 @@ TEST(SiteConfig, TakesAnAddressThatListensEverywhereForTheOwnSite) {
   EXPECT_THAT(problem("224.0.0.1:7001", "192.0.2.2:7002"),
               HasSubstr("f.toml:9:12: [sites.a] endpoint: 224.0.0.1 is a multicast"));
   EXPECT_THAT(problem("0.0.0.0:7001", "192.0.2.2:7002", kDevice),
-              HasSubstr("0.0.0.0 is no address for a device"));
+              HasSubstr("[port] address: 0.0.0.0 cannot be an IPv4 address of this host"));
 }
 
 TEST(SiteConfig, RefusesAPeerOfAFamilyThatTheOwnAddressCannotSendTo) {
