@@ -58,6 +58,7 @@ void Links::dial(Instant now, Peer& peer) {
   if (!peer.dials() || peer.session != nullptr || now < peer.redial.next_attempt()) {
     return;
   }
+  peer.asked_worker = peer.worker_to_ask();
   peer.session = endpoint_.dial(now, peer.transport_config(peer.path));
   peer.redial.on_attempt(now);
   if (peer.session == nullptr) {

@@ -98,9 +98,9 @@ bool Links::name_one(Instant now, Unnamed& unnamed) {
 }
 
 bool Links::redirect(Instant now, Peer& peer, const control::Hello& hello) {
-  const std::uint32_t before = std::exchange(peer.workers_there, std::max(hello.workers(), 1U));
+  peer.workers_there = std::max(hello.workers(), 1U);
   const std::uint32_t worker = peer.connection() % peer.workers_there;
-  if (!peer.dials() || worker == peer.connection() % before) {
+  if (!peer.dials() || worker == peer.asked_worker) {
     return false;
   }
   end_session(now,

@@ -159,15 +159,19 @@ std::string Peer::path_text(std::size_t which) const {
                      peer_endpoint(which));
 }
 
-transport::PeerConfig Peer::transport_config(std::size_t which) const {
-  transport::PeerConfig peer;
-  peer.site = site_.name;
+std::uint32_t Peer::worker_to_ask() const {
   // In one round over all paths, since nobody knows which of them carries.
   const std::uint64_t rounds = redial.failures_in_a_row() / paths_.size();
   const bool asks_first = rounds % kAsksFirst == kAsksFirst - 1;
-  const std::uint32_t worker = asks_first ? 0 : connection_ % workers_there;
+  return asks_first ? 0 : connection_ % workers_there;
+}
+
+transport::PeerConfig Peer::transport_config(std::size_t which) const {
+  transport::PeerConfig peer;
+  peer.site = site_.name;
   const LinkPath& way = paths_[which];
-  peer.address = way.remote.with_port(static_cast<std::uint16_t>(way.remote.udp_port() + worker));
+  peer.address =
+      way.remote.with_port(static_cast<std::uint16_t>(way.remote.udp_port() + worker_to_ask()));
   peer.local = way.local;
   peer.link = link_ != nullptr ? link_->name : site_.name;
   peer.cap = link_ != nullptr ? link_->cap : BitRate::unlimited();

@@ -145,6 +145,8 @@ class Peer {
   // The endpoints of a path as they are configured, own and peer's.
   const std::string& own_endpoint(std::size_t which) const;
   const std::string& peer_endpoint(std::size_t which) const;
+  // The worker there that the next attempt goes to.
+  std::uint32_t worker_to_ask() const;
   // For a dial over that path.
   transport::PeerConfig transport_config(std::size_t which) const;
   // The round trip that the next session on the present path is begun with; zero = unknown.
@@ -213,7 +215,8 @@ class Peer {
   // Workers of the gateway there, as its last Hello said. A connection is dialled at its worker's
   // port, and now and then at the first's, which is there however many there are.
   std::uint32_t workers_there = 1;
-  std::string software;  // from its Hello
+  std::uint32_t asked_worker = 0;  // which of them the present session, or attempt, was dialled at
+  std::string software;            // from its Hello
   std::string gateway_id;
   std::uint64_t incarnation = 0;                           // packed, from its Hello
   Capabilities capabilities;                               // the same

@@ -280,7 +280,7 @@ Descriptor block_signals() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) {
     sigaddset(&set, number);
   }
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   return Descriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }

@@ -299,6 +299,30 @@ TEST_F(Connections, AskTheFirstWorkerNowAndThenWhenNobodyAnswers) {
   EXPECT_EQ(ports, (std::set<std::uint16_t>{7003, 7004}));
 }
 
+TEST_F(Connections, AreSentOnByTheFirstWorkerAlsoWhenTheNumberIsNoNews) {
+  b_.turn(400);
+  ControlMessage answer = hello("c", 1);
+  answer.mutable_hello()->set_workers(2);
+  ScriptedSession* session = b_.endpoint.all_dialled("c")[1];
+  session->establish("c");
+  session->control(answer);
+  b_.turn(1);
+  ASSERT_EQ(session->close_code, code(SessionCode::kOtherWorker));
+  for (int i = 0; i < 8 && b_.endpoint.last_dialled.address.udp_port() != 7003; ++i) {
+    b_.turn(400);
+    session = b_.endpoint.all_dialled("c").back();
+    if (b_.endpoint.last_dialled.address.udp_port() != 7003) {
+      session->end(transport::CloseReason::kHandshakeTimeout, "silence");
+    }
+  }
+  ASSERT_EQ(b_.endpoint.last_dialled.address.udp_port(), 7003) << "the first one is asked again";
+  session->establish("c");
+  session->control(answer);
+  b_.turn(1);
+  EXPECT_EQ(session->close_code, code(SessionCode::kOtherWorker)) << "it answered, and has it not";
+  EXPECT_NE(state("c", 1), PeerState::kUp);
+}
+
 TEST_F(Connections, RefuseANumberOfWorkersThatNobodyHas) {
   for (const std::uint32_t workers : {3U, 4U, 128U}) {
     ScriptedSession& a = b_.established("a");
