@@ -57,7 +57,7 @@ void LinkShaper::use_path(const port::Peer& local, const port::Peer& remote) {
   estimate_ = {};
   floor_ = {};
   least_ = Duration::max();
-  set_cap(cap_);
+  set_cap(cap_, share_ ? &share_->whole() : nullptr);
 }
 
 void LinkShaper::on_arrival(Instant now, const RateEstimate::Arrival& arrival) {

@@ -62,6 +62,17 @@ TEST(SharedCap, PassesOnWhatAnIdleWorkerDoesNotUseAndGivesItBackAtOnce) {
   EXPECT_LE(workers.excess_max(), workers.burst_max());
 }
 
+TEST(SharedCap, IsKeptByWorkersWhoseLinkTakesAPath) {
+  Sharers workers(kCap, 2);
+  const port::Peer own = port::Peer::parse("192.0.2.1:1").value();
+  for (LinkShaper& shaper : workers.shapers) {
+    shaper.use_path(own, port::Peer::parse("192.0.2.2:1").value());
+  }
+  workers.run({0, 1}, sharers_ms(0), sharers_ms(1'000));
+  EXPECT_NEAR(workers.share(0, sharers_ms(0), sharers_ms(1'000)), 0.5, 0.02);
+  EXPECT_LE(workers.excess_max(), workers.burst_max());
+}
+
 TEST(SharedCap, PassesOnWhatSomeDoNotUseToAllWhoAreBusy) {
   Sharers workers(kCap, 4);
   workers.run({1, 2}, sharers_ms(0), sharers_ms(1'000));
