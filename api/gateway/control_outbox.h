@@ -1,8 +1,8 @@
 // Control messages on their way to a peer: ahead of all data, and policed to their share of the
 // link.
 //
-//   opening     Hello, announcements, lanes, refusals, Goodbye ──▶ at once, in order ───────▶
-//   session cumulative  receipts, clocks, coverage ──▶ the newest of a shard ──▶ ControlPolicer ─▶
+//   opening     Hello, announcements, lanes, refusals, Goodbye ──▶ at once, in order ──▶ session
+//   cumulative  receipts, clocks, coverage ──▶ newest of a shard ──▶ ControlPolicer ──▶ session
 //
 // What opens is a few messages a topic and session, and a slow link has nothing better to do
 // before. Our announcements are bounded by our topics; answers are not, by a peer that asks for
