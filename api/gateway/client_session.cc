@@ -178,7 +178,7 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
                             core_.store,
                             core_.new_life(),
                             core_.config.memory_each() - Bytes(core_.memory_bound()),
-                            core_.coder);
+                            core_.workspace);
   if (!opened) {
     return Failure(opened.error());
   }

@@ -147,6 +147,7 @@ struct Core {
   std::function<Instant()> stopwatch;
   SiteId self;
   Coder coder;
+  ledger::Workspace workspace{coder};
   std::map<TopicShard, std::unique_ptr<Topic>> topics;  // shards of one topic are neighbours
   std::vector<std::unique_ptr<Peer>> peers;  // by site, in the order of their names, and connection
   scheduler::ClockTable clocks;

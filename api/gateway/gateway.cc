@@ -85,7 +85,7 @@ Result<void> Gateway::recover(Instant now) {
     return Failure(descriptions.error());
   }
   for (const auto& description : *descriptions) {
-    auto topic = Topic::recover(now, description, core_.store, core_.new_life(), core_.coder);
+    auto topic = Topic::recover(now, description, core_.store, core_.new_life(), core_.workspace);
     if (!topic) {
       return Failure(topic.error());
     }

@@ -46,7 +46,7 @@ Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::
     GODWIT_CRASH_POINT();
   }
 #endif
-  const auto applied = topic->ledger().apply(*lanes->incoming, *view, core_.coder);
+  const auto applied = topic->ledger().apply(*lanes->incoming, *view);
   if (!applied) {
     ++peer.counters.transfers_corrupt;
     return Failure(applied.error());

@@ -110,7 +110,7 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                                            Store& store,
                                            Incarnation life,
                                            Bytes memory_left,
-                                           ledger::TileDecoder& decoder) {
+                                           ledger::Workspace& workspace) {
   const ledger::Shape shape = make_shape(spec, config);
   if (auto sound = ledger::check_shape(shape); !sound) {
     return Failure(sound.error());
@@ -125,7 +125,7 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                 memory_left.count() >> 20U);
   }
   std::unique_ptr<Topic> topic(new Topic(now, spec, shape));
-  if (auto attached = topic->attach(store, life, decoder); !attached) {
+  if (auto attached = topic->attach(store, life, workspace); !attached) {
     return Failure(attached.error());
   }
   // Last: what is written is opened at every start, so it must be what the sums agree to.
@@ -139,7 +139,7 @@ Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
                                               const std::string& description,
                                               Store& store,
                                               Incarnation life,
-                                              ledger::TileDecoder& decoder) {
+                                              ledger::Workspace& workspace) {
   state::TopicState stored;
   if (!stored.ParseFromString(description)) {
     return fail(Code::kCorrupt,
@@ -194,13 +194,13 @@ Result<std::unique_ptr<Topic>> Topic::recover(Instant now,
     tickers.emplace_back(ticker);
   }
   topic->site_clock.expect(tickers);
-  if (auto attached = topic->attach(store, life, decoder); !attached) {
+  if (auto attached = topic->attach(store, life, workspace); !attached) {
     return Failure(attached.error());
   }
   return topic;
 }
 
-Result<void> Topic::attach(Store& store, Incarnation life, ledger::TileDecoder& decoder) {
+Result<void> Topic::attach(Store& store, Incarnation life, ledger::Workspace& workspace) {
   const auto mapping = store.mapping(spec_.id, ledger::layout_bytes(shape_));
   if (!mapping) {
     return Failure(mapping.error());
@@ -216,7 +216,7 @@ Result<void> Topic::attach(Store& store, Incarnation life, ledger::TileDecoder& 
       return written;
     }
   }
-  auto attached = ledger::Ledger::attach(**mapping, shape_, life, decoder);
+  auto attached = ledger::Ledger::attach(**mapping, shape_, life, workspace);
   if (!attached) {
     return fail(attached.error().code, "topic {}: {}", spec_.name, attached.error().message);
   }

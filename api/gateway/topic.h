@@ -118,14 +118,14 @@ class Topic {
                                              Store& store,
                                              Incarnation life,
                                              Bytes memory_left,
-                                             ledger::TileDecoder& decoder);
+                                             ledger::Workspace& workspace);
   // Opens a topic by its stored description, after a restart. One whose sums are gone begins anew,
   // under `life` and without its seed.
   static Result<std::unique_ptr<Topic>> recover(Instant now,
                                                 const std::string& description,
                                                 Store& store,
                                                 Incarnation life,
-                                                ledger::TileDecoder& decoder);
+                                                ledger::Workspace& workspace);
 
   const TopicSpec& spec() const { return spec_; }
   ledger::Ledger& ledger() { return *ledger_; }
@@ -187,7 +187,7 @@ class Topic {
 
  private:
   Topic(Instant now, TopicSpec spec, const ledger::Shape& shape);
-  Result<void> attach(Store& store, Incarnation life, ledger::TileDecoder& decoder);
+  Result<void> attach(Store& store, Incarnation life, ledger::Workspace& workspace);
   std::string describe() const;
   void note_recovered();
   void set_significance(double threshold, bool decays);

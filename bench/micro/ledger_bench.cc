@@ -98,13 +98,14 @@ int main() {
   shape.site = godwit::SiteId::of("a");
   shape.element_count = kArrayElements;
   Prepared decoder;
+  Workspace workspace(decoder);
   auto mapping = godwit::memory::Mapping::anonymous(godwit::ledger::layout_bytes(shape)).value();
-  auto ledger = Ledger::attach(mapping, shape, {1, 1}, decoder).value();
+  auto ledger = Ledger::attach(mapping, shape, {1, 1}, workspace).value();
   godwit::ledger::Shape peer_shape = shape;
   peer_shape.site = godwit::SiteId::of("b");
   auto peer_mapping =
       godwit::memory::Mapping::anonymous(godwit::ledger::layout_bytes(peer_shape)).value();
-  auto peer = Ledger::attach(peer_mapping, peer_shape, {1, 2}, decoder).value();
+  auto peer = Ledger::attach(peer_mapping, peer_shape, {1, 2}, workspace).value();
   const auto lane = ledger
                         ->open_lane({.kind = godwit::ledger::LaneKind::kSite,
                                      .to = peer_shape.site.value(),
@@ -209,7 +210,7 @@ int main() {
                         const auto view =
                             godwit::wire::parse_transfer(ledger->frozen(lane, k), kArrayTiles);
                         GODWIT_ASSERT(view.has_value());
-                        GODWIT_ASSERT(peer->apply(incoming, *view, decoder).has_value());
+                        GODWIT_ASSERT(peer->apply(incoming, *view).has_value());
                       }};
   compare(apply, copy);
   GODWIT_ASSERT(ledger->conservation().defects == 0 && peer->conservation().defects == 0);

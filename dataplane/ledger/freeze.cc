@@ -242,8 +242,8 @@ Result<void> Ledger::append(LaneIndex lane,
   GODWIT_CRASH_POINT();
 
   if (GODWIT_MUTANT(kSubtractOriginal)) {
-    state.read_open(slot, tile, state.tile_scratch);
-    removed = state.tile_scratch;
+    removed = state.workspace.open();
+    state.read_open(slot, tile, state.workspace.open());
   }
   RedoStep step(state.redo);
   const auto total = put_removed(state, step, slot, tile, removed);

@@ -104,12 +104,8 @@ struct DecodedTile {
   std::span<const FieldChecksum::Measured, kTileBlocks> blocks;
 };
 
-DecodedTile scratch_tile(const State& state, std::uint32_t place) {
-  return {
-      .values = std::span(state.scratch).subspan(std::size_t{place} * kTileElements, kTileElements),
-      .blocks = std::span(state.scratch_measured)
-                    .subspan(std::size_t{place} * kTileBlocks)
-                    .first<kTileBlocks>()};
+DecodedTile decoded_tile(const State& state, std::uint32_t place) {
+  return {.values = state.workspace.decoded(place), .blocks = state.workspace.measured(place)};
 }
 
 // One atomic step: R += q for one tile, with everything that must move along.
@@ -193,22 +189,19 @@ Result<void> check_lane(const State& state,
   return {};
 }
 
-// Decodes a tile into its place in scratch and measures its blocks.
-Result<DecodedTile> decode_tile(State& state,
-                                const wire::TilePart& part,
-                                std::uint32_t place,
-                                TileDecoder& decoder) {
-  const auto q =
-      std::span(state.scratch).subspan(std::size_t{place} * kTileElements, kTileElements);
-  if (auto decoded = decoder.decode(part.codec, part.coded, q); !decoded) {
+// Decodes a tile into its place in the workspace and measures its blocks.
+Result<DecodedTile> decode_tile(State& state, const wire::TilePart& part, std::uint32_t place) {
+  const std::span<std::int64_t> q = state.workspace.decoded(place);
+  if (auto decoded = state.workspace.decoder().decode(part.codec, part.coded, q); !decoded) {
     return fail(Code::kCorrupt, "transfer: tile {}: {}", part.tile, decoded.error().message);
   }
+  const auto measured = state.workspace.measured(place);
   for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
-    state.scratch_measured[(place * kTileBlocks) + i] =
+    measured[i] =
         state.checksum.measure((std::uint64_t{part.tile} * kTileBlocks) + i,
                                q.subspan(std::size_t{i} * kBlockElements, kBlockElements));
   }
-  return scratch_tile(state, place);
+  return decoded_tile(state, place);
 }
 
 // Elements that are not there stay zero, and no sum leaves its range.
@@ -238,16 +231,13 @@ Result<void> check_range(State& state, std::uint32_t tile, const DecodedTile& q)
   return {};
 }
 
-// Decodes and checks every tile; the first kScratchTiles stay in scratch. The first `done` are in R
-// already.
-Result<void> check_content(State& state,
-                           const wire::TransferView& transfer,
-                           std::uint64_t done,
-                           TileDecoder& decoder) {
+// Decodes and checks every tile; the first Workspace::kDecodedTiles stay in the workspace. The
+// first `done` are in R already.
+Result<void> check_content(State& state, const wire::TransferView& transfer, std::uint64_t done) {
   std::uint64_t sum = 0;
   std::uint32_t index = 0;
   for (const wire::TilePart part : transfer) {
-    const auto q = decode_tile(state, part, std::min(index, kScratchTiles - 1), decoder);
+    const auto q = decode_tile(state, part, std::min(index, Workspace::kDecodedTiles - 1));
     if (!q) {
       return Failure(q.error());
     }
@@ -271,20 +261,18 @@ Result<void> check_content(State& state,
 
 // Applies the tiles from `intent_tiles_done` on of the transfer in the intent area, which
 // check_content has looked at last.
-Result<void> apply_tiles(State& state,
-                         std::uint32_t slot,
-                         const wire::TransferView& transfer,
-                         TileDecoder& decoder) {
+Result<void> apply_tiles(State& state, std::uint32_t slot, const wire::TransferView& transfer) {
   const std::uint64_t done = state.incoming(slot).intent_tiles_done;
   const std::uint64_t number = state.incoming(slot).intent_number;
   const std::uint32_t count = transfer.header().tile_count;
   // The check left the last decoded tile in the last place.
-  const std::uint32_t kept = count <= kScratchTiles ? count : kScratchTiles - 1;
+  const std::uint32_t kept =
+      count <= Workspace::kDecodedTiles ? count : Workspace::kDecodedTiles - 1;
   std::uint32_t index = 0;
   for (const wire::TilePart part : transfer) {
     if (index >= done) {
-      const auto q = index < kept ? scratch_tile(state, index)
-                                  : decode_tile(state, part, kScratchTiles - 1, decoder);
+      const auto q = index < kept ? decoded_tile(state, index)
+                                  : decode_tile(state, part, Workspace::kDecodedTiles - 1);
       if (!q) {
         return Failure(q.error());
       }
@@ -302,7 +290,7 @@ Result<void> apply_tiles(State& state,
 
 }  // namespace
 
-Result<void> State::finish_intent(std::uint32_t slot, TileDecoder& decoder) {
+Result<void> State::finish_intent(std::uint32_t slot) {
   const IncomingRecord& record = incoming(slot);
   if (record.used == 0 || record.intent_bytes == 0) {
     return {};
@@ -323,7 +311,7 @@ Result<void> State::finish_intent(std::uint32_t slot, TileDecoder& decoder) {
       record.intent_tiles_done >= transfer->header().tile_count) {
     return fail(Code::kCorrupt, "ledger: transfer {} cannot be half applied", k);
   }
-  if (auto content = check_content(*this, *transfer, record.intent_tiles_done, decoder); !content) {
+  if (auto content = check_content(*this, *transfer, record.intent_tiles_done); !content) {
     return fail(Code::kCorrupt, "ledger: half-applied {}", content.error().message);
   }
   for (const wire::TilePart part : *transfer) {
@@ -332,12 +320,10 @@ Result<void> State::finish_intent(std::uint32_t slot, TileDecoder& decoder) {
       return room;
     }
   }
-  return apply_tiles(*this, slot, *transfer, decoder);
+  return apply_tiles(*this, slot, *transfer);
 }
 
-Result<Applied> Ledger::apply(IncomingIndex incoming,
-                              const wire::TransferView& transfer,
-                              TileDecoder& decoder) {
+Result<Applied> Ledger::apply(IncomingIndex incoming, const wire::TransferView& transfer) {
   State& state = *state_;
   GODWIT_ASSERT(incoming.value() < state.shape.lanes_in);
   const std::uint32_t slot = incoming.value();
@@ -355,7 +341,7 @@ Result<Applied> Ledger::apply(IncomingIndex incoming,
   if (header.tile_count == 0) {
     return fail(Code::kCorrupt, "transfer {}: no tiles", header.k);
   }
-  if (auto content = check_content(state, transfer, 0, decoder); !content) {
+  if (auto content = check_content(state, transfer, 0); !content) {
     return Failure(content.error());
   }
   if (const Advance next = advance(state, slot, header); next.contradiction == header.k) {
@@ -380,7 +366,7 @@ Result<Applied> Ledger::apply(IncomingIndex incoming,
                            .number = number,
                            .last = true,
                            .alone = true};
-    apply_tile(state, what, header, scratch_tile(state, 0));
+    apply_tile(state, what, header, decoded_tile(state, 0));
   } else {
     const std::uint64_t area = state.layout.incoming_intent(slot);
     std::memcpy(&state.at<std::byte>(area), transfer.bytes().data(), transfer.bytes().size());
@@ -391,7 +377,7 @@ Result<Applied> Ledger::apply(IncomingIndex incoming,
     step.put_word(record.intent_number, number);
     step.put_word(state.header().last_publish, number);
     step.run();
-    if (auto applied = apply_tiles(state, slot, transfer, decoder); !applied) {
+    if (auto applied = apply_tiles(state, slot, transfer); !applied) {
       return Failure(applied.error());
     }
   }

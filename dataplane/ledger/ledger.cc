@@ -98,7 +98,7 @@ void forget_last_transfer(State& state, std::uint32_t slot) {
   }
 }
 
-Result<void> recover(State& state, TileDecoder& decoder) {
+Result<void> recover(State& state) {
   for (std::uint32_t i = 0; i < state.shape.lanes_in; ++i) {
     if (state.incoming(i).used == 0) {
       continue;
@@ -108,7 +108,7 @@ Result<void> recover(State& state, TileDecoder& decoder) {
         !room) {
       return room;
     }
-    if (auto finished = state.finish_intent(i, decoder); !finished) {
+    if (auto finished = state.finish_intent(i); !finished) {
       return finished;
     }
   }
@@ -155,7 +155,7 @@ Result<bool> Ledger::exists(memory::Mapping& mapping) {
 Result<std::unique_ptr<Ledger>> Ledger::attach(memory::Mapping& mapping,
                                                const Shape& shape,
                                                Incarnation incarnation,
-                                               TileDecoder& decoder) {
+                                               Workspace& workspace) {
   if (auto checked = check_shape(shape); !checked) {
     return Failure(checked.error());
   }
@@ -180,7 +180,7 @@ Result<std::unique_ptr<Ledger>> Ledger::attach(memory::Mapping& mapping,
   if (auto room = mapping.reserve(0, layout.fixed_bytes); !room) {
     return Failure(room.error());
   }
-  auto state = std::make_unique<State>(mapping, shape);
+  auto state = std::make_unique<State>(mapping, shape, workspace);
   state->recovered = exists;
   if (!exists) {
     // Only the header may have been begun; over anything else nothing is created.
@@ -199,7 +199,7 @@ Result<std::unique_ptr<Ledger>> Ledger::attach(memory::Mapping& mapping,
     if (auto sound = state->check_records(); !sound) {
       return Failure(sound.error());
     }
-    if (auto recovered = recover(*state, decoder); !recovered) {
+    if (auto recovered = recover(*state); !recovered) {
       return Failure(recovered.error());
     }
   }

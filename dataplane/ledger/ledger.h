@@ -23,6 +23,7 @@
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
 #include "dataplane/ledger/types.h"
+#include "dataplane/ledger/workspace.h"
 #include "dataplane/memory/mapping.h"
 #include "dataplane/wire/transfer.h"
 
@@ -105,14 +106,14 @@ struct Occupancy {
 class Ledger {
  public:
   // Opens the state in `mapping` (of layout_bytes(shape)), creating it in a fresh one. Finishes
-  // what a killed process left: the redo slot, a half-applied transfer (which needs `decoder`), a
+  // what a killed process left: the redo slot, a half-applied transfer (which is decoded), a
   // partly built transfer (sealed as it is). Half-merged publishes are left to merge_some. A fresh
   // ledger takes `incarnation` and keeps it; an existing one keeps its own. kUnsupported: another
   // layout version; kInvalid: another shape (the message names the field). Neither changes a byte.
   static Result<std::unique_ptr<Ledger>> attach(memory::Mapping& mapping,
                                                 const Shape& shape,
                                                 Incarnation incarnation,
-                                                TileDecoder& decoder);
+                                                Workspace& workspace);
   // Whether `mapping` holds a ledger's state, sound or not; where it does not, attach makes one.
   static Result<bool> exists(memory::Mapping& mapping);
   ~Ledger();
@@ -231,9 +232,7 @@ class Ledger {
   IncomingInfo incoming(IncomingIndex incoming) const;
   // Applies a transfer exactly once. kCorrupt: header of another lane, undecodable, checksum not
   // that of the header or not continuing the lane's; nothing was applied.
-  Result<Applied> apply(IncomingIndex incoming,
-                        const wire::TransferView& transfer,
-                        TileDecoder& decoder);
+  Result<Applied> apply(IncomingIndex incoming, const wire::TransferView& transfer);
   Receipt receipt(IncomingIndex incoming) const;
   // In the sender's publish numbers: all its changes <= this are in R, but for remainders.
   std::uint64_t coverage(IncomingIndex incoming) const;
@@ -269,7 +268,8 @@ class Ledger {
 std::uint64_t layout_bytes(const Shape& shape);
 // The bytes that a topic's shard can occupy with so many lanes and publishers, for `declare`.
 std::uint64_t storage_bound(const Shape& shape, const Occupancy& occupancy);
-// The bytes of the process beside the mapping that a ledger works with, taken when it is attached.
+// The bytes of the process beside the mapping and the workspace that a ledger works with, taken
+// when it is attached.
 std::uint64_t work_bytes(const Shape& shape);
 // kInvalid names the field that is out of range.
 Result<void> check_shape(const Shape& shape);

@@ -69,8 +69,8 @@ void State::rebuild_lane(std::uint32_t slot) {
     }
     std::uint64_t open_max = MinTree::kNone;  // a tile never sent is not worth reading
     if (sent) {
-      read_open(slot, i, tile_scratch);
-      open_max = measure_all(tile_scratch).max;
+      read_open(slot, i, workspace.open());
+      open_max = measure_all(workspace.open()).max;
     }
     cache.set_inexact(i, open_max > 0);
     if (last > clean_to && open_max > shape.tolerance) {
@@ -224,8 +224,9 @@ void Ledger::read_open(LaneIndex lane, std::uint32_t tile, std::span<std::int64_
 }
 
 OpenMeasure Ledger::measure_open(LaneIndex lane, std::uint32_t tile) const {
-  read_open(lane, tile, state_->tile_scratch);
-  return measure_all(state_->tile_scratch);
+  const auto open = state_->workspace.open();
+  read_open(lane, tile, open);
+  return measure_all(open);
 }
 
 bool Ledger::settle(LaneIndex lane, std::uint32_t tile) {

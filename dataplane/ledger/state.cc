@@ -35,8 +35,9 @@ bool sums_within(std::uint64_t& bound,
   return true;
 }
 
-State::State(memory::Mapping& memory, const Shape& topic_shape)
+State::State(memory::Mapping& memory, const Shape& topic_shape, Workspace& shared)
     : mapping(memory),
+      workspace(shared),
       shape(topic_shape),
       layout(topic_shape),
       redo(memory, layout),
@@ -44,9 +45,7 @@ State::State(memory::Mapping& memory, const Shape& topic_shape)
       staging(topic_shape.inboxes),
       activity(topic_shape.tile_count()),
       p_bounds(topic_shape.block_count(), 0),
-      r_bounds(topic_shape.block_count(), kBoundUnknown),
-      scratch(std::size_t{kScratchTiles} * kTileElements),
-      tile_scratch(kTileElements) {
+      r_bounds(topic_shape.block_count(), kBoundUnknown) {
   lane_caches.reserve(shape.lanes_out);
   for (std::uint32_t i = 0; i < shape.lanes_out; ++i) {
     lane_caches.emplace_back(shape);
@@ -61,9 +60,8 @@ std::uint64_t work_bytes(const Shape& shape) {
   const std::uint64_t of_lane = sizeof(LaneCache) + MinTree::bytes(shape.tile_count()) +
                                 shape.tile_count() + (blocks * sizeof(std::uint64_t)) +
                                 (wire::kTransferTilesMax * sizeof(std::uint32_t));
-  const std::uint64_t scratch = (std::uint64_t{kScratchTiles} + 1) * kTileBytes;
   return sizeof(State) + (shape.inboxes * sizeof(Staging)) + (shape.lanes_out * of_lane) +
-         Activity::bytes(shape.tile_count()) + (2 * blocks * sizeof(std::uint64_t)) + scratch +
+         Activity::bytes(shape.tile_count()) + (2 * blocks * sizeof(std::uint64_t)) +
          (kWindowMax * sizeof(std::uint64_t));
 }
 

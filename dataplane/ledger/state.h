@@ -22,9 +22,6 @@ namespace godwit::ledger {
 
 // Unknown bound of |P| in a block: the door looks at every element.
 inline constexpr std::uint64_t kBoundUnknown = MinTree::kNone;
-// Decoded tiles kept between the check and the application of a transfer; further ones are decoded
-// twice. 8 tiles are 2 MiB, about a core's second-level cache. Chosen.
-inline constexpr std::uint32_t kScratchTiles = 8;
 
 // |x| without overflow for the least integer.
 inline std::uint64_t magnitude(std::int64_t x) {
@@ -135,9 +132,10 @@ struct Scrub {
 };
 
 struct State {
-  State(memory::Mapping& memory, const Shape& topic_shape);
+  State(memory::Mapping& memory, const Shape& topic_shape, Workspace& shared);
 
   memory::Mapping& mapping;
+  Workspace& workspace;
   Shape shape;
   Layout layout;
   Redo redo;
@@ -150,11 +148,7 @@ struct State {
   Scrub scrub;
   std::vector<std::uint64_t> p_bounds;  // per block: |P| with committed publishes <= this
   std::vector<std::uint64_t> r_bounds;  // per block: |R| <= this
-  std::vector<std::int64_t> scratch;    // kScratchTiles tiles
-  // Of the blocks in scratch.
-  std::array<FieldChecksum::Measured, kScratchTiles * kTileBlocks> scratch_measured;
-  std::vector<std::uint64_t> newly;                // numbers in the last Receipted
-  mutable std::vector<std::int64_t> tile_scratch;  // one tile, for measuring
+  std::vector<std::uint64_t> newly;     // numbers in the last Receipted
 
   template <class Record>
   Record& at(std::uint64_t offset, std::uint64_t index = 0) const {
@@ -229,7 +223,7 @@ struct State {
   }
 
   // incoming.cc
-  Result<void> finish_intent(std::uint32_t slot, TileDecoder& decoder);
+  Result<void> finish_intent(std::uint32_t slot);
   void detach(std::uint32_t slot, const IncomingRecord& successor);
 
   // audit.cc

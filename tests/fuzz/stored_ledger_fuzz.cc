@@ -204,7 +204,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     slot.commit = seal_of(slot);
   }
   SparseDecoder decoder;
-  auto attached = Ledger::attach(mapping, shape, {2, 78}, decoder);
+  Workspace workspace(decoder);
+  auto attached = Ledger::attach(mapping, shape, {2, 78}, workspace);
   if (!attached) {
     const Error& error = attached.error();
     GODWIT_ASSERT(!error.message.empty());
@@ -215,6 +216,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   work(**attached);
   // What it has become by working is what another process takes up.
   attached->reset();
-  GODWIT_ASSERT(Ledger::attach(mapping, shape, {3, 79}, decoder).has_value());
+  GODWIT_ASSERT(Ledger::attach(mapping, shape, {3, 79}, workspace).has_value());
   return 0;
 }

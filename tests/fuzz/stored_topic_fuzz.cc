@@ -39,7 +39,8 @@ class SmallStore final : public Store {
 void recover(const std::string& description) {
   SmallStore store;
   Coder coder([] { return Instant(); });
-  auto topic = Topic::recover(Instant(), description, store, Incarnation{7, 9}, coder);
+  ledger::Workspace workspace(coder);
+  auto topic = Topic::recover(Instant(), description, store, Incarnation{7, 9}, workspace);
   if (!topic) {
     GODWIT_ASSERT(!topic.error().message.empty());
     return;
@@ -57,7 +58,7 @@ void recover(const std::string& description) {
   const std::string once = store.descriptions()->front();
   GODWIT_ASSERT((*topic)->remember(store).has_value());
   topic->reset();
-  auto again = Topic::recover(Instant(), once, store, Incarnation{8, 9}, coder);
+  auto again = Topic::recover(Instant(), once, store, Incarnation{8, 9}, workspace);
   GODWIT_ASSERT(again.has_value(), "what was written reads back");
   GODWIT_ASSERT((*again)->remember(store).has_value());
   GODWIT_ASSERT(store.descriptions()->front() == once);

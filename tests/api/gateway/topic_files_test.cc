@@ -35,8 +35,13 @@ class TopicFiles : public testing::Test {
       declare.has_seed = seed;
       declare.seed_hash = 9;
       const auto spec = make_spec(declare, core.config);
-      return Topic::open(
-          Instant(), *spec, core.config, store, core.new_life(), core.config.memory, core.coder);
+      return Topic::open(Instant(),
+                         *spec,
+                         core.config,
+                         store,
+                         core.new_life(),
+                         core.config.memory,
+                         core.workspace);
     }
     std::unique_ptr<Topic> open(bool seed) {
       auto topic = try_open(seed, 4);
@@ -45,7 +50,7 @@ class TopicFiles : public testing::Test {
     }
     std::unique_ptr<Topic> recover() {
       auto topic = Topic::recover(
-          Instant(), store.descriptions()->front(), store, core.new_life(), core.coder);
+          Instant(), store.descriptions()->front(), store, core.new_life(), core.workspace);
       EXPECT_TRUE(topic) << topic.error().message;
       return std::move(*topic);
     }

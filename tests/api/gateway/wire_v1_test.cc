@@ -91,7 +91,7 @@ local::TopicHandle declare_as_captured(OneGateway& gateway) {
                                 gateway.store,
                                 gateway.incarnation,
                                 gateway.config.memory,
-                                gateway.gateway->core().coder);
+                                gateway.gateway->core().workspace);
   GODWIT_ASSERT(made.has_value(), "the topic's state is made");
   gateway.open();  // finds it
   return gateway.declare(kTopic, kThreeTiles);

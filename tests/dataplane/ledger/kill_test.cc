@@ -63,9 +63,10 @@ struct FileSite {
   FileSite(const std::string& path, const char* name)
       : shape(small_shape(name)),
         mapping(memory::Mapping::open(path, layout_bytes(shape)).value()),
-        ledger(Ledger::attach(mapping, shape, {1, 5}, decoder).value()) {}
+        ledger(Ledger::attach(mapping, shape, {1, 5}, workspace).value()) {}
   Shape shape;
   RawDecoder decoder;
+  Workspace workspace{decoder};
   memory::Mapping mapping;
   std::unique_ptr<Ledger> ledger;
 };
@@ -132,7 +133,7 @@ struct Both {
     for (auto k = a.ledger->next_unreceipted(lane); k; k = a.ledger->next_unreceipted(lane, *k)) {
       const auto view = wire::parse_transfer(a.ledger->frozen(lane, *k), b.shape.tile_count());
       ASSERT_TRUE(view.has_value()) << view.error().message;
-      const auto applied = b.ledger->apply(incoming, *view, b.decoder);
+      const auto applied = b.ledger->apply(incoming, *view);
       ASSERT_TRUE(applied.has_value()) << applied.error().message;
     }
     const auto receipted = a.ledger->on_receipt(lane, b.ledger->receipt(incoming));

@@ -31,7 +31,7 @@ TEST(Ledger, RefusesAnotherShapeByNameAndChangesNothing) {
   const auto refused = [&](auto change) {
     Shape other = site.shape;
     change(other);
-    const auto attached = Ledger::attach(site.mapping, other, site.life, site.decoder);
+    const auto attached = Ledger::attach(site.mapping, other, site.life, site.workspace);
     EXPECT_FALSE(attached.has_value());
     return attached ? std::string() : attached.error().message;
   };
@@ -50,7 +50,7 @@ TEST(Ledger, RefusesAnUnknownLayoutVersion) {
   Site site("fra");
   site.ledger.reset();
   reinterpret_cast<HeaderRecord*>(site.mapping.bytes().data())->version = kLayoutVersion + 1;
-  const auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.decoder);
+  const auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.workspace);
   ASSERT_FALSE(attached.has_value());
   EXPECT_EQ(attached.error().code, Code::kUnsupported);
 }
@@ -64,7 +64,7 @@ TEST(Ledger, RefusesARedoSlotThatNoStepWrote) {
   record->range_count = 1;
   record->word_count = 0;
   record->ranges[0] = {.offset = layout.total - 8, .bytes = 16};
-  const auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.decoder);
+  const auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.workspace);
   ASSERT_FALSE(attached.has_value());
   EXPECT_EQ(attached.error().code, Code::kCorrupt);
 }
@@ -111,8 +111,9 @@ TEST(Ledger, WorksWithTheMemoryThatItSaysAndNoMore) {
     shape.element_count = elements;
     auto mapping = memory_for(shape);
     SparseDecoder decoder;
+    Workspace workspace(decoder);
     const testing_support::AllocationGuard guard;
-    const auto ledger = Ledger::attach(mapping, shape, {1, 1}, decoder);
+    const auto ledger = Ledger::attach(mapping, shape, {1, 1}, workspace);
     ASSERT_TRUE(ledger.has_value());
     EXPECT_LE(guard.bytes(), work_bytes(shape) + 64) << elements << ": and the handle";
     EXPECT_GE(guard.bytes() * 100, work_bytes(shape) * 99) << elements;

@@ -61,7 +61,7 @@ struct Stored {
   }
   // What attaching says.
   std::string attach() {
-    auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.decoder);
+    auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.workspace);
     if (attached) {
       return "none";
     }

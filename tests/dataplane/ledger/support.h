@@ -85,7 +85,7 @@ struct Site {
 
   void restart() {
     ledger.reset();
-    auto attached = Ledger::attach(mapping, shape, life, decoder);
+    auto attached = Ledger::attach(mapping, shape, life, workspace);
     ASSERT_TRUE(attached.has_value()) << attached.error().message;
     ledger = std::move(*attached);
   }
@@ -148,6 +148,7 @@ struct Site {
   memory::Mapping mapping;
   Incarnation life;
   SparseDecoder decoder;
+  Workspace workspace{decoder};
   std::unique_ptr<Ledger> ledger;
 };
 
@@ -173,7 +174,7 @@ struct Pair {
     if (!view) {
       return Failure(view.error());
     }
-    return to->apply(incoming, *view, to.decoder);
+    return to->apply(incoming, *view);
   }
   Result<Applied> deliver(std::uint64_t k) { return deliver(from->frozen(lane, k)); }
   Result<Receipted> receipt() { return from->on_receipt(lane, to->receipt(incoming)); }

@@ -106,7 +106,7 @@ void World::resume(std::size_t i) {
     crash_plan().points_left =
         random_.chance(0.3) ? static_cast<std::int64_t>(random_.below(40)) : -1;
     try {
-      auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.decoder);
+      auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.workspace);
       crash_plan().points_left = -1;
       if (!attached) {
         wrong("attach: " + attached.error().message);
@@ -318,7 +318,7 @@ void World::deliver(std::size_t index) {
       wrong("a transfer does not parse: " + view.error().message);
       return;
     }
-    const auto applied = ledger.apply(to.incomings[transfer.from], *view, to.site->decoder);
+    const auto applied = ledger.apply(to.incomings[transfer.from], *view);
     if (!applied && !old) {
       wrong("apply: " + applied.error().message);
     }
