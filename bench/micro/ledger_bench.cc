@@ -98,7 +98,7 @@ int main() {
   shape.site = godwit::SiteId::of("a");
   shape.element_count = kArrayElements;
   Prepared decoder;
-  Workspace workspace(decoder);
+  godwit::ledger::Workspace workspace(decoder);
   auto mapping = godwit::memory::Mapping::anonymous(godwit::ledger::layout_bytes(shape)).value();
   auto ledger = Ledger::attach(mapping, shape, {1, 1}, workspace).value();
   godwit::ledger::Shape peer_shape = shape;
