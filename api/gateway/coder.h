@@ -42,7 +42,7 @@ class Coder : public ledger::TileDecoder {
 
   // `stopwatch` reads the thread's processor time.
   explicit Coder(std::function<Instant()> stopwatch)
-      : stopwatch_(std::move(stopwatch)), scratch_(std::make_unique<Scratch>()) {}
+      : stopwatch_(std::move(stopwatch)), scratch_(std::make_unique_for_overwrite<Scratch>()) {}
 
   Result<void> decode(std::uint8_t codec,
                       std::span<const std::byte> coded,

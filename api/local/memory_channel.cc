@@ -1,8 +1,9 @@
 #include "api/local/memory_channel.h"
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <utility>
-#include <vector>
 
 namespace godwit::local {
 namespace {
@@ -29,25 +30,34 @@ class MemoryEnd final : public Channel {
 }  // namespace
 
 struct MemoryLink::State {
+  // So that the bytes are 8-aligned; a ring reads what was written, so they begin as they are.
+  using Words = std::unique_ptr<std::uint64_t[]>;
+  static Words words(std::size_t bytes) {
+    return std::make_unique_for_overwrite<std::uint64_t[]>(bytes / sizeof(std::uint64_t));
+  }
+  static std::span<std::byte> bytes(const Words& words, std::size_t count) {
+    return std::as_writable_bytes(std::span(words.get(), count / sizeof(std::uint64_t)));
+  }
+
   explicit State(MemoryLinkOptions given)
       : options(std::move(given)),
-        to_gateway(options.to_gateway_bytes / sizeof(std::uint64_t)),
-        to_client(options.to_client_bytes / sizeof(std::uint64_t)),
+        to_gateway(words(options.to_gateway_bytes)),
+        to_client(words(options.to_client_bytes)),
         gateway(client_ring(), gateway_ring(), Trust::kHostilePeer, options.wake_client),
         client(gateway_ring(), client_ring(), Trust::kTrustedPeer, options.wake_gateway) {}
 
   RingMemory gateway_ring() {
-    return {&to_gateway_control, std::as_writable_bytes(std::span(to_gateway))};
+    return {&to_gateway_control, bytes(to_gateway, options.to_gateway_bytes)};
   }
   RingMemory client_ring() {
-    return {&to_client_control, std::as_writable_bytes(std::span(to_client))};
+    return {&to_client_control, bytes(to_client, options.to_client_bytes)};
   }
 
   MemoryLinkOptions options;
   RingControl to_gateway_control{};
   RingControl to_client_control{};
-  std::vector<std::uint64_t> to_gateway;  // words, so that the bytes are 8-aligned
-  std::vector<std::uint64_t> to_client;
+  Words to_gateway;
+  Words to_client;
   MemoryEnd gateway;
   MemoryEnd client;
 };

@@ -19,6 +19,7 @@ enum class Mutant : std::uint8_t {
   kDedupeWithoutIncarnation,    // ignore incarnations when looking up a lane
   kSubtractOriginal,            // book what was open instead of the decoded integers
   kSkipCumulativeCheck,         // do not compare the checksum when the frontier passes
+  kSkipContentCheck,            // do not compare a transfer's integers with its checksum
   kKeepIncarnation,             // keep the incarnation though the state was lost
   kEchoOwnPublish,              // a subscriber receives what it published itself
   kRepeatedPublishMergesTwice,  // a repeated publish number is merged again

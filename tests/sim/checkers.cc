@@ -2,26 +2,35 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "dataplane/base/sharding.h"
 #include "dataplane/ledger/field_checksum.h"
 #include "tests/sim/simulator.h"
+#include "tests/sim/sums.h"
 
 namespace godwit::sim {
 namespace {
 
-using Sums = std::vector<std::int64_t>;
-
-gateway::Topic* topic_at(Simulator& simulator, std::size_t site, const TopicDraw& topic) {
-  SiteActor& actor = *simulator.sites()[site];
-  return actor.alive() ? actor.gateway().core().find_topic(TopicId::of(topic.name)) : nullptr;
+Sharding sharding_of(const TopicDraw& topic) {
+  return {.element_count = topic.element_count, .shards = topic.shards};
 }
 
-// P + R of a topic at a site.
+gateway::Topic* shard_at(Simulator& simulator,
+                         std::size_t site,
+                         const TopicDraw& topic,
+                         std::uint32_t shard) {
+  SiteActor& actor = *simulator.sites()[site];
+  const TopicShard id{TopicId::of(topic.name), static_cast<std::uint16_t>(shard)};
+  return actor.alive() ? actor.gateway().core().find_topic(id) : nullptr;
+}
+
+// P + R of a shard at a site.
 Sums read_sums(gateway::Topic& topic) {
-  const std::uint64_t elements = topic.spec().element_count();
+  const std::uint64_t elements = topic.ledger().shape().element_count;
   const std::uint32_t tiles = topic.ledger().shape().tile_count();
   Sums sums(std::size_t{tiles} * ledger::kTileElements);
   for (std::uint32_t tile = 0; tile < tiles; ++tile) {
@@ -33,24 +42,28 @@ Sums read_sums(gateway::Topic& topic) {
   return sums;
 }
 
-void add(Sums& sums, const Published& published, std::int64_t sign = 1) {
-  for (std::size_t i = 0; i < published.values.size(); ++i) {
-    sums[published.first + i] += sign * published.values[i];
+// The same of all shards of a topic, in its own elements.
+Sums whole_sums(Simulator& simulator, std::size_t site, const TopicDraw& topic) {
+  if (topic.shards == 1) {
+    return read_sums(*shard_at(simulator, site, topic, 0));
   }
-}
-
-bool is_zero(const Sums& sums) {
-  return std::all_of(sums.begin(), sums.end(), [](std::int64_t value) { return value == 0; });
+  const Sharding sharding = sharding_of(topic);
+  Sums whole(topic.element_count);
+  for (std::uint32_t shard = 0; shard < topic.shards; ++shard) {
+    const Sums sums = read_sums(*shard_at(simulator, site, topic, shard));
+    for (std::uint64_t i = 0; i < sums.size(); ++i) {
+      whole[sharding.to_global(shard, i)] = sums[i];
+    }
+  }
+  return whole;
 }
 
 // What the subscriber holds, and with it what it published itself and therefore did not receive.
 std::optional<Sums> subscriber_sums(const ClientActor& client) {
-  const client::BlockSums* held = client.sum();
-  if (held == nullptr) {
+  Sums sums(client.topic().element_count);
+  if (!client.copy_sum(sums)) {
     return std::nullopt;
   }
-  Sums sums(client.topic().element_count);
-  held->copy(0, sums);
   for (const Published& published : client.log()) {
     if (published.own && published.life == client.life() && published.fate == Fate::kSafe) {
       add(sums, published);
@@ -59,27 +72,9 @@ std::optional<Sums> subscriber_sums(const ClientActor& client) {
   return sums;
 }
 
-std::string first_difference(const Sums& expected, const Sums& found) {
-  std::size_t count = 0;
-  std::size_t first = expected.size();
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (expected[i] != found[i]) {
-      first = count++ == 0 ? i : first;
-    }
-  }
-  return count == 0 ? "none"
-                    : fmt::format("{} elements differ, the first is {}: {} instead of {}",
-                                  count,
-                                  first,
-                                  found[first],
-                                  expected[first]);
-}
-
-// One life of one client that died without knowing what became of its last publishes: some number
-// of them, from the oldest on, are in.
-using Group = std::vector<const Published*>;
-
-std::vector<Group> unknown_groups(Simulator& simulator, std::size_t topic) {
+// Of a shard alone: each has its own books, and a client may die between them.
+std::vector<Group> unknown_groups(Simulator& simulator, std::size_t topic, std::uint32_t shard) {
+  const Sharding sharding = sharding_of(simulator.scenario().topics[topic]);
   std::vector<Group> groups;
   for (const auto& client : simulator.clients()) {
     if (client->draw().topic != topic) {
@@ -93,63 +88,13 @@ std::vector<Group> unknown_groups(Simulator& simulator, std::size_t topic) {
       if (before == nullptr || before->life != published.life) {
         groups.emplace_back();
       }
-      groups.back().push_back(&published);
+      groups.back().push_back(
+          {.first = sharding.elements_below(shard, published.first),
+           .values = part_of(sharding, shard, published.first, published.values)});
       before = &published;
     }
   }
   return groups;
-}
-
-// A linear fingerprint: equal sums have equal ones, and it adds up as sums do (modulo 2^64).
-std::uint64_t weight(std::uint64_t element) {
-  std::uint64_t z = (element + 1) * 0x9e3779b97f4a7c15U;
-  z = (z ^ (z >> 29U)) * 0xbf58476d1ce4e5b9U;
-  return z ^ (z >> 32U);
-}
-std::uint64_t fingerprint(const Sums& sums) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    sum += weight(i) * static_cast<std::uint64_t>(sums[i]);
-  }
-  return sum;
-}
-std::uint64_t fingerprint(const Published& published) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < published.values.size(); ++i) {
-    sum += weight(published.first + i) * static_cast<std::uint64_t>(published.values[i]);
-  }
-  return sum;
-}
-
-// Finds the prefix of each group with which `rest` becomes zero, and subtracts them.
-bool explain(Sums& rest, const std::vector<Group>& groups) {
-  if (is_zero(rest)) {
-    return true;
-  }
-  std::uint64_t missing = fingerprint(rest);
-  std::vector<std::size_t> taken(groups.size(), 0);
-  for (;;) {
-    std::size_t at = 0;
-    while (at < groups.size() && taken[at] == groups[at].size()) {
-      for (const Published* published : groups[at]) {
-        missing += fingerprint(*published);
-      }
-      taken[at++] = 0;
-    }
-    if (at == groups.size()) {
-      return false;
-    }
-    missing -= fingerprint(*groups[at][taken[at]++]);
-    if (missing != 0) {
-      continue;
-    }
-    for (std::size_t i = 0; i < groups.size(); ++i) {
-      for (std::size_t j = 0; j < taken[i]; ++j) {
-        add(rest, *groups[i][j], -1);
-      }
-    }
-    return is_zero(rest);
-  }
 }
 
 // The sums that all safe publishes make.
@@ -219,8 +164,11 @@ std::string history(Simulator& simulator, std::size_t topic, std::size_t element
   return text;
 }
 
-bool lanes_are_open(Simulator& simulator, const TopicDraw& topic, std::size_t site) {
-  gateway::Topic* held = topic_at(simulator, site, topic);
+bool lanes_are_open(Simulator& simulator,
+                    const TopicDraw& topic,
+                    std::size_t site,
+                    std::uint32_t shard) {
+  gateway::Topic* held = shard_at(simulator, site, topic, shard);
   if (held == nullptr) {
     return false;
   }
@@ -236,11 +184,11 @@ bool lanes_are_open(Simulator& simulator, const TopicDraw& topic, std::size_t si
   return true;
 }
 
-void check_topic_end(Simulator& simulator, std::size_t index) {
+void check_shard_end(Simulator& simulator, std::size_t index, std::uint32_t shard) {
   const Scenario& scenario = simulator.scenario();
   const TopicDraw& topic = scenario.topics[index];
-  const Sums safe = safe_sums(simulator, index);
-  const auto groups = unknown_groups(simulator, index);
+  const Sums safe = part_of(sharding_of(topic), shard, 0, safe_sums(simulator, index));
+  const auto groups = unknown_groups(simulator, index, shard);
   // With a lost state only that site is without the mass that nobody else can give back.
   std::size_t reference = 0;
   while (!scenario.may_hold(topic, reference)) {
@@ -251,15 +199,16 @@ void check_topic_end(Simulator& simulator, std::size_t index) {
       reference = fault.a;
     }
   }
-  const Sums truth = read_sums(*topic_at(simulator, reference, topic));
+  const Sums truth = read_sums(*shard_at(simulator, reference, topic, shard));
   Sums rest = truth;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     rest[i] -= safe[i];
   }
   if (!explain(rest, groups)) {
     simulator.violation(
-        fmt::format("conservation: {} at {} is not what was published ({} lives ended "
-                    "in doubt): {}",
+        fmt::format("conservation: shard {} of {} at {} is not what was published ({} lives "
+                    "ended in doubt): {}",
+                    shard,
                     topic.name,
                     scenario.sites[reference],
                     groups.size(),
@@ -270,14 +219,15 @@ void check_topic_end(Simulator& simulator, std::size_t index) {
     if (!scenario.may_hold(topic, site)) {
       continue;
     }
-    gateway::Topic& held = *topic_at(simulator, site, topic);
+    gateway::Topic& held = *shard_at(simulator, site, topic, shard);
     Sums sums = read_sums(held);
     simulator.trace().note(simulator.now(), Happening::kSum, fingerprint(sums));
     for (std::size_t i = 0; i < sums.size(); ++i) {
       sums[i] -= truth[i];
     }
     const std::uint64_t more =
-        ledger::FieldChecksum(held.spec().id.topic, held.spec().id.shard).of_range(0, sums);
+        ledger::FieldChecksum(TopicId::of(topic.name), static_cast<std::uint16_t>(shard))
+            .of_range(0, sums);
     if (more != held.ledger().conservation().detached_checksum) {
       simulator.violation(fmt::format("{} holds of {} what nobody published and nobody lost: {}",
                                       scenario.sites[site],
@@ -288,21 +238,22 @@ void check_topic_end(Simulator& simulator, std::size_t index) {
 }
 
 // What may occupy a topic at a site, counted from outside: lanes to the other sites, and of every
-// client there its place. That of the life before may be kept, too: until its connection is
-// drained, and for a while by a gateway that has restarted.
+// client there its place. That of a life before may be kept, too: until its connection is drained,
+// and for a while by a gateway that has restarted, of one life with each restart.
 ledger::Occupancy occupancy_at_most(Simulator& simulator,
                                     std::size_t site,
                                     TopicId topic,
                                     bool settled) {
   const Scenario& scenario = simulator.scenario();
-  const std::uint32_t each = settled && !simulator.sites()[site]->has_restarted() ? 1 : 2;
+  const std::uint32_t kept_most = std::max(simulator.sites()[site]->restarts(), settled ? 0U : 1U);
   ledger::Occupancy most;
   most.site_lanes = static_cast<std::uint32_t>(scenario.site_count() - 1);
   most.lane_slots = most.site_lanes;
   for (const auto& client : simulator.clients()) {
     if (client->draw().site == site && TopicId::of(client->topic().name) == topic) {
+      const std::uint32_t each = 1 + std::min(std::max(client->life(), 1U) - 1, kept_most);
       most.subscriber_lanes += client->draw().subscribes ? each : 0U;
-      most.lane_slots += client->draw().subscribes ? 2U : 0U;  // a slot's tables stay
+      most.lane_slots += client->draw().subscribes ? std::max(2U, each) : 0U;  // tables stay
       most.inboxes += client->draw().publishes ? each : 0U;
     }
   }
@@ -400,8 +351,13 @@ std::string why_unsettled(Simulator& simulator) {
   for (std::size_t t = 0; t < scenario.topics.size(); ++t) {
     const TopicDraw& topic = scenario.topics[t];
     for (std::size_t i = 0; i < scenario.site_count(); ++i) {
-      if (scenario.may_hold(topic, i) && !lanes_are_open(simulator, topic, i)) {
-        return fmt::format("the lanes of {} at {} are not open", topic.name, scenario.sites[i]);
+      for (std::uint32_t shard = 0; scenario.may_hold(topic, i) && shard < topic.shards; ++shard) {
+        if (!lanes_are_open(simulator, topic, i, shard)) {
+          return fmt::format("the lanes of shard {} of {} at {} are not open",
+                             shard,
+                             topic.name,
+                             scenario.sites[i]);
+        }
       }
     }
   }
@@ -417,7 +373,7 @@ std::string why_unsettled(Simulator& simulator) {
       if (!scenario.may_hold(topic, i)) {
         continue;
       }
-      const Sums sums = read_sums(*topic_at(simulator, i, topic));
+      const Sums sums = whole_sums(simulator, i, topic);
       if (same && *same != sums && !scenario.has(FaultKind::kLose)) {
         return fmt::format(
             "{} at {}: {}", topic.name, scenario.sites[i], first_difference(*same, sums));
@@ -456,7 +412,9 @@ void check_end(Simulator& simulator) {
     check_ledgers(simulator, site, true);
   }
   for (std::size_t topic = 0; topic < simulator.scenario().topics.size(); ++topic) {
-    check_topic_end(simulator, topic);
+    for (std::uint32_t shard = 0; shard < simulator.scenario().topics[topic].shards; ++shard) {
+      check_shard_end(simulator, topic, shard);
+    }
   }
 }
 

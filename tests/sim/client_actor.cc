@@ -11,6 +11,7 @@ namespace {
 
 // A gateway that is dead cannot answer; the application gives up a little later than it asked for.
 constexpr Duration kWaitSlack = Duration::ms(200);
+constexpr std::uint32_t kWorker = ClientActor::kWorker;
 
 std::vector<std::byte> encode(const std::vector<std::int64_t>& values,
                               bool fixed,
@@ -58,7 +59,14 @@ void ClientActor::start(Instant now) {
   options.incarnation = {life_, static_cast<std::uint32_t>(random_.next())};
   options.unsafe_bytes_max = std::size_t{4} << 20U;
   options.seed = random_.next();
-  core_ = std::make_unique<client::Core>(options);
+  client_ = std::make_unique<client::Spread>(options);
+  declared_.reset();
+  next_publish_ = now;
+  retick_ = draw_.ticks && clock_ > 0;
+  request_.reset();
+}
+
+void ClientActor::declare() {
   TopicOptions topic;
   topic.name = topic_.name;
   topic.element_count = topic_.element_count;
@@ -69,13 +77,16 @@ void ClientActor::start(Instant now) {
   topic.significance = {.threshold = topic_.significance,
                         .decays_with_clock = topic_.significance_decays};
   topic.seed = seed_values_;
-  topic_index_ = core_->declare(topic).value();
-  if (draw_.subscribes) {
-    static_cast<void>(core_->subscribe(topic_index_, client::Core::Subscription::kCallback, true));
+  topic.shards = topic_.shards;
+  const auto index = client_->declare(topic);
+  if (!index) {
+    violation_(fmt::format("{}: {}", name_, index.error().message));
+    return;
   }
-  next_publish_ = now;
-  retick_ = draw_.ticks && clock_ > 0;
-  request_.reset();
+  declared_ = *index;
+  if (draw_.subscribes) {
+    static_cast<void>(client_->subscribe(*declared_, client::Subscription::kCallback, true));
+  }
 }
 
 void ClientActor::crash() {
@@ -84,13 +95,14 @@ void ClientActor::crash() {
 }
 
 void ClientActor::leave(Instant now) {
-  core_->leave(now);
+  client_->leave(now);
   left_ = true;
   end();
 }
 
 void ClientActor::end() {
-  core_.reset();
+  client_.reset();
+  declared_.reset();
   leaving_ = false;
   for (const std::size_t index : unsafe_) {
     log_[index].fate = Fate::kUnknown;
@@ -113,22 +125,23 @@ void ClientActor::end() {
   }
 }
 
-const client::BlockSums* ClientActor::sum() const {
-  return core_ ? core_->sum(topic_index_) : nullptr;
+bool ClientActor::copy_sum(std::span<std::int64_t> out) const {
+  return declared_ && client_->copy_sum(*declared_, 0, out);
 }
 
 bool ClientActor::wants_dial(Instant now) const {
-  return core_ != nullptr && !connection_ && now >= core_->next_dial();
+  return client_ != nullptr && !connection_ && now >= client_->next_dial(kWorker);
 }
 
 void ClientActor::connect(Instant now, std::uint64_t connection, local::Channel& channel) {
   connection_ = connection;
-  core_->on_connected(now, channel);
+  client_->on_connected(now, kWorker, channel);
+  poked_ = true;  // it greets as soon as it reads
 }
 
 void ClientActor::disconnect(Instant now, std::string_view reason) {
-  if (core_ && connection_) {
-    core_->on_disconnected(now, reason);
+  if (client_ && connection_) {
+    client_->on_disconnected(now, kWorker, reason);
   }
   connection_.reset();
 }
@@ -138,15 +151,15 @@ bool ClientActor::can_publish(Instant now) const {
 }
 
 bool ClientActor::has_to_publish() const {
-  return draw_.publishes && !request_ && unsafe_.size() < draw_.unsafe_max &&
+  return draw_.publishes && declared_ && !request_ && unsafe_.size() < draw_.unsafe_max &&
          (!to_repeat_.empty() || (!finishing_ && !leaving_ && made_ < draw_.publishes_max));
 }
 
 Instant ClientActor::next_event() const {
-  if (core_ == nullptr) {
+  if (client_ == nullptr) {
     return Instant::never();
   }
-  Instant next = connection_ ? core_->next_wakeup() : core_->next_dial();
+  Instant next = connection_ ? client_->next_wakeup(kWorker) : client_->next_dial(kWorker);
   if (has_to_publish()) {
     next = std::min(next, next_publish_);
   }
@@ -157,19 +170,22 @@ Instant ClientActor::next_event() const {
 }
 
 void ClientActor::turn(Instant now) {
-  if (core_ == nullptr) {
+  if (client_ == nullptr) {
     return;
   }
   poked_ = now < stalled_until_;
   if (poked_) {
     return;
   }
-  while (core_->receive(now)) {
+  while (client_->receive(now)) {
+  }
+  if (!declared_ && client_->is_ready()) {
+    declare();
   }
   learn_fates(now);
   finish_wait(now);
   act(now);
-  core_->pump(now);
+  client_->pump(now);
   if (leaving_ && connection_ && settled()) {
     leave(now);
   }
@@ -178,7 +194,7 @@ void ClientActor::turn(Instant now) {
 void ClientActor::learn_fates(Instant now) {
   std::erase_if(unsafe_, [&](std::size_t index) {
     Published& published = log_[index];
-    const auto outcome = core_->outcome(topic_index_, published.number, godwit::Level::kSafe, {});
+    const auto outcome = client_->outcome(*declared_, published.number, godwit::Level::kSafe, {});
     if (!outcome) {
       return false;
     }
@@ -199,7 +215,7 @@ void ClientActor::learn_fates(Instant now) {
                                name_,
                                published.number,
                                to_string(*outcome),
-                               core_->detail(topic_index_, published.number)));
+                               client_->detail(*declared_, published.number)));
         break;
     }
     published.fate = Fate::kSafe;
@@ -211,11 +227,11 @@ void ClientActor::finish_wait(Instant now) {
   if (!request_) {
     return;
   }
-  const auto outcome = core_->take_wait(*request_);
+  const auto outcome = client_->take_wait(*request_);
   if (!outcome && now < wait_until_ + kWaitSlack) {
     return;
   }
-  core_->cancel_wait(*request_);
+  client_->cancel_wait(*request_);
   request_.reset();
   next_publish_ = now;
   const bool reached = outcome && outcome->kind == ClockOutcome::Kind::kOk;
@@ -227,11 +243,11 @@ void ClientActor::finish_wait(Instant now) {
 }
 
 void ClientActor::act(Instant now) {
-  if (!draw_.publishes || core_->is_failed(topic_index_)) {
+  if (!draw_.publishes || !declared_ || client_->is_failed(*declared_)) {
     return;
   }
   if (retick_ && to_repeat_.empty()) {
-    core_->tick(topic_index_, clock_);
+    client_->tick(*declared_, clock_);
     retick_ = false;
   }
   while (can_publish(now)) {
@@ -257,12 +273,12 @@ void ClientActor::publish_next(Instant now) {
 
 void ClientActor::tick_and_wait(Instant now) {
   ++clock_;
-  core_->tick(topic_index_, clock_);
+  client_->tick(*declared_, clock_);
   if (clock_ > draw_.staleness) {
     awaited_ = clock_ - draw_.staleness;
     const auto patience = static_cast<std::int64_t>(random_.below(900)) + 20;
     wait_until_ = now + Duration::ms(patience);
-    request_ = core_->start_wait(topic_index_, awaited_, wait_until_);
+    request_ = client_->start_wait(*declared_, awaited_, wait_until_);
   }
 }
 
@@ -298,18 +314,27 @@ void ClientActor::send(Instant now, std::size_t index) {
   publish.first = published.first;
   publish.count = published.values.size();
   publish.fixed = draw_.fixed;
-  publish.values = encode(published.values, draw_.fixed, topic_.fraction_bits);
   if (published.step > 0) {
     publish.step = published.step;
   }
   if (topic_.deadline > Duration::zero() && index % 2 == 1) {
     publish.due = now + topic_.deadline / 2;
   }
-  core_->reserve(publish.cost());
+  client::Split split = client_->split(*declared_, publish);
+  if (!client_->has_room(*declared_, split)) {
+    violation_(fmt::format("{}: no room for {} bytes", name_, split.cost));
+    return;
+  }
+  client_->reserve(*declared_, split);
+  client::Spread::fill(topic_.fraction_bits,
+                       client_->sharding(*declared_),
+                       published.first,
+                       encode(published.values, draw_.fixed, topic_.fraction_bits),
+                       split);
   published.life = life_;
   published.own = false;
   published.fate = Fate::kOnTheWay;
-  published.number = core_->publish(topic_index_, std::move(publish));
+  published.number = client_->publish(*declared_, std::move(split));
   unsafe_.push_back(index);
   trace_.note(now, Happening::kPublish, published.values.size() << 20U);
   const auto bound = static_cast<std::uint64_t>(draw_.period.count_ns()) * 2;
@@ -317,13 +342,13 @@ void ClientActor::send(Instant now, std::size_t index) {
 }
 
 bool ClientActor::settled() const {
-  if (core_ == nullptr) {
+  if (!declared_) {
     return false;
   }
   if (must_fail()) {
-    return core_->topic_state(topic_index_) == client::TopicState::kFailed;
+    return client_->topic_state(*declared_) == client::TopicState::kFailed;
   }
-  return core_->is_ready() && core_->topic_state(topic_index_) == client::TopicState::kOpen &&
+  return client_->is_ready() && client_->topic_state(*declared_) == client::TopicState::kOpen &&
          unsafe_.empty() && to_repeat_.empty() && !request_;
 }
 

@@ -1,11 +1,12 @@
 // A training process at a site: the real client core, what it publishes, and its own log of it.
 //
-//     plan ─▶ publish ─▶ client::Core ─▶ ring ─▶ gateway        the log outlives the process:
+//     plan ─▶ publish ─▶ client::Spread ─▶ ring ─▶ gateway        the log outlives the process:
 //               │                                               it is what the truth is made of
 //               └──▶ log: integers, number, step, clock, fate
 //
-// A crash ends the process between two turns: its core is gone, its ring stays for the gateway to
-// drain. The next life publishes again what it does not know to be safe, or goes on without it.
+// A crash ends the process between two turns: it is gone, its library with it, its ring stays for
+// the gateway to drain. The next life publishes again what it does not know to be safe, or goes on
+// without it.
 //
 // Thread: one. Time: virtual.
 #pragma once
@@ -14,10 +15,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "api/client/core.h"
+#include "api/client/spread.h"
 #include "api/local/memory_channel.h"
 #include "dataplane/base/random.h"
 #include "tests/sim/scenario.h"
@@ -48,6 +50,7 @@ struct Published {
 class ClientActor {
  public:
   using Report = std::function<void(std::string)>;
+  static constexpr std::uint32_t kWorker = 0;  // a simulated gateway has one
 
   ClientActor(const Scenario& scenario,
               std::size_t index,
@@ -58,31 +61,33 @@ class ClientActor {
   const ClientDraw& draw() const { return draw_; }
   const std::vector<Published>& log() const { return log_; }
   const TopicDraw& topic() const { return topic_; }
-  bool alive() const { return core_ != nullptr; }
+  bool alive() const { return client_ != nullptr; }
   std::uint32_t life() const { return life_; }
   // True once per clock that the gateway says is reached and delivered.
   std::optional<std::uint64_t> take_reached_clock() { return std::exchange(reached_, {}); }
   std::uint64_t clocks_reached() const { return clocks_reached_; }
-  // The sum of what was delivered to this life; null when it does not subscribe.
-  const client::BlockSums* sum() const;
+  // The sum of what was delivered to this life, of all elements; false when it does not subscribe.
+  bool copy_sum(std::span<std::int64_t> out) const;
 
   // The process: begins, dies, ends in good order once nothing is unsafe, reads nothing for a
   // while.
   void start(Instant now);
   void crash();
-  void leave_when_safe() { leaving_ = core_ != nullptr; }
+  void leave_when_safe() { leaving_ = client_ != nullptr; }
   // Whether it has said goodbye and ended since this was last asked.
   bool take_left() { return std::exchange(left_, false); }
   void stall(Instant until) { stalled_until_ = until; }
 
   // The connection. The link must stay until disconnect() or crash().
   bool wants_dial(Instant now) const;
-  void on_dial_failed(Instant now) { core_->on_dial_failed(now, "no gateway"); }
+  void on_dial_failed(Instant now) { client_->on_dial_failed(now, kWorker, "no gateway"); }
   void connect(Instant now, std::uint64_t connection, local::Channel& channel);
   void disconnect(Instant now, std::string_view reason);
   std::optional<std::uint64_t> connection() const { return connection_; }
   // Why the connection must be given up; empty while all is well.
-  std::string failure(Instant now) const { return core_ ? core_->failure(now) : std::string(); }
+  std::string failure(Instant now) const {
+    return client_ ? client_->failure(now, kWorker) : std::string();
+  }
 
   Instant next_event() const;
   void turn(Instant now);
@@ -95,6 +100,7 @@ class ClientActor {
 
  private:
   bool must_fail() const;
+  void declare();
   void end();
   void leave(Instant now);
   void act(Instant now);
@@ -114,16 +120,16 @@ class ClientActor {
   Random random_;
   Trace& trace_;
   Report violation_;
-  std::unique_ptr<client::Core> core_;
+  std::unique_ptr<client::Spread> client_;
   std::optional<std::uint64_t> connection_;
   std::vector<float> seed_values_;
-  std::uint32_t topic_index_ = 0;
+  std::optional<std::uint32_t> declared_;  // its topic, once this life has met a gateway
   std::uint32_t life_ = 0;
   bool finishing_ = false;
   bool leaving_ = false;
   bool left_ = false;
   Instant stalled_until_;
-  bool poked_ = false;  // its bell rang while it read nothing
+  bool poked_ = false;  // has a turn as soon as it reads again
   Instant next_publish_;
   std::vector<Published> log_;
   std::vector<std::size_t> to_repeat_;  // indices of the log, the next one last

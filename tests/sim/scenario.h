@@ -47,6 +47,7 @@ struct LinkDraw {
 struct TopicDraw {
   std::string name;
   std::uint64_t element_count = 1;
+  std::uint32_t shards = 1;
   std::uint32_t fraction_bits = 0;
   std::uint64_t tolerance_quanta = 0;
   double significance = 0;
@@ -109,6 +110,13 @@ struct Fault {
   Duration lasts;  // for crashes: until the restart
 };
 
+// One transfer is as a sender with broken memory would send it.
+enum class Forgery : std::uint8_t {
+  kNone,
+  kHistory,  // it contradicts the sum of its lane
+  kContent,  // its integers are not those of its checksum
+};
+
 struct Scenario {
   RunOptions options;
   std::vector<std::string> sites;
@@ -119,9 +127,8 @@ struct Scenario {
   double replay = 0;          // probability that a transfer comes again, in whatever session is up
   Duration silence;           // after which a cut session ends, at least
   std::uint32_t window = 0;   // unreceipted transfers of a lane; 0: the product's
-  // One transfer after `begin` contradicts its lane's sum, as a sender with broken memory would
-  // send it. Such a run has no other faults and ends when the receiver has noticed.
-  bool forges = false;
+  // Such a run has no other faults and ends when the receiver has noticed.
+  Forgery forgery = Forgery::kNone;
   Instant begin;
   Instant heal;  // all faults end, nobody publishes any more
 

@@ -27,11 +27,19 @@ constexpr Duration kStayEqual = Duration::ms(1200);
 constexpr std::uint64_t kTurnsMax = 400'000;
 constexpr std::uint64_t kTurnsBetweenChecks = 8;
 constexpr std::size_t kViolationsMax = 8;
-// Where a transfer's header holds its cumulative checksum and, behind the origins, its CRC
+// Where a transfer's header holds its checksum, the cumulative one and, behind the origins, its CRC
 // (wire/SPEC.md).
+constexpr std::size_t kChecksumOffset = 68;
 constexpr std::size_t kCumulativeOffset = 76;
 constexpr std::size_t kHeaderCrcOffset = 90;
 constexpr Duration kNoticeMax = Duration::ms(200);
+
+// A publisher for whom there is no storage is sent away with that reason. Where one shard was lost
+// and begins from zero, the client begins all of them anew.
+bool comes_again(std::string_view why) {
+  return why.find("no storage") != std::string_view::npos ||
+         why.find("starts again") != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -112,7 +120,7 @@ RunResult Simulator::run() {
   while (result_.violations.empty()) {
     now_ = std::max(now_, std::min(next_instant(), healed_ ? next_poll : Instant::never()));
     run_instant();
-    if (scenario_.forges && forgery_is_over()) {
+    if (scenario_.forgery != Forgery::kNone && forgery_is_over()) {
       break;
     }
     if (result_.turns > kTurnsMax) {
@@ -121,7 +129,7 @@ RunResult Simulator::run() {
     if (!healed_ || now_ < next_poll) {
       continue;
     }
-    next_poll = now_ + kSettlePoll;
+    next_poll = now_ + std::max(kSettlePoll, (now_ - scenario_.heal) / 20);
     if (!equal_since && is_settled(*this)) {
       equal_since = now_;
       result_.settle_time = now_ - scenario_.heal;
@@ -197,8 +205,7 @@ void Simulator::turn_clients() {
     const auto connection = client.connection();
     if (connection && (site.has_dropped(*connection) || !client.failure(now_).empty())) {
       const std::string why = client.failure(now_);
-      // A publisher for whom there is no storage is sent away with that reason, and comes again.
-      if (!why.empty() && why.find("no storage") == std::string::npos) {
+      if (!why.empty() && !comes_again(why)) {
         violation(fmt::format("client {}: the channel failed: {}", i, why));
       }
       client.disconnect(now_, "dropped");
@@ -240,7 +247,7 @@ void Simulator::turn_site(std::size_t index) {
   }
 }
 
-// A sender whose memory is broken: the transfer itself is sound, but not the next of its lane.
+// What is changed goes through every check but the one that it is meant for.
 void Simulator::forge(std::size_t from, std::size_t to, std::span<std::byte> bytes) {
   const auto header = wire::parse_header(bytes);
   gateway::Topic* topic = sites_[to]->gateway().core().find_topic({header->topic, header->shard});
@@ -256,6 +263,9 @@ void Simulator::forge(std::size_t from, std::size_t to, std::span<std::byte> byt
     ByteWriter(bytes.subspan(where)).u32(crc32c(bytes.first(where)));
   };
   ByteWriter(bytes.subspan(kCumulativeOffset)).u64((header->cumulative + 1) % ledger::kFieldPrime);
+  if (scenario_.forgery == Forgery::kContent) {
+    ByteWriter(bytes.subspan(kChecksumOffset)).u64((header->checksum + 1) % ledger::kFieldPrime);
+  }
   put_crc(kHeaderCrcOffset + header->origin_count * sizeof(std::uint32_t));
   put_crc(bytes.size() - sizeof(std::uint32_t));
   forged_at_ = now_;
@@ -266,13 +276,21 @@ bool Simulator::forgery_is_over() {
   if (!forged_at_) {
     return false;
   }
-  for (auto& [id, topic] : sites_[forged_to_]->gateway().core().topics) {
-    if (topic->ledger().conservation().defects != 0) {
-      return true;
-    }
+  gateway::Core& core = sites_[forged_to_]->gateway().core();
+  const bool has_defect =
+      std::any_of(core.topics.begin(), core.topics.end(), [](const auto& entry) {
+        return entry.second->ledger().conservation().defects != 0;
+      });
+  const bool was_refused = std::any_of(core.peers.begin(), core.peers.end(), [](const auto& peer) {
+    return peer->counters.transfers_corrupt != 0;
+  });
+  if (scenario_.forgery == Forgery::kHistory ? has_defect : was_refused) {
+    return true;
   }
   if (now_ - *forged_at_ > kNoticeMax) {
-    violation("a transfer that contradicts its lane's sum went unnoticed");
+    violation(scenario_.forgery == Forgery::kHistory
+                  ? "a transfer that contradicts its lane's sum went unnoticed"
+                  : "integers that are not those of their checksum were taken");
     return true;
   }
   return false;
@@ -306,7 +324,7 @@ void Simulator::watch_transfer(Instant sent,
                             topic.deadline.count_ms()));
     }
   }
-  if (scenario_.forges && !forged_at_) {
+  if (scenario_.forgery != Forgery::kNone && !forged_at_) {
     forge(from, to, bytes);
   }
 }

@@ -4,6 +4,7 @@
 // the process.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,7 +48,7 @@ class SiteActor {
   }
 
   bool alive() const { return gateway_ != nullptr; }
-  bool has_restarted() const { return starts_ > 1; }
+  std::uint32_t restarts() const { return std::max(starts_, 1U) - 1; }
   Instant deadline() const { return gateway_->deadline(); }
   gateway::Gateway& gateway() { return *gateway_; }
   const gateway::Gateway& gateway() const { return *gateway_; }

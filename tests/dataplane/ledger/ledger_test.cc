@@ -105,6 +105,21 @@ TEST(Ledger, OccupiesNoMoreThanItsBoundAndNothingForElementsNotTouched) {
   EXPECT_LE(site->bytes_used(), site->bytes_bound());
 }
 
+// Elements so many that nothing else counts: P, R, an S for each lane, the staging of each
+// publisher.
+TEST(Ledger, SaysABoundThatIsTheDesigns) {
+  Shape shape = small_shape("fra");
+  shape.element_count = 1U << 30U;
+  for (const std::uint32_t lanes : {0U, 1U, 3U}) {
+    for (const std::uint32_t inboxes : {0U, 2U}) {
+      const Occupancy who = {.site_lanes = lanes, .lane_slots = lanes, .inboxes = inboxes};
+      const auto arrays = static_cast<double>(storage_bound(shape, who)) /
+                          static_cast<double>(shape.element_count * sizeof(std::int64_t));
+      EXPECT_NEAR(arrays, 2.0 + lanes + inboxes, 0.02) << lanes << " lanes, " << inboxes;
+    }
+  }
+}
+
 TEST(Ledger, WorksWithTheMemoryThatItSaysAndNoMore) {
   for (const std::uint64_t elements : {1U, 70'000U, 5'000'000U}) {
     Shape shape = small_shape("fra");
