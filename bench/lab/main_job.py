@@ -127,6 +127,8 @@ class MainJob:
             result.description = result.description.replace(self.gateways.folder + os.sep, "")
         if row.name == "oracle":
             self._count_oracle_bytes(result)
+        if row.name == "isolated":
+            result.faults += results.split_faults(result, self.target)
         self.results[row.name] = result
         self.console.progress(row.name, self._line(result, "reached" if result.seconds_to_target else
                                                    "stopped"), force=True)
@@ -135,6 +137,7 @@ class MainJob:
             self.console.say(f"  {result.description}")
         if is_godwit:
             self.audit = self.gateways.audit()
+            result.faults += results.audit_faults(self.audit) + self.faults.problems(self)
             if not self.options.keep:
                 self.gateways.stop()
         return result
@@ -185,7 +188,7 @@ class MainJob:
         meaning = results.sentence(numbers, shown, self.character)
         say("\n" + results.table(shown, audit))
         say("\n" + meaning)
-        problems = results.judge(self.results, self.target, audit) + self.faults.problems(self)
+        problems = results.judge(self.results)
         for problem in problems:
             say(f"NOT VALID  {problem}")
         record = {"wan": self.wan.name, "character": self.character, "target": self.target,

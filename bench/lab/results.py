@@ -33,28 +33,37 @@ def ratio(numerator, denominator):
     return round(numerator.seconds_to_target / denominator.seconds_to_target, 3)
 
 
-def judge(results, target, audit=None):
+def split_faults(isolated, target):
+    """Why the run without communication shows that the data are not split as they should be."""
+    if isolated.best_final_accuracy <= target - GAP_MIN:
+        return []
+    return [f"its best site ends at {isolated.best_final_accuracy:.1%}, not "
+            f"{100 * GAP_MIN:.0f} points below the target: the split is wrong"]
+
+
+def audit_faults(audit):
+    """What is wrong with the sums of Godwit's run."""
+    faults = []
+    if not audit["identical"]:
+        faults.append("the sites do not hold the same sums")
+    if audit["conservation_defect"] != 0:
+        faults.append("the sums are not what was published")
+    if audit["metrics"]["ledger_defects"] != 0:
+        faults.append("a gateway's own ledger does not balance; its log says what is wrong")
+    return faults
+
+
+def judge(results):
     """What is wrong with the comparison as a whole, in sentences; of `results` of all rows, since
     one that is not in the table was compared too."""
-    problems = [f"{name}: {fault}" for name, result in results.items() for fault in result.faults]
-    isolated = results.get("isolated")
-    if isolated and isolated.best_final_accuracy > target - GAP_MIN:
-        problems.append(f"isolated: its best site ends at {isolated.best_final_accuracy:.1%}, not "
-                        f"{100 * GAP_MIN:.0f} points below the target: the split is wrong")
-    if audit and not audit["identical"]:
-        problems.append("godwit: the sites do not hold the same sums")
-    if audit and audit["conservation_defect"] != 0:
-        problems.append("godwit: the sums are not what was published")
-    if audit and audit["metrics"]["ledger_defects"] != 0:
-        problems.append("godwit: a gateway's own ledger does not balance; its log says what is wrong")
-    return problems
+    return [f"{name}: {fault}" for name, result in results.items() for fault in result.faults]
 
 
 def to_json(wan, target, shown, audit):
     godwit = shown.get("godwit")
     runs = [{"name": name, "seconds_to_target": result.time_text(),
              "final_accuracy": round(result.final_accuracy, 4), "wan_bytes": result.wan_bytes,
-             "valid": result.valid} for name, result in shown.items()]
+             "valid": result.valid, "problems": result.faults} for name, result in shown.items()]
     return {
         "wan": wan.name, "sites": len(wan.sites), "target": target, "runs": runs,
         "identical": bool(audit and audit["identical"]),

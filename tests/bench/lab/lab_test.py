@@ -2,14 +2,16 @@
 
 import os
 import sys
+import types
 import unittest
+from unittest import mock
 from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
 from bench.lab.failure import Failure  # noqa: E402
-from bench.lab import (chart, evaluation, learning_rates, metrics, picture, report_html,  # noqa: E402
-                       results, rows, training)
+from bench.lab import (chart, evaluation, learning_rates, main_job, metrics, picture,  # noqa: E402
+                       report_html, results, rows, training)
 
 
 def result(name, seconds_to_target, final=0.81, seconds=40.0):
@@ -126,12 +128,12 @@ class WhatMayBePrinted(unittest.TestCase):
         quick, slow = result("x", 20.0), result("y", 30.0)
         quick.faults.append("late")
         self.assertEqual(rows.better([quick, slow]).name, "y")
-        self.assertEqual(results.judge({"x": quick, "y": slow}, 0.8), ["x: late"])
+        self.assertEqual(results.judge({"x": quick, "y": slow}), ["x: late"])
         self.assertEqual(rows.better([quick]).name, "x")
 
     def test_an_isolated_site_that_comes_too_close_makes_the_comparison_invalid(self):
-        self.assertEqual(results.judge({"isolated": result("isolated", None, 0.72)}, 0.8), [])
-        self.assertEqual(len(results.judge({"isolated": result("isolated", None, 0.75)}, 0.8)), 1)
+        self.assertEqual(results.split_faults(result("isolated", None, 0.72), 0.8), [])
+        self.assertEqual(len(results.split_faults(result("isolated", None, 0.75), 0.8)), 1)
 
     def test_bytes_after_the_target_do_not_count(self):
         run = result("a", 0.75)
@@ -208,17 +210,46 @@ class Figures(unittest.TestCase):
                                          "conservation_defect", "ratio_to_oracle", "ratio_to_lan",
                                          "speedup_over_bsp", "speedup_over_async", "metrics"])
         self.assertEqual([list(run) for run in numbers["runs"]],
-                         2 * [["name", "seconds_to_target", "final_accuracy", "wan_bytes", "valid"]])
+                         2 * [["name", "seconds_to_target", "final_accuracy", "wan_bytes", "valid", "problems"]])
         self.assertEqual([run["seconds_to_target"] for run in numbers["runs"]], [20.0, ">40"])
         self.assertIs(numbers["identical"], True)
         self.assertEqual(numbers["conservation_defect"], 0)
 
-    def test_an_audit_that_finds_something_makes_the_run_invalid(self):
-        shown = {"godwit": result("godwit", 20.0)}
-        good = {"identical": True, "conservation_defect": 0, "metrics": METRICS}
-        self.assertEqual(results.judge(shown, 0.8, good), [])
-        for wrong in ({"identical": False}, {"conservation_defect": 1}, {"metrics": METRICS | {"ledger_defects": 1}}):
-            self.assertEqual(len(results.judge(shown, 0.8, good | wrong)), 1, wrong)
+
+class WhatIsFoundAfterARun(unittest.TestCase):
+    """It marks the run in the table, in the JSON and in what is said below."""
+
+    def check(self, row, problems=0, final=0.7, found=None, faults=()):
+        options = types.SimpleNamespace(target=None, full=False, sites=3, kill=[], cut=[], keep=False)
+        job = main_job.MainJob(options, None, mock.Mock())
+        job.wan, job.faults = mock.Mock(), mock.Mock()
+        job.faults.limit.return_value, job.faults.problems.return_value = 40.0, list(faults)
+        audit = {"identical": True, "conservation_defect": 0, "metrics": METRICS} | (found or {})
+        job.gateways = mock.Mock(folder="/nowhere")
+        job.gateways.audit.return_value = audit
+        with mock.patch.object(training, "Training") as runs:
+            runs.return_value.run.return_value = result(row, None, final)
+            job._run_row(rows.Row(row, "wan", None), 0.02)
+        run = results.to_json(Sentence.Wan, 0.8, job.results, audit)["runs"][0]
+        self.assertEqual((run["valid"], len(run["problems"])), (not problems, problems))
+        self.assertEqual([f"{row}: {problem}" for problem in run["problems"]], results.judge(job.results))
+        last = "NO: " + "; ".join(run["problems"]) if problems else "yes"
+        self.assertIn(f" ms  {last}\n", results.table(job.results, None))
+
+    def test_nothing(self):
+        self.check("godwit")
+        self.check("isolated")
+
+    def test_a_wrong_sum(self):
+        self.check("godwit", 1, found={"identical": False})
+        self.check("godwit", 1, found={"conservation_defect": 1})
+        self.check("godwit", 1, found={"metrics": METRICS | {"ledger_defects": 1}})
+
+    def test_faults_that_were_not_overcome(self):
+        self.check("godwit", 2, faults=["the kill of VA was not overcome", "VA-SP: too late"])
+
+    def test_a_wrong_split(self):
+        self.check("isolated", 1, final=0.75)
 
 
 class LearningRates(unittest.TestCase):
