@@ -26,6 +26,12 @@ control::Goodbye::Reason reason_of(SessionCode code) {
   }
 }
 
+// Who closes a session for what the peer said says so: it must not look like a stop.
+transport::CloseReason close_reason_of(SessionCode code) {
+  return code == SessionCode::kProtocolViolation ? transport::CloseReason::kProtocol
+                                                 : transport::CloseReason::kLocal;
+}
+
 bool refused_by_certificate(transport::CloseReason reason) {
   using R = transport::CloseReason;
   return reason == R::kCertificateExpired || reason == R::kCertificateNotYetValid ||
@@ -202,27 +208,22 @@ control::ControlMessage Links::own_hello(std::uint32_t connection,
   return message;
 }
 
-Result<const control::ControlMessage*> Links::parse(Peer& peer, std::span<const std::byte> bytes) {
+Result<const control::ControlMessage*> Links::parse(std::span<const std::byte> bytes) {
   control::ControlMessage& message = scratch_.fresh();
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    ++peer.counters.control_malformed;
     return fail(Code::kCorrupt, "control message: not a Protobuf message");
   }
   return &message;
 }
 
 Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byte> bytes) {
-  const auto parsed = parse(peer, bytes);
+  const auto parsed = parse(bytes);
   if (!parsed) {
     return Failure(parsed.error());
   }
   const control::ControlMessage& message = **parsed;
   if (message.kind_case() == control::ControlMessage::kHello) {
-    auto outcome = on_hello(now, peer, message.hello());
-    if (!outcome && outcome.error().code == Code::kCorrupt) {
-      ++peer.counters.control_malformed;
-    }
-    return outcome;
+    return on_hello(now, peer, message.hello());
   }
   if (message.kind_case() == control::ControlMessage::kGoodbye) {
     peer.last_error =
@@ -230,7 +231,6 @@ Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byt
     return {};
   }
   if (peer.state != PeerState::kUp) {
-    ++peer.counters.control_malformed;
     return fail(Code::kCorrupt, "control message: something came before Hello");
   }
   auto outcome = exchange_.on_message(now, peer, message);
@@ -241,9 +241,6 @@ Result<void> Links::on_control(Instant now, Peer& peer, std::span<const std::byt
              "not read them",
              ControlOutbox::kAnswerBytesMax >> 20U,
              peer.site().name);
-  }
-  if (!outcome) {
-    ++peer.counters.control_malformed;
   }
   return outcome;
 }
@@ -318,7 +315,7 @@ void Links::end_session(Instant now, Peer& peer, SessionCode code, const Error& 
   peer.flush(now);
   peer.session->close(now, static_cast<std::uint64_t>(code), error.message);
   transport::Close close;
-  close.reason = transport::CloseReason::kLocal;
+  close.reason = close_reason_of(code);
   close.code = static_cast<std::uint64_t>(code);
   close.text = error.message;
   session_over(now, peer, close);

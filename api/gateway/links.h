@@ -12,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/gateway/capabilities.h"
@@ -79,6 +80,8 @@ class Links {
   void greet_unnamed(Instant now);
   // False: something has to be waited for, still.
   bool name_one(Instant now, Unnamed& unnamed);
+  // Ends it for what it said first.
+  void refuse_unnamed(Instant now, const Unnamed& unnamed, SessionCode code, std::string_view why);
   // Whether another worker there has the connection; then it is dialled, and this session is over.
   bool redirect(Instant now, Peer& peer, const control::Hello& hello);
   void assign(Instant now, Peer& peer, transport::Session& session, const transport::Event& first);
@@ -96,7 +99,7 @@ class Links {
   static Result<Capabilities> check_hello(const Peer& peer, const control::Hello& hello);
   static void keep_hello(Peer& peer, const control::Hello& hello, Capabilities capabilities);
   // The message is valid until the next one is parsed.
-  Result<const control::ControlMessage*> parse(Peer& peer, std::span<const std::byte> bytes);
+  Result<const control::ControlMessage*> parse(std::span<const std::byte> bytes);
 
   // Several paths of one link (links_paths.cc).
   static bool wants_first_path(const Peer& peer);
@@ -143,6 +146,7 @@ class Links {
   std::string certificate_;                     // our present one's SHA-256; empty: not known
   std::vector<transport::Session*> strangers_;  // accepted; their first event is to come
   std::vector<Unnamed> unnamed_;                // the oldest first
+  std::map<std::pair<SiteId, SessionCode>, std::uint64_t> unnamed_refused_;
   std::uint64_t strangers_refused_ = 0;
   std::map<transport::CloseReason, std::uint64_t> strangers_by_reason_;  // the same
   std::string last_stranger_;

@@ -53,12 +53,6 @@ bool Links::name_one(Instant now, Unnamed& unnamed) {
     return false;
   }
   const SiteConfig* site = core_.config.find_site(unnamed.first.identity.site);
-  const auto refuse = [&](SessionCode code, const std::string& why) {
-    log::warn("a session of {} is closed: {}", site->name, why);
-    unnamed.session->close(now, static_cast<std::uint64_t>(code), why);
-    endpoint_.retire(now, unnamed.session);
-    return true;
-  };
   if (event->kind == transport::Event::Kind::kClosed) {
     endpoint_.retire(now, unnamed.session);
     return true;
@@ -68,7 +62,8 @@ bool Links::name_one(Instant now, Unnamed& unnamed) {
       !message.ParseFromArray(event->bytes.bytes().data(),
                               static_cast<int>(event->bytes.bytes().size())) ||
       message.kind_case() != control::ControlMessage::kHello) {
-    return refuse(SessionCode::kProtocolViolation, "something came before Hello");
+    refuse_unnamed(now, unnamed, SessionCode::kProtocolViolation, "something came before Hello");
+    return true;
   }
   const std::uint32_t connection = message.hello().connection();
   const std::uint32_t connections = core_.find_any(site->id)->connections();
@@ -80,10 +75,13 @@ bool Links::name_one(Instant now, Unnamed& unnamed) {
   }
   Peer* peer = core_.find_peer(site->id, connection);
   if (peer == nullptr) {
-    return refuse(SessionCode::kNoSuchConnection,
-                  fmt::format("Hello: there is no connection {}; [[links]] connections must be the "
-                              "same at both sites",
-                              connection));
+    refuse_unnamed(now,
+                   unnamed,
+                   SessionCode::kNoSuchConnection,
+                   fmt::format("Hello: there is no connection {}; [[links]] connections must be "
+                               "the same at both sites",
+                               connection));
+    return true;
   }
   assign(now, *peer, *unnamed.session, unnamed.first);
   if (peer->session == unnamed.session) {
@@ -95,6 +93,23 @@ bool Links::name_one(Instant now, Unnamed& unnamed) {
     successor_greeted(now, *peer, event->bytes.bytes());
   }
   return true;
+}
+
+// Which connection it was meant to be is not known; any of the site's counts it for the link.
+void Links::refuse_unnamed(Instant now,
+                           const Unnamed& unnamed,
+                           SessionCode code,
+                           std::string_view why) {
+  Peer& peer = *core_.find_any(SiteId::of(unnamed.first.identity.site));
+  const std::string_view reason = transport::name(transport::CloseReason::kProtocol);
+  ++peer.closed_by_reason[std::string(reason)];
+  const std::uint64_t count = ++unnamed_refused_[{peer.site().id, code}];
+  if (is_milestone(count)) {  // it is dialled again every second
+    log::warn(
+        "a session of {} is closed: {} ({}, {} so far)", peer.site().name, why, reason, count);
+  }
+  unnamed.session->close(now, static_cast<std::uint64_t>(code), why);
+  endpoint_.retire(now, unnamed.session);
 }
 
 bool Links::redirect(Instant now, Peer& peer, const control::Hello& hello) {

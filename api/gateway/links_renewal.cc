@@ -34,10 +34,11 @@ bool send_now(Instant now, transport::Session& session, const control::ControlMe
 }
 
 // Why we end a session that has not greeted as it should.
-transport::Close broken(std::string text) {
+transport::Close broken(const Error& error) {
   transport::Close close;
-  close.reason = transport::CloseReason::kLocal;
-  close.text = std::move(text);
+  close.reason = error.code == Code::kCorrupt ? transport::CloseReason::kProtocol
+                                              : transport::CloseReason::kLocal;
+  close.text = error.message;
   return close;
 }
 
@@ -82,7 +83,7 @@ void Links::successor_established(Instant now, Peer& peer, const transport::Even
   peer.successor_identity = event.identity;
   peer.successor_certificate = event.own_certificate;
   if (!send_now(now, *peer.successor, own_hello(peer))) {
-    successor_failed(now, peer, broken("it took no greeting"));
+    successor_failed(now, peer, broken(Error{Code::kFull, "it took no greeting"}));
   }
 }
 
@@ -101,7 +102,7 @@ void Links::poll_successor(Instant now, Peer& peer) {
       return;
     }
     if (event->kind != transport::Event::Kind::kControl) {
-      successor_failed(now, peer, broken("something came before Hello"));
+      successor_failed(now, peer, broken(Error{Code::kCorrupt, "something came before Hello"}));
       return;
     }
     successor_greeted(now, peer, event->bytes.bytes());
@@ -109,14 +110,14 @@ void Links::poll_successor(Instant now, Peer& peer) {
 }
 
 void Links::successor_greeted(Instant now, Peer& peer, std::span<const std::byte> hello) {
-  const auto message = parse(peer, hello);
+  const auto message = parse(hello);
   if (!message || (*message)->kind_case() != control::ControlMessage::kHello) {
-    successor_failed(now, peer, broken("something came before Hello"));
+    successor_failed(now, peer, broken(Error{Code::kCorrupt, "something came before Hello"}));
     return;
   }
   auto capabilities = check_hello(peer, (*message)->hello());
   if (!capabilities) {
-    successor_failed(now, peer, broken(capabilities.error().message));
+    successor_failed(now, peer, broken(capabilities.error()));
     return;
   }
   take_over(now, peer, (*message)->hello(), std::move(*capabilities));

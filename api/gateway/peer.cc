@@ -83,7 +83,6 @@ PeerCounters& PeerCounters::operator+=(const PeerCounters& other) {
   transfers_corrupt += other.transfers_corrupt;
   transfers_stray += other.transfers_stray;
   coded_bytes_sent += other.coded_bytes_sent;
-  control_malformed += other.control_malformed;
   handshakes += other.handshakes;
   refused += other.refused;
   path_changes += other.path_changes;

@@ -71,7 +71,6 @@ struct PeerCounters {
   std::uint64_t transfers_corrupt = 0;  // refused, nothing applied
   std::uint64_t transfers_stray = 0;    // of no open lane, or forbidden here
   std::uint64_t coded_bytes_sent = 0;
-  std::uint64_t control_malformed = 0;
   std::uint64_t handshakes = 0;    // that reached kUp
   std::uint64_t refused = 0;       // sessions that ended by certificate or site
   std::uint64_t path_changes = 0;  // times that it came up on another path than before

@@ -1,4 +1,5 @@
 // A link with several connections: which session is for which, and which shards it carries.
+#include <algorithm>
 #include <bit>
 #include <set>
 #include <string>
@@ -145,6 +146,20 @@ TEST_F(Connections, OfWhichNobodyKnowsWhichAreFewAndMustGreet) {
   EXPECT_TRUE(second.closed && second.retired);
   EXPECT_EQ(second.close_code, code(SessionCode::kProtocolViolation));
   EXPECT_TRUE(third.retired);
+}
+
+TEST_F(Connections, ThatGreetWronglyAreCountedAndToldOfOnceForEachReason) {
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 9; ++i) {
+    b_.established("a").control("no message");
+    b_.turn(1);
+    dialled_by_a(2);
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2) << said;
+  EXPECT_NE(said.find("something came before Hello (protocol, 1 so far)"), said.npos) << said;
+  EXPECT_NE(said.find("there is no connection 2"), said.npos) << said;
+  EXPECT_EQ(b_.gateway->core().find_any(SiteId::of("a"))->closed_by_reason.at("protocol"), 18U);
 }
 
 TEST_F(Connections, OfALinkThatHasOneAreNotMistakenForIt) {

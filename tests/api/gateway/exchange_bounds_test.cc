@@ -30,7 +30,7 @@ std::uint64_t asked_in_vain(OneGateway& b,
   *log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(a.close_code, code(SessionCode::kProtocolViolation));
   EXPECT_NE(a.close_reason.find("answers wait for a"), std::string::npos) << a.close_reason;
-  EXPECT_EQ(b.peer("a").counters.control_malformed, 1U);
+  EXPECT_EQ(b.peer("a").closed_by_reason.at("protocol"), 1U);
   EXPECT_LE(std::count(log->begin(), log->end(), '\n'), 50) << "lines of the log";
   return said;
 }

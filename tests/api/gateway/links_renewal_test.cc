@@ -100,6 +100,19 @@ TEST(LinksRenewal, ANewerSessionThatFailsLeavesTheFirstAlone) {
   EXPECT_FALSE(up.first.closed);
 }
 
+TEST(LinksRenewal, ASecondSessionThatGreetsWronglyIsClosedAndCounted) {
+  Up up("b", "a");
+  ScriptedSession& mute = up.b.established("a");
+  mute.control("no message");
+  up.b.turn(1);
+  ScriptedSession& other = up.b.established("a");
+  other.control(OneGateway::hello("c"));
+  up.b.turn(1);
+  EXPECT_TRUE(mute.retired && other.retired);
+  EXPECT_EQ(up.b.peer("a").closed_by_reason.at("protocol"), 2U);
+  EXPECT_FALSE(up.first.closed);
+}
+
 TEST(LinksRenewal, TheSiteThatANewerSessionNamesReachesTheLogPrintable) {
   Up up("b", "a");
   ScriptedSession& second = up.b.established("a");

@@ -1,3 +1,4 @@
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@ namespace godwit::gateway {
 namespace {
 
 using control::ControlMessage;
+using Ends = std::map<std::string, std::uint64_t>;
 
 TEST(Links, DialTheSitesWithLaterNamesOnly) {
   OneGateway b("b");
@@ -39,7 +41,7 @@ TEST(Links, EndASessionThatSpeaksBeforeItsHello) {
   b.turn(1);
   EXPECT_TRUE(a.closed);
   EXPECT_EQ(a.close_code, code(SessionCode::kProtocolViolation));
-  EXPECT_EQ(b.peer("a").counters.control_malformed, 1U);
+  EXPECT_EQ(b.peer("a").closed_by_reason.at("protocol"), 1U);
 }
 
 TEST(Links, EndASessionWhoseBytesAreNoMessage) {
@@ -50,7 +52,7 @@ TEST(Links, EndASessionWhoseBytesAreNoMessage) {
   EXPECT_TRUE(a.closed);
   EXPECT_TRUE(a.retired);
   EXPECT_EQ(b.peer("a").state, PeerState::kDown);
-  EXPECT_EQ(b.peer("a").closed_by_reason.at("local"), 1U);
+  EXPECT_EQ(b.peer("a").closed_by_reason, Ends({{"protocol", 1}}));
 }
 
 TEST(Links, EndASessionWhoseHelloNamesAnotherSiteThanItsCertificate) {
@@ -71,6 +73,7 @@ TEST(Links, SayThatThereIsNoCommonVersion) {
   a.control(later);
   b.turn(1);
   EXPECT_EQ(a.close_code, code(SessionCode::kNoCommonVersion));
+  EXPECT_EQ(b.peer("a").closed_by_reason, Ends({{"local", 1}}));
   const ControlMessage said = a.take(ControlMessage::kGoodbye);
   EXPECT_EQ(said.goodbye().reason(), control::Goodbye::REASON_NO_COMMON_VERSION);
   EXPECT_NE(said.goodbye().text().find("2 to 9"), std::string::npos);
@@ -106,7 +109,7 @@ std::string refusal_of(const std::vector<std::string>& names) {
   a.control(hello);
   b.turn(1);
   EXPECT_EQ(a.closed, b.peer("a").state == PeerState::kDown);
-  EXPECT_EQ(b.peer("a").counters.control_malformed, a.closed ? 1U : 0U);
+  EXPECT_EQ(b.peer("a").closed_by_reason, a.closed ? Ends({{"protocol", 1}}) : Ends());
   EXPECT_EQ(a.closed ? a.close_code : 0, a.closed ? code(SessionCode::kProtocolViolation) : 0);
   const ControlMessage goodbye = a.take(ControlMessage::kGoodbye);
   EXPECT_EQ(goodbye.goodbye().text(), a.close_reason);
