@@ -232,6 +232,14 @@ void check_endpoints(const toml::table& document, Problems& problems, const Conf
                         own->is_v6 ? 6 : 4));
       }
     }
+    const auto first = port::Peer::parse(site.endpoints.front());
+    if (is_own && written != nullptr && first && first->udp_port() + config.workers > 65'536) {
+      complain(
+          fmt::format("{}: {} workers need as many ports from this one on, and the last port "
+                      "is 65535",
+                      site.endpoints.front(),
+                      config.workers));
+    }
     if (is_own && written != nullptr && site.endpoints.size() > 1 && config.port.kind == "dpdk" &&
         config.port.address.empty()) {
       complain(

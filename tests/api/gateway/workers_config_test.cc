@@ -28,8 +28,10 @@ Result<Config> workers(std::string_view count,
                       "f.toml");
 }
 
-std::string refusal(std::string_view count, std::string_view connections) {
-  const auto config = workers(count, connections);
+std::string refusal(std::string_view count,
+                    std::string_view connections,
+                    std::string_view port = "7001") {
+  const auto config = workers(count, connections, port);
   return config ? "none" : config.error().message;
 }
 
@@ -62,6 +64,14 @@ TEST(WorkersConfig, GivesEachWorkerThePortAfterTheOneBefore) {
   EXPECT_TRUE(port_options(config->port, "192.0.2.1:65532", 3, 4).has_value());
   EXPECT_THAT(port_options(config->port, "192.0.2.1:65533", 0, 4).error().message,
               HasSubstr("4 workers need as many ports from this one on"));
+}
+
+TEST(WorkersConfig, RefusesAnEndpointWithTooFewPortsBehindItWhateverThePort) {
+  EXPECT_EQ(refusal("4", "4", "65532"), "none");
+  EXPECT_EQ(refusal("1", "1", "65535"), "none");
+  EXPECT_EQ(refusal("4", "4", "65533"),
+            "f.toml:10:12: [sites.a] endpoint: 192.0.2.1:65533: 4 workers need as many ports from "
+            "this one on, and the last port is 65535");
 }
 
 TEST(WorkersConfig, ReadsBackAsItIsWritten) {
