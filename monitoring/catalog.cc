@@ -122,9 +122,9 @@ constexpr LabelInfo kCertificateRefusedLabels[] = {{"reason", kCertificateRefuse
 // A row: what it is on the first line, what to tell a person below.
 // clang-format off
 constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
-    {kLinkUp, "godwit_link_up", kGauge, kNone, kMax, kPeerLabels, {},
-     "1 while the link to the peer is established, else 0. When 0: see godwit_link_closed_total "
-     "for the reason, then `godwit link`."},
+    {kLinkUp, "godwit_link_up", kGauge, kNone, kMin, kPeerLabels, {},
+     "1 while the link to the peer is established, every connection of it, else 0. When 0: see "
+     "godwit_link_closed_total for the reason, then `godwit link`."},
     {kLinkSentBytes, "godwit_link_sent_bytes_total", kCounter, kBytes, kSum, kPeerLabels, {},
      "Layer-3 bytes sent to the peer, everything included: payload, control, headers, repeats."},
     {kLinkReceivedBytes, "godwit_link_received_bytes_total",
@@ -270,8 +270,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "client got the index and the value."},
     {kTopicDuplicates, "godwit_topic_duplicates_total", kCounter, kNone, kSum, kTopicLabels, {},
      "Publishes answered `duplicate`: a repeat after a restart that was merged before."},
-    {kTopicClock, "godwit_topic_clock", kGauge, kNone, kMax, kTopicOriginLabels, {},
-     "Released clock of each site as seen here. Lines that part: the slower site or the link "
+    {kTopicClock, "godwit_topic_clock", kGauge, kNone, kMin, kTopicOriginLabels, {},
+     "Released clock of each site as seen here, of the shard furthest behind. Lines that part: the slower site or the link "
      "from it holds readers back."},
     {kTopicCoverageLag, "godwit_topic_coverage_lag_publishes",
      kGauge, kNone, kMax, kTopicPeerLabels, {},

@@ -61,6 +61,18 @@ void join(admin::SiteClock& into, const admin::SiteClock& from) {
   into.set_age_ns(std::max(into.age_ns(), from.age_ns()));
 }
 
+// A site that never ticked has no clock; on a shard that has not heard of one that did it is 0.
+void add_silent(admin::TopicReport& into, const admin::TopicReport& from) {
+  for (const admin::SiteClock& known : from.clocks()) {
+    const auto is_its = [&](const auto& one) { return one.site() == known.site(); };
+    if (std::none_of(into.clocks().begin(), into.clocks().end(), is_its)) {
+      auto* silent = into.add_clocks();
+      silent->set_site(known.site());
+      silent->set_staleness(known.clock() + known.staleness());
+    }
+  }
+}
+
 void join(admin::TopicReport& into, const admin::TopicReport& from) {
   join(*into.mutable_summary(), from.summary());
   into.mutable_lanes()->MergeFrom(from.lanes());
@@ -68,7 +80,10 @@ void join(admin::TopicReport& into, const admin::TopicReport& from) {
       *into.mutable_lanes(),
       [](const auto& lane) { return std::string_view(lane.to()); },
       [](auto& one, const auto& other) { join(one, other); });
-  into.mutable_clocks()->MergeFrom(from.clocks());
+  admin::TopicReport heard = from;
+  add_silent(heard, into);
+  add_silent(into, from);
+  into.mutable_clocks()->MergeFrom(heard.clocks());
   join_equal(
       *into.mutable_clocks(),
       [](const auto& clock) { return std::string_view(clock.site()); },

@@ -81,13 +81,16 @@ TEST(Collector, JoinsWorkersAsTheCatalogueSays) {
   second.counter(Metric::kLinkSentBytes, {"ore"}).add(5);
   first.gauge(Metric::kLinkUp, {"ore"}).set(0);
   second.gauge(Metric::kLinkUp, {"ore"}).set(1);
+  first.gauge(Metric::kTopicClock, {"t", "ore"}).set(3);
+  second.gauge(Metric::kTopicClock, {"t", "ore"}).set(7);
   first.gauge(Metric::kCertificateExpirySeconds).set(2e9);
   second.gauge(Metric::kCertificateExpirySeconds).set(1e9);
   first.histogram(Metric::kLinkRttSeconds, {"ore"}).observe(0.3);
   second.histogram(Metric::kLinkRttSeconds, {"ore"}).observe(0.3);
   const Exposition seen = read_exposition(Collector(kIdentity, {&first, &second}).text());
   EXPECT_EQ(seen.samples.at("godwit_link_sent_bytes_total{site=\"fra\",peer=\"ore\"}"), 15);
-  EXPECT_EQ(seen.samples.at("godwit_link_up{site=\"fra\",peer=\"ore\"}"), 1);
+  EXPECT_EQ(seen.samples.at("godwit_link_up{site=\"fra\",peer=\"ore\"}"), 0);
+  EXPECT_EQ(seen.samples.at("godwit_topic_clock{site=\"fra\",topic=\"t\",origin=\"ore\"}"), 3);
   EXPECT_EQ(seen.samples.at("godwit_certificate_expiry_timestamp_seconds{site=\"fra\"}"), 1e9);
   EXPECT_EQ(seen.samples.at("godwit_link_rtt_seconds_count{site=\"fra\",peer=\"ore\"}"), 2);
   EXPECT_DOUBLE_EQ(seen.samples.at("godwit_link_rtt_seconds_sum{site=\"fra\",peer=\"ore\"}"), 0.6);

@@ -106,6 +106,29 @@ TEST(ReportParts, SayOfATopicWhatItsShardThatIsFurthestBehindSays) {
   EXPECT_EQ(topics[0].clocks(0).clock(), 5U);
 }
 
+TEST(ReportParts, LetAShardThatHasNotHeardOfATickHoldTheSiteAtZero) {
+  const auto shard = [](std::uint64_t nyc) {
+    AdminResponse answer;
+    auto* topic = answer.mutable_topics()->add_topics();
+    topic->mutable_summary()->set_name("t");
+    if (nyc > 0) {
+      auto* clock = topic->add_clocks();
+      clock->set_site("nyc");
+      clock->set_clock(nyc);
+      clock->set_staleness(2);
+    }
+    return answer;
+  };
+  for (const auto& whole : {joined(shard(5), shard(0)), joined(shard(0), shard(5))}) {
+    const auto& topic = whole.topics().topics(0);
+    ASSERT_EQ(topic.clocks_size(), 1);
+    EXPECT_EQ(topic.clocks(0).site(), "nyc");
+    EXPECT_EQ(topic.clocks(0).clock(), 0U);
+    EXPECT_EQ(topic.clocks(0).staleness(), 7U);
+  }
+  EXPECT_EQ(joined(shard(0), shard(0)).topics().topics(0).clocks_size(), 0);
+}
+
 TEST(ReportParts, ExplainALaneByTheGravestReason) {
   AdminResponse one;
   AdminResponse other;
