@@ -11,7 +11,7 @@ exit: 0 all is well, 1 a run is not valid or the sums do not agree, 2 usage,
 import argparse
 import sys
 
-from bench.lab import foreground, program
+from bench.lab import foreground, program, wan
 from bench.lab.faults import CUT_SECONDS
 from bench.lab.main_job import TARGET, MainJob
 from bench.lab.rows import RUNS
@@ -40,6 +40,13 @@ def second(text):
     return value
 
 
+def network(text):
+    if not wan.is_wan(text):
+        raise argparse.ArgumentTypeError(f"there is no WAN \"{text}\"; there are {', '.join(wan.names())}, "
+                                         "where SEED is a whole number below 2^64")
+    return text
+
+
 def runs(text):
     """Names of rows; a name of the table stands for all rows behind it."""
     names = []
@@ -61,9 +68,9 @@ def parse(arguments):
                              "at one limit")
     parser.add_argument("--sites", type=number_of_sites, default=3, metavar="N",
                         help=f"data centres, 2 to {SITES_MAX}; default: 3")
-    parser.add_argument("--wan", metavar="PRESET|random:SEED",
-                        help="a WAN of `godwit-wan presets` (bench/wan/README.md lists them); default: "
-                             "the scarcest of those with one rate")
+    parser.add_argument("--wan", type=network, metavar="NAME",
+                        help=f"the WAN: {', '.join(wan.names())} (bench/wan/README.md says what they are); "
+                             "default: the scarcest of those with one rate for all pairs")
     parser.add_argument("--target", type=accuracy, metavar="ACC",
                         help=f"accuracy that every site has to reach; default: {TARGET}")
     parser.add_argument("--tune", action="store_true",

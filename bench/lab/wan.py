@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 
@@ -9,6 +10,9 @@ from bench.lab.failure import Failure
 
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # linux/capability.h
 PREFIX = 16  # of all sites' common network
+SEED = ":SEED"  # ends the name of a preset that is drawn
+TABLE = os.path.join(os.path.dirname(__file__), "..", "wan", "presets.cc")
+ROW = re.compile(r'^    \{"([^"]+)",\s+PresetShape::k(\w+),$', re.MULTILINE)
 
 
 class Wan:
@@ -124,6 +128,20 @@ def may_make_networks():
     with open("/proc/self/status", encoding="ascii") as file:
         effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
     return all(effective >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
+
+
+def names():
+    """Those of `presets`, before anything is built: read from their table in C++."""
+    with open(TABLE, encoding="utf-8") as file:
+        return [name + (SEED if shape == "Drawn" else "") for name, shape in ROW.findall(file.read())]
+
+
+def is_wan(text):
+    """Whether the emulator will know it."""
+    name, colon, seed = text.partition(":")
+    if not colon:
+        return text in names()
+    return name + SEED in names() and re.fullmatch("[0-9]{1,20}", seed) is not None and int(seed) < 1 << 64
 
 
 def presets(program):

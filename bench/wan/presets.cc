@@ -64,6 +64,7 @@ constexpr Matrix kRateMbit{{
 
 // The LAN's queue is that of a switch port, not of a path: with 64 KiB, one TCP CUBIC connection
 // reaches 594 Mbit/s of it, with 512 KiB 873 (measured on a busy machine).
+// bench/lab/wan.py reads names and shapes of this table as text, before anything is built.
 constexpr std::array<Preset, 5> kPresets{{
     {"lan",
      PresetShape::kUniform,

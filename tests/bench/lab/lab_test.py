@@ -1,5 +1,7 @@
 """The driver's own arithmetic: when a target is reached, which ratio may be printed, what a report shows."""
 
+import contextlib
+import io
 import os
 import sys
 import types
@@ -7,11 +9,13 @@ import unittest
 from unittest import mock
 from xml.etree import ElementTree
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
+ROOT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "..")
+sys.path.insert(0, ROOT)
 
 from bench.lab.failure import Failure  # noqa: E402
+from bench.lab import __main__ as command_line  # noqa: E402
 from bench.lab import (chart, evaluation, learning_rates, main_job, metrics, picture,  # noqa: E402
-                       report_html, results, rows, training)
+                       report_html, results, rows, training, wan)
 
 
 def result(name, seconds_to_target, final=0.81, seconds=40.0):
@@ -271,6 +275,32 @@ class LearningRates(unittest.TestCase):
                           {"rate_mbit": 45, "rtt_ms": 170, "sites": 5, "rates": "five"}]}
         character = {"rate_mbit": 45, "rtt_ms": 170, "sites": 3}
         self.assertEqual(learning_rates.nearest(table, character), "three")
+
+
+class NamesOfWans(unittest.TestCase):
+    def test_are_those_of_the_emulator(self):
+        build = os.environ.get("GODWIT_BUILD", os.path.join(ROOT, ".build", "check"))
+        emulator = os.path.join(build, "bench", "wan", "godwit-wan")
+        self.assertEqual(wan.names(), [preset["name"] for preset in wan.presets(emulator)])
+
+    def test_a_seed_belongs_to_the_drawn_ones_and_to_no_other(self):
+        self.assertGreater(len(wan.names()), 1)
+        for name in wan.names():
+            stem = name.removesuffix(wan.SEED)
+            self.assertEqual(wan.is_wan(stem), stem == name)
+            self.assertEqual(wan.is_wan(f"{stem}:7"), stem != name)
+            for wrong in ("", ":", ":x", ":-1", ":SEED", f":{1 << 64}", ":7 "):
+                self.assertFalse(wan.is_wan(stem + wrong) and wrong, name + wrong)
+            self.assertEqual(wan.is_wan(f"{stem}:{(1 << 64) - 1}"), stem != name)
+
+    def test_one_that_is_unknown_is_refused_with_the_command_line_and_help_lists_all(self):
+        for arguments, status in ((["--wan", "nowhere"], 2), (["--help"], 0)):
+            with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+                with self.assertRaises(SystemExit) as end:
+                    command_line.parse(arguments)
+            self.assertEqual(end.exception.code, status)
+            for name in wan.names():
+                self.assertIn(name, out.getvalue())
 
 
 class Report(unittest.TestCase):
