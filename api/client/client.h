@@ -1,6 +1,6 @@
 // The client library: publish and subscribe to the model updates of all sites through a gateway.
 //
-//   auto client = godwit::Client::connect({.socket = "/run/godwit/godwit.sock"});
+//   auto client = godwit::Client::connect({.socket = "/run/godwit/fra/client.sock"});
 //   auto topic = client->declare(
 //       {.name = "ctr/dense", .element_count = weights.size(), .tolerance = 1e-4});
 //   topic->subscribe({});                         // the other sites' changes, polled
@@ -39,7 +39,9 @@ class Runtime;
 }
 
 struct ClientOptions {
-  std::string socket = "/run/godwit/godwit.sock";
+  // Of the site's gateway: [self] client of its configuration, /run/godwit/SITE/client.sock if that
+  // says nothing.
+  std::string socket = {};
   // Names this publisher for ever: a restarted process with the same name may repeat steps, also
   // after a clean close(). A topic has 32 places at a site: one for each publisher that is
   // connected, and one for each name that has published a step.

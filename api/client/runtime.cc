@@ -53,6 +53,12 @@ Result<std::unique_ptr<Runtime>> Runtime::start(const ClientOptions& options) {
   if (!local::is_name(options.name)) {
     return fail(Code::kInvalid, "the client's name must be at most 255 printable ASCII bytes");
   }
+  if (options.socket.empty()) {
+    return fail(
+        Code::kInvalid,
+        "no socket: give that of the site's gateway, [self] client of its configuration, such "
+        "as \"/run/godwit/fra/client.sock\"");
+  }
   std::unique_ptr<Runtime> runtime(new Runtime(options));
   runtime->wake_ = local::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!runtime->wake_) {

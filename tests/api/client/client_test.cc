@@ -242,6 +242,13 @@ TEST_F(ClientTest, AClockWaitNamesTheMissingSites) {
   EXPECT_EQ(outcome.missing, missing_);
 }
 
+TEST(ClientOptions, NameTheSocketOfTheSitesGateway) {
+  const auto nowhere = Client::connect({.name = "trainer"});
+  ASSERT_FALSE(nowhere);
+  EXPECT_EQ(nowhere.error().code, Code::kInvalid);
+  EXPECT_NE(nowhere.error().message.find("[self] client"), std::string::npos);
+}
+
 TEST_F(ClientTest, WithoutAGatewayEveryCallEndsAtItsDeadline) {
   const Instant start = system_now();
   EXPECT_FALSE(Client::connect({.socket = path(), .deadline = Duration::ms(200)}));
