@@ -82,8 +82,11 @@ struct TopicOptions {
 
 struct PublishOptions {
   std::uint64_t first = 0;  // element of the first value
-  // > 0; merged at most once for a named client. With several shards each remembers the steps of
-  // publishes that touch it: one step is one publish.
+  // From 1 on, and above the step of every publish of this process to the topic before it, else
+  // kInvalid and nothing is sent: one step is one publish, and threads that publish to one topic
+  // must keep the order among them. Whatever is not above the last step that was merged under the
+  // client's name, by an earlier process, is kDuplicate, also where it was left out. With several
+  // shards each remembers the steps of publishes that touch it.
   std::optional<std::uint64_t> step = {};
   Duration deadline = Duration::seconds(10);  // how long to wait for room, then Code::kFull
   // How long the update is worth sending first, up to 100 days; zero, or longer: the topic's.
@@ -101,7 +104,7 @@ enum class Level : std::uint8_t {
 enum class Outcome : std::uint8_t {
   kReached,
   kTimeout,    // not within the deadline; it goes on
-  kDuplicate,  // its step was merged before; nothing was added
+  kDuplicate,  // its step is not above the last one merged before; nothing was added
   kRefused,    // the gateway refused it; see Ticket::detail()
   kUnknown,    // merged or not, the gateway could not tell after a lost connection; see detail()
   kExpired,    // too old: the client remembers the last 4,096 finished publishes of a topic

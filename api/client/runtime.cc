@@ -284,6 +284,9 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
                 options.update_deadline.to_seconds(),
                 local::kLongestDeadline.to_seconds());
   }
+  if (auto rises = spread_.check_step(topic, options.step); !rises) {
+    return Failure(rises.error());
+  }
   Split split = spread_.split(topic, whole);
   if (!spread_.fits_ever(split)) {
     return fail(Code::kInvalid, "a publish of {} bytes exceeds unsafe_bytes_max", values.size());
@@ -313,7 +316,8 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
   lock.unlock();
   Spread::fill(fraction_bits, sharding, options.first, values, split);
   lock.lock();
-  const std::uint64_t number = spread_.publish(topic, std::move(split));
+  auto number = spread_.publish(topic, std::move(split));
+  changed_.notify_all();  // one that is refused gives its room back
   spread_.pump(system_now());
   return number;
 }

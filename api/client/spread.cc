@@ -231,6 +231,7 @@ Result<std::uint32_t> Spread::declare(const TopicOptions& wanted) {
   topic.options = options;
   topic.options.seed = {};
   topic.sharding = declaration->sharding;
+  topic.last_step = 0;  // after a failure steps may come again, as after a restart
   topic.places.resize(options.shards);
   for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
     const std::uint32_t worker = worker_of_shard(topic, shard);

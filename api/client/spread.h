@@ -73,6 +73,9 @@ class Spread {
   bool is_failed(std::uint32_t index) const { return topic_state(index) == TopicState::kFailed; }
 
   // ---- publishing ----
+  // kInvalid unless the step rises above that of every publish before it. A shard takes what is not
+  // above the last step that it merged for a duplicate, and its changes would be lost.
+  Result<void> check_step(std::uint32_t index, std::optional<std::uint64_t> step) const;
   // The parts of `whole`, which has no values yet and lies within the topic.
   Split split(std::uint32_t index, const Publish& whole) const;
   bool has_room(std::uint32_t index, const Split& split);
@@ -86,8 +89,9 @@ class Spread {
                    std::uint64_t first,
                    std::span<const std::byte> values,
                    Split& split);
-  // The split must be reserved and filled. Returns the number of the publish.
-  std::uint64_t publish(std::uint32_t index, Split split);
+  // The split must be reserved and filled. Returns the number of the publish, or what check_step()
+  // says now: it is the order of these calls in which publishes are merged.
+  Result<std::uint64_t> publish(std::uint32_t index, Split split);
   void tick(std::uint32_t index, std::uint64_t clock);
   std::uint64_t last_clock(std::uint32_t index) const;
   // Nothing while the publish is still on its way to the level. README.md has what the outcomes of
@@ -136,6 +140,7 @@ class Spread {
     Sharding sharding = {};
     std::vector<Place> places = {};  // by shard
     TicketBook book = {};            // of a topic with several shards
+    std::uint64_t last_step = 0;     // of the publishes since it was declared; 0: none had one
   };
   struct ShardWait {
     std::uint64_t request = 0;  // of the Core

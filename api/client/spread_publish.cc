@@ -9,6 +9,26 @@
 
 namespace godwit::client {
 
+Result<void> Spread::check_step(std::uint32_t index, std::optional<std::uint64_t> step) const {
+  const Topic& topic = topics_[index];
+  if (step == std::uint64_t{0}) {
+    return fail(
+        Code::kInvalid,
+        "topic {}: a publish gives step 0; steps begin at 1: count from there, or give none",
+        topic.options.name);
+  }
+  if (step && *step <= topic.last_step) {
+    return fail(
+        Code::kInvalid,
+        "topic {}: a publish gives step {} after step {}; give each publish a step above the "
+        "last one, and publish from several threads in that order",
+        topic.options.name,
+        *step,
+        topic.last_step);
+  }
+  return {};
+}
+
 Split Spread::split(std::uint32_t index, const Publish& whole) const {
   const Topic& topic = topics_[index];
   const std::uint64_t end = whole.first + whole.count;
@@ -86,8 +106,14 @@ void Spread::fill(std::uint32_t fraction_bits,
   }
 }
 
-std::uint64_t Spread::publish(std::uint32_t index, Split split) {
+Result<std::uint64_t> Spread::publish(std::uint32_t index, Split split) {
   Topic& topic = topics_[index];
+  const std::optional<std::uint64_t> step = split.parts.front().publish.step;
+  if (auto rises = check_step(index, step); !rises) {
+    room_.give_back(split.cost);
+    return Failure(rises.error());
+  }
+  topic.last_step = step.value_or(topic.last_step);
   ++publishes_;
   if (!split.refusal.empty()) {
     room_.give_back(split.cost);

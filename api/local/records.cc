@@ -121,11 +121,16 @@ Result<ClientRecord> decode_publish_begin(const RecordView& view) {
   record.first = in.u64();
   record.count = in.u64();
   record.deadline = in.duration();
+  const bool has_step = (view.flags & kFlagStep) != 0;
   in.expect(record.number >= 1 && is_range(record.first, record.count));
+  in.expect(has_step || step == 0);
   if (!in.done()) {
     return corrupt("PublishBegin is malformed");
   }
-  if ((view.flags & kFlagStep) != 0) {
+  if (has_step && step == 0) {
+    return corrupt("PublishBegin gives step 0; steps begin at 1");
+  }
+  if (has_step) {
     record.step = step;
   }
   return record;

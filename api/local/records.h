@@ -140,8 +140,9 @@ struct SeedChunk {
 // Publishes of one topic do not interleave; those of different topics may.
 struct PublishBegin {
   TopicHandle topic = {};
-  std::uint64_t number = 0;                // 1, 2, … per topic and incarnation
-  std::optional<std::uint64_t> step = {};  // a step merged before is answered Duplicate
+  std::uint64_t number = 0;  // 1, 2, … per topic and incarnation
+  // >= 1 and rising; what is not above the publisher's last merged one is answered Duplicate
+  std::optional<std::uint64_t> step = {};
   std::uint64_t first = 0;
   std::uint64_t count = 0;
   Duration deadline = Duration::zero();  // remaining; zero: the topic's own
@@ -252,7 +253,7 @@ struct Refused {
   std::string text = {};               // the value and the reason, for a person
 };
 
-// The publish's step was merged before; nothing was added.
+// The publish's step is not above the last one that was merged; nothing was added.
 struct Duplicate {
   TopicHandle topic = {};
   std::uint64_t number = 0;

@@ -222,7 +222,13 @@ TEST_F(ClientTest, RefusesWhatCannotBeMeant) {
   EXPECT_EQ(late.error().code, Code::kInvalid);
   EXPECT_FALSE(
       topic->publish(std::vector<float>(1), {.update_deadline = Duration::seconds(8'640'001)}));
-  EXPECT_EQ(client.stats().publishes, 0U);
+  for (const std::uint64_t step : {0U, 1U, 2U}) {
+    EXPECT_EQ(topic->publish(std::vector<float>(1), {.step = step}).has_value(), step != 0);
+  }
+  EXPECT_EQ(client.stats().publishes, 2U);
+  const auto again = topic->publish(std::vector<float>(1), {.step = 1});
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kInvalid);
   EXPECT_TRUE(topic->tick(5));
   EXPECT_FALSE(topic->tick(4));
   EXPECT_TRUE(topic->subscribe());

@@ -21,6 +21,7 @@
 namespace godwit::client {
 
 inline constexpr std::uint64_t kTile = 32'768;
+inline constexpr PublisherId kPublisher{11};
 
 // The connections between a Spread and the workers that answer, and what the application received.
 class Workers {
@@ -179,6 +180,15 @@ class SpreadTest : public ::testing::Test {
                         const std::vector<Value>& values,
                         std::uint64_t first = 0,
                         std::optional<std::uint64_t> step = {}) {
+    const auto number = try_publish(topic, values, first, step);
+    EXPECT_TRUE(number) << number.error().message;
+    return number.value_or(0);
+  }
+  template <class Value>
+  Result<std::uint64_t> try_publish(std::uint32_t topic,
+                                    const std::vector<Value>& values,
+                                    std::uint64_t first,
+                                    std::optional<std::uint64_t> step) {
     Publish whole{.first = first,
                   .count = values.size(),
                   .fixed = sizeof(Value) == sizeof(std::int64_t),
@@ -191,7 +201,7 @@ class SpreadTest : public ::testing::Test {
                  first,
                  std::as_bytes(std::span(values)),
                  split);
-    const std::uint64_t number = spread_.publish(topic, std::move(split));
+    auto number = spread_.publish(topic, std::move(split));
     spread_.pump(now_);
     return number;
   }
@@ -218,7 +228,7 @@ class SpreadTest : public ::testing::Test {
 
   Instant now_ = at_ms(1000);
   ToyState state_;
-  Spread spread_{{.name = "test", .publisher = PublisherId(11), .incarnation = {5, 6}, .seed = 1}};
+  Spread spread_{{.name = "test", .publisher = kPublisher, .incarnation = {5, 6}, .seed = 1}};
   Workers workers_{state_, spread_, 1};
 };
 

@@ -262,24 +262,91 @@ TEST_F(SpreadTest, APublishThatOneShardRefusesIsRefusedAndSaysWhichAndWhatWasMer
   EXPECT_EQ(spread_.stats().unsafe_bytes, 0U);
 }
 
-TEST_F(SpreadTest, AStepGoesToEveryShardAndIsADuplicateWhereAllHaveMergedIt) {
+TEST_F(SpreadTest, AStepOfAnEarlierProcessIsADuplicateWhereAllShardsHaveMergedIt) {
   const auto topic = four_shards(2);
-  publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 7);  // shards 0 and 1
-  settle();
+  for (const auto& [shard, step] : {std::pair(0, 7U), std::pair(1, 9U)}) {
+    state_.topics.at(fmt::format("model.{}", shard)).last_steps[kPublisher.value()] = step;
+  }
+  const auto before = publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 6);
   const auto again = publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 7);
-  const auto half = publish(topic, std::vector<float>(3 * kTile, 1.0F), 0, 7);
+  const auto half = publish(topic, std::vector<float>(3 * kTile, 1.0F), 0, 8);
+  const auto rest = publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 9);
+  const auto next = publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 10);
   settle();
+  EXPECT_EQ(safe(topic, before), Outcome::kDuplicate);
   EXPECT_EQ(safe(topic, again), Outcome::kDuplicate);
-  EXPECT_EQ(safe(topic, half), Outcome::kReached) << "shard 2 had not merged it";
-  publish(topic, std::vector<float>(1, 1.0F), kTile, 8);
-  const auto rest = publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, 8);
-  settle();
+  EXPECT_EQ(safe(topic, half), Outcome::kReached) << "shards 0 and 2 had not merged it";
   EXPECT_EQ(safe(topic, rest), Outcome::kReached) << "shard 1 had merged it, shard 0 had not";
+  EXPECT_EQ(safe(topic, next), Outcome::kReached);
   const auto sum = gateway_sum(topic);
-  EXPECT_EQ(sum[0], 2 * 1024);
-  EXPECT_EQ(sum[kTile], 2 * 1024);
-  EXPECT_EQ(sum[kTile + 1], 1024);
-  EXPECT_EQ(sum[2 * kTile], 1024);
+  EXPECT_EQ(sum[0], 3 * 1024) << "8, 9 and 10";
+  EXPECT_EQ(sum[kTile], 1024) << "10";
+  EXPECT_EQ(sum[2 * kTile], 1024) << "8";
+}
+
+// What is not above the last step that a shard merged is a duplicate to it, merged or not.
+TEST_F(SpreadTest, AStepThatDoesNotRiseIsRefusedBeforeAnyShardHearsOfIt) {
+  for (const std::uint32_t shards : {1U, 4U}) {
+    SCOPED_TRACE(shards);
+    settle();
+    const auto topic = declare(shards, 4 * kTile, shards == 1 ? "one" : "four");
+    const auto values = std::vector<float>(2 * kTile, 1.0F);
+    publish(topic, values, 0, 2);
+    for (const std::uint64_t step : {0U, 1U, 2U}) {
+      const auto refused = try_publish(topic, values, 2 * kTile, step);
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, Code::kInvalid);
+      EXPECT_THAT(refused.error().message,
+                  HasSubstr(step == 0 ? "step 0; steps begin at 1"
+                                      : fmt::format("gives step {} after step 2", step)));
+    }
+    EXPECT_EQ(spread_.stats().unsafe_bytes,
+              shards == 1 ? 2 * kTile * 4 + kPublishOverhead : 2 * (kTile * 4 + kPublishOverhead))
+        << "of the first alone";
+    publish(topic, values);
+    const auto last = publish(topic, values, 2 * kTile, 4);
+    settle();
+    EXPECT_EQ(safe(topic, last), Outcome::kReached);
+    EXPECT_EQ(gateway_sum(topic)[0], 2 * 1024);
+    EXPECT_EQ(gateway_sum(topic)[2 * kTile], 1024);
+  }
+}
+
+TEST_F(SpreadTest, TheLibraryRepeatsStepsThatWereNotAnswered) {
+  const auto topic = four_shards(2);
+  workers_.gateway_of("model", 0).skip_safe = true;
+  workers_.gateway_of("model", 1).skip_safe = true;
+  std::vector<std::uint64_t> numbers;
+  for (const std::uint64_t step : {3U, 4U, 5U}) {
+    numbers.push_back(publish(topic, std::vector<float>(2 * kTile, 1.0F), 0, step));
+  }
+  settle();
+  EXPECT_EQ(safe(topic, numbers.front()), std::nullopt) << "merged, and the answers are lost";
+  workers_.disconnect_all(now_);
+  settle();
+  for (const std::uint64_t number : numbers) {
+    EXPECT_EQ(safe(topic, number), Outcome::kReached) << number;
+  }
+  EXPECT_EQ(gateway_sum(topic)[0], 3 * 1024);
+}
+
+TEST_F(SpreadTest, ATopicThatFailedAndIsDeclaredAgainMayRepeatItsSteps) {
+  const auto topic = four_shards(1);
+  workers_.gateway(0).skip_safe = true;
+  const auto values = std::vector<float>(1, 1.0F);
+  const auto lost = publish(topic, values, 0, 5);
+  settle();
+  workers_.disconnect_all(now_);
+  workers_.connect(now_, 0);
+  workers_.gateway(0).refuse_declare = "no memory";
+  settle();
+  EXPECT_TRUE(spread_.is_failed(topic));
+  EXPECT_EQ(safe(topic, lost), Outcome::kUnknown);
+  workers_.gateway(0).refuse_declare.reset();
+  ASSERT_EQ(declare(4, 8 * kTile + kTile / 2), topic);
+  const auto again = publish(topic, values, 0, 5);
+  settle();
+  EXPECT_EQ(safe(topic, again), Outcome::kDuplicate) << "it had been merged";
 }
 
 TEST_F(SpreadTest, APartOfWhichNobodyCanTellMakesThePublishUnknown) {

@@ -27,8 +27,8 @@ struct ToyTopic {
   std::vector<std::int64_t> sum = {};  // P
   std::uint64_t accepted = 0;          // b
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<std::uint64_t>> merged =
-      {};  // by publisher, incarnation
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> steps = {};  // publisher, step
+      {};                                                  // by publisher, incarnation
+  std::map<std::uint64_t, std::uint64_t> last_steps = {};  // merged, by publisher
   std::uint64_t clock = 0;
   std::vector<float> seed = {};
   struct Lane {
@@ -259,12 +259,12 @@ class ToyGateway {
     auto& merged = topic.merged[publisher_];
     if (!merged.contains(commit.number)) {
       if (begin.step) {
-        const Key step{publisher_.first, *begin.step};
-        if (topic.steps.contains(step)) {
+        std::uint64_t& last_step = topic.last_steps[publisher_.first];
+        if (*begin.step <= last_step) {
           say(local::Duplicate{commit.topic, commit.number});
           return;
         }
-        topic.steps[step] = commit.number;
+        last_step = *begin.step;
       }
       for (std::size_t i = 0; i < quanta.size(); ++i) {
         topic.sum.at(begin.first + i) += quanta[i];

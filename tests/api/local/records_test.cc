@@ -168,6 +168,15 @@ TEST(Records, RefuseAPublishWhoseDeadlineIsNegativeOrBeyondTheLongest) {
   EXPECT_EQ(refusal_of_deadline(static_cast<std::uint64_t>(-1)), Code::kCorrupt);
 }
 
+TEST(Records, RefuseAPublishOfStepZeroWhichWouldStandForNone) {
+  MemoryLink link;
+  EXPECT_TRUE(through(link, PublishBegin{.number = 1, .step = 1, .count = 1}));
+  const auto zero = through(link, PublishBegin{.number = 1, .step = 0, .count = 1});
+  ASSERT_FALSE(zero);
+  EXPECT_EQ(zero.error().code, Code::kCorrupt);
+  EXPECT_EQ(zero.error().message, "record PublishBegin gives step 0; steps begin at 1");
+}
+
 TEST(Records, PublishesArriveAsFloatsOrAsQuanta) {
   MemoryLink link;
   const auto begin = through(link,
