@@ -180,7 +180,8 @@ class Topic {
   Topic() = default;
 
   // Publishes changes to [first, first + values.size()). Values are copied. Waits for room at most
-  // options.deadline: Code::kFull. Values out of range are refused later, see the ticket.
+  // options.deadline: Code::kFull. A value that is not finite or out of the topic's range of
+  // 2^(62 - fraction_bits) / max(3, sites) makes the ticket kRefused, and nothing is changed.
   Result<Ticket> publish(std::span<const float> values, const PublishOptions& options = {});
   // The same in quanta.
   Result<Ticket> publish_fixed(std::span<const std::int64_t> values,

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "api/local/records.h"
-#include "api/local/seed.h"
+#include "api/local/value_range.h"
 #include "dataplane/base/checksum.h"
 
 namespace godwit::client {

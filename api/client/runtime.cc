@@ -311,10 +311,8 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
     }
   }
   spread_.reserve(topic, split);
-  const std::uint32_t fraction_bits = spread_.topic_options(topic).fraction_bits;
-  const Sharding sharding = spread_.sharding(topic);
   lock.unlock();
-  Spread::fill(fraction_bits, sharding, options.first, values, split);
+  Spread::fill(values, split);
   lock.lock();
   auto number = spread_.publish(topic, std::move(split));
   changed_.notify_all();  // one that is refused gives its room back

@@ -41,6 +41,11 @@ struct Split {
   std::vector<Part> parts = {};  // shards rising
   std::size_t cost = 0;          // of all parts with their values
   std::string refusal = {};      // of fill(); the publish must change nothing
+  // What fill() needs to know without the lock.
+  std::uint64_t first = 0;  // element of the topic
+  Sharding sharding = {};
+  std::uint32_t fraction_bits = 0;
+  std::int64_t magnitude_max = 0;  // of a value, in quanta
 };
 
 class Spread {
@@ -82,13 +87,10 @@ class Spread {
   bool fits_ever(const Split& split) const { return room_.has_ever(split.cost); }
   // Takes the room, has_room() must hold, and buffers for the values.
   void reserve(std::uint32_t index, Split& split);
-  // Copies the values into their parts. Several shards could not refuse together a value that no
-  // gateway takes (not finite, or 2^62 quanta and more), so it is found here. Needs no lock.
-  static void fill(std::uint32_t fraction_bits,
-                   const Sharding& sharding,
-                   std::uint64_t first,
-                   std::span<const std::byte> values,
-                   Split& split);
+  // Copies the values into their parts. Several shards could not refuse together a value that the
+  // gateway does not take (not finite, or out of the topic's range), so it is found here. Needs no
+  // lock.
+  static void fill(std::span<const std::byte> values, Split& split);
   // The split must be reserved and filled. Returns the number of the publish, or what check_step()
   // says now: it is the order of these calls in which publishes are merged.
   Result<std::uint64_t> publish(std::uint32_t index, Split split);

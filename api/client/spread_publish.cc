@@ -1,11 +1,12 @@
 // The publishing half of Spread: one publish becomes one of each shard that it touches, and what
 // becomes of those is put together again.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "api/client/shard_runs.h"
 #include "api/client/spread.h"
-#include "api/local/seed.h"
+#include "api/local/value_range.h"
 
 namespace godwit::client {
 
@@ -32,7 +33,10 @@ Result<void> Spread::check_step(std::uint32_t index, std::optional<std::uint64_t
 Split Spread::split(std::uint32_t index, const Publish& whole) const {
   const Topic& topic = topics_[index];
   const std::uint64_t end = whole.first + whole.count;
-  Split split;
+  Split split{.first = whole.first,
+              .sharding = topic.sharding,
+              .fraction_bits = topic.options.fraction_bits,
+              .magnitude_max = local::magnitude_max_of(sites().size())};
   for (std::uint32_t shard = 0; shard < topic.sharding.shards; ++shard) {
     const std::uint64_t first = topic.sharding.elements_below(shard, whole.first);
     const std::uint64_t count = topic.sharding.elements_below(shard, end) - first;
@@ -66,11 +70,8 @@ void Spread::reserve(std::uint32_t index, Split& split) {
   }
 }
 
-void Spread::fill(std::uint32_t fraction_bits,
-                  const Sharding& sharding,
-                  std::uint64_t first,
-                  std::span<const std::byte> values,
-                  Split& split) {
+void Spread::fill(std::span<const std::byte> values, Split& split) {
+  const Sharding& sharding = split.sharding;
   for (Split::Part& part : split.parts) {
     Publish& publish = part.publish;
     const std::size_t width = publish.width();
@@ -81,27 +82,32 @@ void Spread::fill(std::uint32_t fraction_bits,
                  publish.first,
                  publish.count,
                  [&](std::uint64_t element, std::uint64_t, std::uint64_t count) {
-                   const auto run = values.subspan((element - first) * width, count * width);
+                   const auto run = values.subspan((element - split.first) * width, count * width);
                    publish.values.insert(publish.values.end(), run.begin(), run.end());
                  });
     if (sharding.shards == 1) {
       continue;
     }
-    const auto refuse = [&](std::size_t wrong, auto value) {
-      split.refusal = fmt::format(
-          "element {}: {}", sharding.to_global(part.shard, publish.first + wrong), value);
+    const auto refuse = [&](std::size_t wrong, double value) {
+      split.refusal =
+          fmt::format("element {}: {}",
+                      sharding.to_global(part.shard, publish.first + wrong),
+                      local::out_of_range(value, split.fraction_bits, split.magnitude_max));
     };
     const void* const place = publish.values.data();
     if (publish.fixed) {
       const std::span quanta(static_cast<const std::int64_t*>(place), publish.count);
-      if (const auto wrong = local::find_out_of_range(quanta)) {
-        refuse(*wrong, quanta[*wrong]);
+      if (const auto wrong = local::find_out_of_range(quanta, split.magnitude_max)) {
+        refuse(*wrong,
+               std::ldexp(static_cast<double>(quanta[*wrong]),
+                          -static_cast<int>(split.fraction_bits)));
       }
       continue;
     }
     const std::span floats(static_cast<const float*>(place), publish.count);
-    if (const auto wrong = local::find_out_of_range(floats, fraction_bits)) {
-      refuse(*wrong, floats[*wrong]);
+    if (const auto wrong =
+            local::find_out_of_range(floats, split.fraction_bits, split.magnitude_max)) {
+      refuse(*wrong, static_cast<double>(floats[*wrong]));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/gateway/client_session.h"
+#include "api/local/value_range.h"
 #include "codec/kernels.h"
 #include "dataplane/base/crash_point.h"
 #include "dataplane/base/log.h"
@@ -163,9 +164,15 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
   declared.publishing.skipping = true;
   const std::uint64_t count = ++declared.topic->refused.at(static_cast<std::size_t>(reason));
   if (is_milestone(count)) {
-    log::warn("topic {}: a publish of {} is refused: {} ({} such so far)",
-              declared.topic->spec().name,
+    const TopicSpec& spec = declared.topic->spec();
+    const std::string where =
+        element == local::kNoElement
+            ? std::string()
+            : fmt::format("element {}: ", spec.sharding.to_global(spec.id.shard, element));
+    log::warn("topic {}: a publish of {} is refused: {}{} ({} such so far)",
+              spec.name,
               hello_.client_name,
+              where,
               error.message,
               count);
   }
@@ -177,7 +184,7 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
   return Taken::kDone;
 }
 
-// In the topic's own elements and units, as the client published them.
+// In the topic's own units, as the client published them.
 ClientSession::Taken ClientSession::refuse_sum(Declared& declared,
                                                local::TopicHandle handle,
                                                const ledger::BeyondRange& beyond) {
@@ -190,8 +197,7 @@ ClientSession::Taken ClientSession::refuse_sum(Declared& declared,
       handle,
       PublishRefusal::kOutOfRange,
       {Code::kRefused,
-       fmt::format("element {}: {} more would take the sum out of the topic's range of {} to {}",
-                   topic.spec().sharding.to_global(topic.spec().id.shard, beyond.element),
+       fmt::format("{} more would take the sum out of the topic's range of {} to {}",
                    units(beyond.value),
                    units(-topic.ledger().shape().magnitude_max()),
                    units(topic.ledger().shape().magnitude_max()))},
@@ -223,17 +229,15 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
                                            fixed_);
     if (!converted.ok()) {
       ledger.abandon_publish(*declared->inbox);
-      const std::uint64_t element = record.first + converted.rejected->index;
-      return refuse_publish(
-          *declared,
-          record.topic,
-          std::isfinite(converted.rejected->value) ? PublishRefusal::kOutOfRange
-                                                   : PublishRefusal::kNotFinite,
-          {Code::kInvalid,
-           fmt::format("element {} is {}: not finite, or beyond the range of the topic",
-                       topic.spec().sharding.to_global(topic.spec().id.shard, element),
-                       converted.rejected->value)},
-          element);
+      return refuse_publish(*declared,
+                            record.topic,
+                            std::isfinite(converted.rejected->value) ? PublishRefusal::kOutOfRange
+                                                                     : PublishRefusal::kNotFinite,
+                            {Code::kInvalid,
+                             local::out_of_range(static_cast<double>(converted.rejected->value),
+                                                 topic.spec().fraction_bits,
+                                                 ledger.shape().magnitude_max())},
+                            record.first + converted.rejected->index);
     }
     values = fixed_;
   }

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "api/gateway/subscription.h"
-#include "api/local/seed.h"
+#include "api/local/value_range.h"
 #include "api/proto/state.pb.h"
 
 namespace godwit::gateway {

@@ -196,11 +196,7 @@ class SpreadTest : public ::testing::Test {
     Split split = spread_.split(topic, whole);
     EXPECT_TRUE(spread_.has_room(topic, split));
     spread_.reserve(topic, split);
-    Spread::fill(spread_.topic_options(topic).fraction_bits,
-                 spread_.sharding(topic),
-                 first,
-                 std::as_bytes(std::span(values)),
-                 split);
+    Spread::fill(std::as_bytes(std::span(values)), split);
     auto number = spread_.publish(topic, std::move(split));
     spread_.pump(now_);
     return number;

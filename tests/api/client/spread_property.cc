@@ -71,7 +71,7 @@ RC_GTEST_PROP(SpreadProperty,
     }
     Split split = spread.split(topic, {.first = first, .count = count, .fixed = true});
     spread.reserve(topic, split);
-    Spread::fill(0, sharding, first, std::as_bytes(std::span(values)), split);
+    Spread::fill(std::as_bytes(std::span(values)), split);
     RC_ASSERT(spread.publish(topic, std::move(split)).has_value());
   };
 

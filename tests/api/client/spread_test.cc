@@ -208,13 +208,17 @@ TEST_F(SpreadTest, APublishIsSafeWhenAllItsPartsAre) {
 
 TEST_F(SpreadTest, AValueThatNoGatewayTakesIsRefusedBeforeAnyShardIsTold) {
   const auto topic = four_shards(4);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -4.6e15F}) {
+  // The gateway has three sites: the range is that of 2^62 / 3 quanta of 2^-10.
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -0x1.555556p50F}) {
     std::vector<float> values(3 * kTile, 1.0F);
     values[2 * kTile + 4] = bad;
     const auto number = publish(topic, values, 100);
     settle();
     EXPECT_EQ(safe(topic, number), Outcome::kRefused);
-    EXPECT_THAT(spread_.detail(topic, number), HasSubstr("element 65640: "));
+    EXPECT_EQ(spread_.detail(topic, number),
+              fmt::format("element 65640: {} is not finite, or beyond the topic's range of "
+                          "-1501199875790165.2 to 1501199875790165.2",
+                          static_cast<double>(bad)));
   }
   EXPECT_EQ(spread_.stats().unsafe_bytes, 0U);
   EXPECT_EQ(spread_.stats().publishes_refused, 2U);
@@ -236,25 +240,31 @@ TEST_F(SpreadTest, AnyNumberOfRefusedPublishesLeavesRoomForAnother) {
 TEST_F(SpreadTest, AnIntegerThatNoSumCanHoldIsRefusedBeforeAnyShardHearsOfIt) {
   const auto topic = four_shards(2);
   std::vector<std::int64_t> quanta(2 * kTile, 1);
-  quanta[kTile + 5] = -(std::int64_t{1} << 62U);
+  quanta[kTile + 5] = -kToyRange - 1;
   const auto number = publish(topic, quanta);
   settle();
   EXPECT_EQ(safe(topic, number), Outcome::kRefused);
-  EXPECT_EQ(spread_.detail(topic, number), "element 32773: -4611686018427387904");
+  EXPECT_THAT(spread_.detail(topic, number), HasSubstr("element 32773: -1501199875790165.2 is"));
   EXPECT_EQ(gateway_sum(topic)[0], 0);
+  quanta[kTile + 5] = -kToyRange;
+  const auto most = publish(topic, quanta);
+  settle();
+  EXPECT_EQ(safe(topic, most), Outcome::kReached);
 }
 
-// 2e15 is in the range of a sum of 2^62 quanta of 2^-10, and beyond the toy's.
-TEST_F(SpreadTest, APublishThatOneShardRefusesIsRefusedAndSaysWhichAndWhatWasMerged) {
+// Each value is in the topic's range, and their sum is not: only the shard can tell.
+TEST_F(SpreadTest, ASumThatOneShardRefusesIsRefusedAndSaysWhichAndWhatWasMerged) {
   const auto topic = four_shards(2);
-  std::vector<float> values(4 * kTile, 1.0F);
-  values[kTile + 5] = 2e15F;
+  std::vector<std::int64_t> values(4 * kTile, 1024);
+  values[kTile + 5] = kToyRange;
+  publish(topic, std::vector<std::int64_t>(1, 7), kTile + 5);
   const auto number = publish(topic, values);
   const auto whole = publish(topic, std::vector<float>(4 * kTile, 1.0F));
   settle();
   EXPECT_EQ(safe(topic, number), Outcome::kRefused);
   EXPECT_EQ(spread_.detail(topic, number),
-            "shard 1: element 32773: 2000000000000000; merged in 3 of 4 shards");
+            fmt::format("shard 1: element 32773: {}; merged in 3 of 4 shards",
+                        static_cast<double>(kToyRange)));
   EXPECT_EQ(safe(topic, whole), Outcome::kReached);
   EXPECT_EQ(spread_.detail(topic, whole), "");
   EXPECT_EQ(gateway_sum(topic)[0], 2048);

@@ -21,6 +21,9 @@
 
 namespace godwit::client {
 
+// Of each sum, in quanta: what a gateway of three sites has.
+inline constexpr std::int64_t kToyRange = (std::int64_t{1} << 62U) / 3;
+
 struct ToyTopic {
   std::uint32_t births = 0;  // how often its state was lost
   local::Declare declared = {};
@@ -156,7 +159,7 @@ class ToyGateway {
   struct Publishing {
     local::PublishBegin begin = {};
     std::vector<std::int64_t> quanta = {};
-    std::optional<std::pair<std::uint64_t, float>> bad = {};  // the element and its value
+    std::optional<std::pair<std::uint64_t, double>> bad = {};  // the element and its value
   };
 
   void send_frozen(std::uint32_t handle, ToyTopic::Lane& lane, Subscriber& to) {
@@ -229,7 +232,7 @@ class ToyGateway {
     for (const float value : data.values) {
       const double scaled =
           std::ldexp(static_cast<double>(value), static_cast<int>(topic.declared.fraction_bits));
-      if (!std::isfinite(value) || std::fabs(scaled) > 0x1p60) {
+      if (!(std::fabs(scaled) <= static_cast<double>(kToyRange))) {
         if (!publishing.bad) {
           publishing.bad = std::pair(publishing.begin.first + quanta.size(), value);
         }
@@ -247,7 +250,16 @@ class ToyGateway {
       return;
     }
     ToyTopic& topic = *found->second;
-    const auto& [begin, quanta, bad] = publishing_.at(found->first);
+    auto& [begin, quanta, bad] = publishing_.at(found->first);
+    auto& merged = topic.merged[publisher_];
+    const bool is_new = !merged.contains(commit.number);
+    for (std::size_t i = 0; is_new && i < quanta.size() && !bad; ++i) {
+      std::int64_t sum = 0;
+      const bool overflow = __builtin_add_overflow(topic.sum.at(begin.first + i), quanta[i], &sum);
+      if (overflow || sum > kToyRange || sum < -kToyRange) {
+        bad = std::pair(begin.first + i, static_cast<double>(quanta[i]));
+      }
+    }
     if (bad) {
       say(local::Refused{.topic = commit.topic,
                          .number = commit.number,
@@ -256,8 +268,7 @@ class ToyGateway {
                          .text = fmt::format("{}", bad->second)});
       return;
     }
-    auto& merged = topic.merged[publisher_];
-    if (!merged.contains(commit.number)) {
+    if (is_new) {
       if (begin.step) {
         std::uint64_t& last_step = topic.last_steps[publisher_.first];
         if (*begin.step <= last_step) {

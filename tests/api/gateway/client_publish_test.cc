@@ -1,4 +1,5 @@
 // What the gateway answers a publisher, over deaths of either side.
+#include <cmath>
 #include <list>
 #include <string>
 #include <vector>
@@ -6,6 +7,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "api/local/value_range.h"
+#include "codec/kernels.h"
 #include "tests/api/gateway/raw_client.h"
 
 namespace godwit::gateway {
@@ -298,6 +301,53 @@ TEST(ClientPublish, AnEarlierProcessTakesNothingFromALaterOneOfItsName) {
   EXPECT_TRUE(first.link.gateway_end().broken());
   EXPECT_EQ(second.answers(), (Answers{"safe 1", "safe 2"}));
   EXPECT_EQ(b.sum("t").front(), 2);
+}
+
+// The answer to a publish of `values`; its text is empty when it is no refusal.
+local::Refused refusal_of(OneGateway& b, const std::vector<float>& values) {
+  RawClient client(b, 2, "trainer", {1, 1});
+  client.say(local::PublishBegin{.topic = kTopic, .number = 1, .count = values.size()});
+  client.say(local::PublishData{.topic = kTopic, .number = 1, .values = values});
+  client.say(local::PublishCommit{.topic = kTopic, .number = 1});
+  b.turn();
+  while (auto view = client.link.client_end().receive()) {
+    const auto record = local::decode_gateway_record(*view);
+    if (record && std::holds_alternative<local::Refused>(*record)) {
+      return std::get<local::Refused>(*record);
+    }
+  }
+  return {};
+}
+
+TEST(ClientPublish, RefusesAValueOutOfRangeWithTheRangeInTheTopicsUnits) {
+  OneGateway b("b");  // of three sites; a quantum is 2^-40
+  const local::Refused refused = refusal_of(b, {1.0F, 0x1.555554p20F, -0x1.555556p20F});
+  EXPECT_EQ(refused.code, Code::kInvalid);
+  EXPECT_EQ(refused.element, 2U);
+  EXPECT_EQ(refused.text,
+            "-1398101.375 is not finite, or beyond the topic's range of -1398101.3333333333 to "
+            "1398101.3333333333");
+}
+
+// What a client of several shards refuses itself is what the gateway would have refused.
+TEST(ClientPublish, AsksOfValuesWhatTheClientAsks) {
+  for (std::uint32_t sites = 1; sites <= local::kSitesMax; ++sites) {
+    ledger::Shape shape;
+    shape.site_count = sites;
+    const std::int64_t most = shape.magnitude_max();
+    ASSERT_EQ(local::magnitude_max_of(sites), most) << sites;
+    for (int bits = 0; bits <= static_cast<int>(local::kFractionBitsMax); ++bits) {
+      const auto edge = static_cast<float>(std::ldexp(static_cast<double>(most), -bits));
+      for (const float value :
+           {std::nextafter(edge, 0.0F), edge, std::nextafter(edge, 2.0F * edge)}) {
+        const std::vector<float> one = {value};
+        std::vector<std::int64_t> quanta(1);
+        const bool taken = codec::to_fixed(one, bits, most, quanta).ok();
+        ASSERT_EQ(taken, !local::find_out_of_range(one, static_cast<std::uint32_t>(bits), most))
+            << value << " with " << bits << " fraction bits at " << sites << " sites";
+      }
+    }
+  }
 }
 
 }  // namespace
