@@ -123,7 +123,7 @@ struct PublishRequest {
 enum class Begin : std::uint8_t {
   kFresh,          // stage it
   kDuplicate,      // this number was committed before; it is safe
-  kDuplicateStep,  // this step was committed before, perhaps in another life of the publisher
+  kDuplicateStep,  // not above the last step committed, perhaps in another life of the publisher
   kBusy,           // this publisher's last publish is still being merged: merge_some first
 };
 

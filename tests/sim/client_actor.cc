@@ -326,15 +326,16 @@ void ClientActor::send(Instant now, std::size_t index) {
     return;
   }
   client_->reserve(*declared_, split);
-  client::Spread::fill(topic_.fraction_bits,
-                       client_->sharding(*declared_),
-                       published.first,
-                       encode(published.values, draw_.fixed, topic_.fraction_bits),
-                       split);
+  client::Spread::fill(encode(published.values, draw_.fixed, topic_.fraction_bits), split);
   published.life = life_;
   published.own = false;
   published.fate = Fate::kOnTheWay;
-  published.number = client_->publish(*declared_, std::move(split));
+  const auto number = client_->publish(*declared_, std::move(split));
+  if (!number) {
+    violation_(fmt::format("{}: {}", name_, number.error().message));
+    return;
+  }
+  published.number = *number;
   unsafe_.push_back(index);
   trace_.note(now, Happening::kPublish, published.values.size() << 20U);
   const auto bound = static_cast<std::uint64_t>(draw_.period.count_ns()) * 2;
