@@ -121,7 +121,6 @@ Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_
                 local::kTopicsPerClientMax);
   }
   auto topic = std::make_unique<TopicPart>(declaration, shard);
-  topic->subscriber = SubscriberId(index + 1);
   topic->incarnation = options_.incarnation;
   if (index == topics_.size()) {
     topics_.push_back(std::move(topic));

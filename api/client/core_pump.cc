@@ -10,6 +10,10 @@
 namespace godwit::client {
 namespace {
 
+// A client has one subscription of a topic at most, so it needs no other number: above all not the
+// topic's place on a connection, which may be another one in the client's next process.
+constexpr SubscriberId kSubscriber{1};
+
 // The gateway answers a clock wait a little before the application stops waiting, so that
 // `partial` and its list of sites arrive in time: an eighth, at most 20 ms. Chosen.
 Duration time_for_gateway(Duration left) {
@@ -108,7 +112,7 @@ bool Core::pump_subscription(std::uint32_t index) {
   }
   if (!topic.subscribe_sent) {
     local::Subscribe subscribe{.topic = handle,
-                               .subscriber = topic.subscriber,
+                               .subscriber = kSubscriber,
                                .incarnation = topic.incarnation,
                                .from = topic.from,
                                .resume = {}};

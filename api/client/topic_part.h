@@ -59,7 +59,6 @@ struct TopicPart {
 
   // Subscription. The sums are of elements of the topic.
   Subscription subscription = Subscription::kNone;
-  SubscriberId subscriber = {};
   Incarnation incarnation = {};  // of the subscriber's state
   Incarnation from = {};         // the topic's life to which the frontiers belong
   bool lanes_open = false;       // Subscribed was received on this connection

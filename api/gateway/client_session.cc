@@ -1,7 +1,6 @@
 #include "api/gateway/client_session.h"
 
 #include <algorithm>
-#include <bit>
 
 #include <fmt/format.h>
 
@@ -254,23 +253,23 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
   }
   Topic& topic = *declared->topic;
   ledger::Ledger& ledger = topic.ledger();
-  // Unique per topic and site: a publisher's number mixed with the subscriber's in its process.
-  const std::uint64_t identity =
-      hello_.publisher.value() ^ std::rotl(record.subscriber.value() * 0x9e3779b97f4a7c15U, 31);
+  // A publisher has one lane, whatever number its process gives the subscription. One that is there
+  // keeps its name: earlier versions mixed that number into it.
+  ledger::LaneKey key{ledger::LaneKind::kSubscriber, hello_.publisher.value(), record.incarnation};
   std::uint64_t frontier = 0;
   bool known = false;
   bool resumed = false;
-  for (const auto& [held, session] : topic.subscribers) {
-    if (ledger.lane(held).key.to == identity) {
+  for (const auto index : ledger.lanes()) {
+    const ledger::LaneInfo there = ledger.lane(index);
+    if (there.key.kind != key.kind || there.own_publisher != hello_.publisher) {
+      continue;
+    }
+    if (topic.subscribers.contains(index)) {
       return break_with(Code::kDuplicate, "the subscription is held by another connection");
     }
-  }
-  for (const auto index : ledger.lanes()) {
-    const ledger::LaneKey key = ledger.lane(index).key;
-    if (key.kind == ledger::LaneKind::kSubscriber && key.to == identity) {
-      known = true;
-      resumed = record.from == ledger.incarnation() && key.to_incarnation == record.incarnation;
-    }
+    known = true;
+    resumed = record.from == ledger.incarnation() && there.key.to_incarnation == record.incarnation;
+    key.to = there.key.to;
   }
   if (!known) {
     if (ledger.occupancy().subscriber_lanes >= Topic::kSubscribersMax) {
@@ -287,8 +286,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
   if (record.from == ledger.incarnation()) {
     frontier = resumed && !record.resume.empty() ? record.resume.front().frontier : 0;
   }
-  const auto lane = ledger.open_lane({ledger::LaneKind::kSubscriber, identity, record.incarnation},
-                                     {.own_publisher = hello_.publisher});
+  const auto lane = ledger.open_lane(key, {.own_publisher = hello_.publisher});
   if (!lane) {
     return break_with(lane.error().code, lane.error().message);
   }

@@ -58,6 +58,7 @@ struct Receipted {
 
 struct LaneInfo {
   LaneKey key;
+  PublisherId own_publisher;  // as open_lane was told
   std::uint64_t next_k = 1;
   std::uint64_t frontier = 0;     // receipted without gap
   std::uint32_t unreceipted = 0;  // sealed and not receipted, by window too

@@ -125,6 +125,7 @@ LaneInfo Ledger::lane(LaneIndex lane) const {
   info.key = {.kind = static_cast<LaneKind>(record.kind),
               .to = record.to,
               .to_incarnation = Incarnation::from_packed(record.to_incarnation)};
+  info.own_publisher = PublisherId(record.own_publisher);
   info.next_k = record.next_k;
   info.frontier = record.frontier;
   for (std::uint64_t k = record.frontier + 1; k < record.next_k; ++k) {

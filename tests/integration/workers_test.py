@@ -70,6 +70,21 @@ class Workers(unittest.TestCase):
                    for link in self.lab.ask("a", "link", "b", codes=(0,))["links"]]
         self.assertTrue(all(count > 0 for count in carried), carried)
 
+    def test_a_subscriber_that_died_with_its_gateway_is_taken_with_other_workers(self):
+        publishers = {"publisher-b": self.publisher("b", "publisher-b")}
+        auditors = {site: self.auditor(site) for site in self.lab.sites}
+        for workers in (1, 4):
+            self.assertRegex(auditors["a"].ask("next 30", 40), "^at ")
+            self.lab.gateways["a"].kill()
+            auditors["a"].kill()
+            said = len(self.lab.gateways["a"].text())
+            self.lab.workers["a"] = workers
+            self.lab.start("a")
+            auditors["a"] = self.auditor("a")
+            self.assertRegex(auditors["a"].ask("next 60", 70), "^at ")
+            self.assertNotIn("client auditor is closed", self.lab.gateways["a"].text()[said:])
+        self.settle(publishers, auditors)
+
     def test_sums_equal_the_logs_after_kills_and_other_numbers_of_workers(self):
         names = {f"publisher-{site}": site for site in self.lab.sites}
         publishers = {name: self.publisher(site, name) for name, site in names.items()}

@@ -205,6 +205,18 @@ TEST_F(CoreTest, StartsAgainFromZeroWhenTheGatewayLostItsState) {
   EXPECT_EQ(sum, std::vector<std::int64_t>(100, 2048));
 }
 
+// The gateway knows the lane again in the client's next process, whatever that declares before it.
+TEST_F(CoreTest, NumbersASubscriptionWithoutTheTopicsPlace) {
+  connect();
+  ASSERT_TRUE(core_.subscribe(declare(10, "first"), Core::Subscription::kPolled, false));
+  settle();
+  const SubscriberId first = gateway_->last_subscribe->subscriber;
+  ASSERT_TRUE(core_.subscribe(declare(10, "second"), Core::Subscription::kPolled, false));
+  settle();
+  EXPECT_EQ(gateway_->last_subscribe->topic, local::TopicHandle{1});
+  EXPECT_EQ(gateway_->last_subscribe->subscriber, first);
+}
+
 // The gateway closed its lane while it was away: the new one brings its own changes as well.
 TEST_F(CoreTest, StartsAgainFromZeroWhenItHadOnlyPublishedAndItsLaneIsGone) {
   const auto topic = subscribed_publisher(100);

@@ -1,5 +1,6 @@
 // What a gateway bears of its clients: how many, how long, and those that go wrong.
 #include <list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,62 @@ TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
         << site;
   }
   b.gateway.reset();  // before the rings of its clients
+}
+
+local::Subscribe subscription(std::uint64_t number, Incarnation life, Incarnation from = {}) {
+  return {.topic = RawClient::kTopic,
+          .subscriber = SubscriberId(number),
+          .incarnation = life,
+          .from = from};
+}
+
+// What it was answered to Subscribe; nothing when it was cut off.
+std::optional<local::Subscribed> subscribed(RawClient& client) {
+  client.b.turn();
+  while (auto view = client.link.client_end().receive()) {
+    const auto record = local::decode_gateway_record(*view);
+    if (record && std::holds_alternative<local::Subscribed>(*record)) {
+      return std::get<local::Subscribed>(*record);
+    }
+  }
+  return std::nullopt;
+}
+
+// Its number was the topic's place in the client's list, which may be another one in each process.
+TEST(ClientSessions, SubscribeAgainUnderAnotherNumberWhenBothHaveDied) {
+  OneGateway b("b");
+  RawClient before(b, 2, "auditor", {1, 1});
+  before.say(subscription(1, {1, 1}));
+  ASSERT_TRUE(subscribed(before));
+  b.open();
+  RawClient after(b, 3, "auditor", {2, 1});
+  after.say(subscription(2, {2, 1}));
+  const auto answer = subscribed(after);
+  ASSERT_TRUE(answer) << after.link.gateway_end().broken_reason();
+  EXPECT_FALSE(answer->resumed);
+  EXPECT_EQ(b.topic("t").ledger().occupancy().subscriber_lanes, 1U);
+}
+
+TEST(ClientSessions, TakeOverTheLaneThatAnEarlierVersionNamedByTheNumber) {
+  OneGateway b("b");
+  RawClient client(b, 2, "auditor", {1, 1});
+  b.turn();
+  ASSERT_TRUE(b.topic("t").ledger().open_lane({ledger::LaneKind::kSubscriber, 0xa1d, {1, 1}},
+                                              {.own_publisher = PublisherId::of("auditor")}));
+  b.config.memory = Bytes(1);  // it needs no more than it has
+  b.open();
+  RawClient same(b, 3, "auditor", {1, 1});
+  same.say(subscription(2, {1, 1}, b.life("t")));
+  const auto resumed = subscribed(same);
+  ASSERT_TRUE(resumed) << same.link.gateway_end().broken_reason();
+  EXPECT_TRUE(resumed->resumed);
+  b.open();
+  RawClient next(b, 4, "auditor", {2, 1});
+  next.say(subscription(3, {2, 1}));
+  const auto anew = subscribed(next);
+  ASSERT_TRUE(anew) << next.link.gateway_end().broken_reason();
+  EXPECT_FALSE(anew->resumed);
+  EXPECT_EQ(b.topic("t").ledger().occupancy().subscriber_lanes, 1U);
 }
 
 // What a client said before it knew that its declaration was refused costs it nothing else.
