@@ -171,13 +171,11 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
     }
     return known;
   }
-  auto opened = Topic::open(now,
-                            *spec,
-                            core_.config,
-                            core_.store,
-                            core_.new_life(),
-                            core_.config.memory_each() - Bytes(core_.memory_bound()),
-                            core_.workspace);
+  if (auto room = core_.check_room(*spec); !room) {
+    return Failure(room.error());
+  }
+  auto opened =
+      Topic::open(now, *spec, core_.config, core_.store, core_.new_life(), core_.workspace);
   if (!opened) {
     return Failure(opened.error());
   }

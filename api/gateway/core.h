@@ -7,13 +7,13 @@
 // Thread: the worker owns all of it.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -114,30 +114,18 @@ struct Core {
     }
     return sum;
   }
-  // What the open topics may come to use; what the budget has beyond it is free for new ones.
-  std::uint64_t memory_bound() const {
-    std::uint64_t sum = 0;
-    for (const auto& [id, topic] : topics) {
-      sum += topic->memory_bound();
-    }
-    return sum;
-  }
 
-  // Whether the topic's bound may rise to `bound`. kFull says what would, and what to do.
-  Result<void> check_budget(const Topic& topic, std::uint64_t bound, std::string_view whom) const {
-    const std::uint64_t more = bound - std::min(bound, topic.memory_bound());
-    const std::uint64_t left = (config.memory_each() - Bytes(memory_bound())).count();
-    if (more <= left) {
-      return {};
-    }
-    return fail(Code::kFull,
-                "topic {}: one more {} may need {} MiB and {} MiB of the gateway's memory are not "
-                "promised; raise [self] memory, or let another one go first",
-                topic.spec().name,
-                whom,
-                (more + (Bytes::mib(1).count() - 1)) >> 20U,
-                left >> 20U);
-  }
+  // The memory budget, in memory_budget.cc. kFull says what does not fit, and what to do.
+  // Whether there is room for all shards of the topic that this worker serves and has yet to open:
+  // then each of them is opened when it is declared, whoever declares what in between.
+  Result<void> check_room(const TopicSpec& spec) const;
+  // Whether the topic's bound may rise to `bound`.
+  Result<void> check_budget(const Topic& topic, std::uint64_t bound, std::string_view whom) const;
+  // What the shards of the topic that this worker serves and has yet to open may come to use.
+  Result<std::uint64_t> bound_of_unopened(TopicSpec spec) const;
+  // What the open topics may come to use, with their shards that are yet to be opened but for those
+  // of `opening`.
+  std::uint64_t memory_promised(std::optional<TopicId> opening = {}) const;
 
   const Config& config;
   std::uint32_t worker;

@@ -109,20 +109,10 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                                            const Config& config,
                                            Store& store,
                                            Incarnation life,
-                                           Bytes memory_left,
                                            ledger::Workspace& workspace) {
   const ledger::Shape shape = make_shape(spec, config);
   if (auto sound = ledger::check_shape(shape); !sound) {
     return Failure(sound.error());
-  }
-  const std::uint64_t bound = bound_of(shape, {});
-  if (bound > memory_left.count()) {
-    return fail(Code::kFull,
-                "topic {}: may need {} MiB and {} MiB of the gateway's memory are not promised to "
-                "other topics; raise [self] memory",
-                spec.name,
-                bound >> 20U,
-                memory_left.count() >> 20U);
   }
   std::unique_ptr<Topic> topic(new Topic(now, spec, shape));
   if (auto attached = topic->attach(store, life, workspace); !attached) {
@@ -133,6 +123,14 @@ Result<std::unique_ptr<Topic>> Topic::open(Instant now,
     return Failure(described.error());
   }
   return topic;
+}
+
+Result<std::uint64_t> Topic::bound_when_made(const TopicSpec& spec, const Config& config) {
+  const ledger::Shape shape = make_shape(spec, config);
+  if (auto sound = ledger::check_shape(shape); !sound) {
+    return Failure(sound.error());
+  }
+  return bound_of(shape, {});
 }
 
 Result<std::unique_ptr<Topic>> Topic::recover(Instant now,

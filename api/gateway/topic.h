@@ -110,15 +110,16 @@ class Topic {
   static constexpr std::uint32_t kSubscribersMax = 24;
 
   // Makes the topic's state, or opens what is there under the same name. kInvalid names what
-  // differs; kFull when `memory_left` does not hold its bound. `life` becomes the incarnation of a
-  // state that is made, and must be new; one that is there keeps its own.
+  // differs. `life` becomes the incarnation of a state that is made, and must be new; one that is
+  // there keeps its own. Whether the budget holds it is Core::check_room to say.
   static Result<std::unique_ptr<Topic>> open(Instant now,
                                              const TopicSpec& spec,
                                              const Config& config,
                                              Store& store,
                                              Incarnation life,
-                                             Bytes memory_left,
                                              ledger::Workspace& workspace);
+  // What open() will make takes at most; an error where there can be no such shard.
+  static Result<std::uint64_t> bound_when_made(const TopicSpec& spec, const Config& config);
   // Opens a topic by its stored description, after a restart. One whose sums are gone begins anew,
   // under `life` and without its seed.
   static Result<std::unique_ptr<Topic>> recover(Instant now,

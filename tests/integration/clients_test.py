@@ -108,6 +108,14 @@ class Clients(unittest.TestCase):
         answer = self.lab.probe("declare", "a", topic="huge", elements=10**9)
         self.assertRegex(answer, r"^refused .*MiB.*\[self\] memory")
 
+    def test_a_topic_whose_shards_do_not_fit_together_leaves_nothing(self):
+        """Any one of its eight shards would fit."""
+        lab = self.lab
+        answer = lab.probe("declare", "a", topic="parts", elements=16_000_000)
+        self.assertRegex(answer, r"^refused .*topic parts: may need \d+ MiB.*\[self\] memory")
+        self.assertNotIn("parts", [topic["summary"]["name"] for topic in lab.ask("a", "topic")["topics"]])
+        self.assertRegex(lab.probe("declare", "a", topic="parts", elements=8), "^open ")
+
     def test_a_topic_is_declared_alike_by_everybody(self):
         lab = self.lab
         self.assertRegex(lab.probe("declare", "a", topic="alike", elements=8), "^open ")

@@ -1,5 +1,6 @@
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -66,6 +67,87 @@ TEST(MemoryBudget, RefusesATopicThatDoesNotFitBesideWhatTheOthersMayUse) {
   EXPECT_EQ(b.declared.code, Code::kFull);
   b.declare("first", kMillion);
   EXPECT_TRUE(b.declared.error.empty());
+}
+
+// A topic of four tiles in as many shards.
+constexpr std::uint32_t kShards = 4;
+
+local::Declare quarter(const std::string& topic, std::uint32_t shard) {
+  return {.topic = topic,
+          .element_count = kShards * kShardTileElements,
+          .shards = kShards,
+          .shard = shard};
+}
+
+std::uint64_t bound_of_quarter() {
+  OneGateway b("b");
+  b.declare(quarter("t", 0));
+  return b.declared.memory_bound;
+}
+
+TEST(MemoryBudget, RefusesEveryShardOfATopicThatDoesNotFitAsAWhole) {
+  const std::uint64_t bound = bound_of_quarter();
+  OneGateway b("b");
+  b.config.memory = Bytes((kShards * bound) - 1);
+  for (std::uint32_t shard = 0; shard < kShards; ++shard) {
+    b.declare(quarter("t", shard));
+    EXPECT_EQ(b.declared.code, Code::kFull);
+    EXPECT_NE(b.declared.error.find("topic t: may need " +
+                                    std::to_string((kShards * bound + (1U << 20U) - 1) >> 20U) +
+                                    " MiB and " + std::to_string((kShards * bound - 1) >> 20U) +
+                                    " MiB of the gateway's memory"),
+              std::string::npos)
+        << b.declared.error;
+  }
+  EXPECT_TRUE(b.gateway->core().topics.empty());
+  EXPECT_TRUE(b.store.descriptions()->empty());
+  b.declare("t", kShardTileElements);  // smaller, under the same name
+  EXPECT_TRUE(b.knows("t")) << b.declared.error;
+}
+
+TEST(MemoryBudget, KeepsTheRoomOfShardsThatAreYetToBeDeclared) {
+  const std::uint64_t bound = bound_of_quarter();
+  OneGateway b("b");
+  b.config.memory = Bytes(2 * kShards * bound - 1);
+  b.declare(quarter("t", 2));
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      b.open();
+    }
+    b.declare(quarter("u", 0));
+    EXPECT_EQ(b.declared.code, Code::kFull) << "it would take room of t";
+    b.declare(quarter("t", restarted ? 1 : 0));
+    EXPECT_TRUE(b.declared.error.empty()) << b.declared.error;
+  }
+  b.declare(quarter("t", 3));
+  EXPECT_TRUE(b.declared.error.empty()) << b.declared.error;
+  b.config.memory = Bytes(2 * kShards * bound);
+  for (std::uint32_t shard = 0; shard < kShards; ++shard) {
+    b.declare(quarter("u", shard));
+    EXPECT_TRUE(b.declared.error.empty()) << b.declared.error;
+  }
+}
+
+TEST(MemoryBudget, CountsTheShardsOfItsOwnWorkerAgainstItsPart) {
+  const std::uint64_t bound = bound_of_quarter();
+  const std::string links =
+      "[[links]]\nends = [\"a\", \"b\"]\nconnections = 2\n"
+      "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n";
+  for (std::uint32_t worker = 0; worker < 2; ++worker) {
+    OneGateway b("b", links, 2, worker);
+    const std::uint32_t first = (worker + TopicId::of("t").value()) % 2;
+    b.config.memory = Bytes(kShards * bound - 2);
+    b.declare(quarter("t", first));
+    EXPECT_EQ(b.declared.code, Code::kFull);
+    EXPECT_NE(b.declared.error.find("worker " + std::to_string(worker) + "'s part of"),
+              std::string::npos)
+        << b.declared.error;
+    b.config.memory = Bytes(kShards * bound);
+    b.declare(quarter("t", first));
+    EXPECT_TRUE(b.declared.error.empty()) << b.declared.error;
+    b.declare(quarter("t", first + 2));
+    EXPECT_TRUE(b.declared.error.empty()) << b.declared.error;
+  }
 }
 
 TEST(MemoryBudget, DoesNotCountPublishersThatHaveGone) {

@@ -35,13 +35,7 @@ class TopicFiles : public testing::Test {
       declare.has_seed = seed;
       declare.seed_hash = 9;
       const auto spec = make_spec(declare, core.config);
-      return Topic::open(Instant(),
-                         *spec,
-                         core.config,
-                         store,
-                         core.new_life(),
-                         core.config.memory,
-                         core.workspace);
+      return Topic::open(Instant(), *spec, core.config, store, core.new_life(), core.workspace);
     }
     std::unique_ptr<Topic> open(bool seed) {
       auto topic = try_open(seed, 4);

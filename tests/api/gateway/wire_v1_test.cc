@@ -90,7 +90,6 @@ local::TopicHandle declare_as_captured(OneGateway& gateway) {
                                 gateway.config,
                                 gateway.store,
                                 gateway.incarnation,
-                                gateway.config.memory,
                                 gateway.gateway->core().workspace);
   GODWIT_ASSERT(made.has_value(), "the topic's state is made");
   gateway.open();  // finds it
