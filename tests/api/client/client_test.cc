@@ -251,7 +251,6 @@ TEST_F(ClientTest, AClockWaitNamesTheMissingSites) {
 TEST(ClientOptions, NameTheSocketOfTheSitesGateway) {
   const auto nowhere = Client::connect({.name = "trainer"});
   ASSERT_FALSE(nowhere);
-  EXPECT_EQ(nowhere.error().code, Code::kInvalid);
   EXPECT_NE(nowhere.error().message.find("[self] client"), std::string::npos);
 }
 
