@@ -24,13 +24,12 @@ double open_mass(const State& state, std::uint32_t slot, std::uint64_t block) {
   const std::int64_t* p = at(record.p_last != 0, state.layout.p);
   const std::int64_t* r = at(state.is_subscriber(slot) && record.r_last != 0, state.layout.r);
   const std::int64_t* s = at(state.s_valid(slot, tile_index), state.layout.lane_s(slot));
-  double sum = 0;
-  for (std::size_t i = 0; i < kBlockElements; ++i) {
-    const std::int64_t known = wrapping_add(p == nullptr ? 0 : p[i], r == nullptr ? 0 : r[i]);
-    const std::int64_t sent = s == nullptr ? 0 : s[i];
-    sum += static_cast<double>(magnitude(wrapping_add(known, -sent)));
+  if (p == nullptr && r == nullptr && s == nullptr) {
+    return 0;
   }
-  return sum;
+  const auto open = state.workspace.open().first(kBlockElements);
+  open_of(p, r, s, open);
+  return block_statistics(open).mass;
 }
 
 // Whether the array under the cursor has numbers in that tile.
