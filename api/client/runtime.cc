@@ -314,8 +314,11 @@ Result<std::uint64_t> Runtime::publish(std::uint32_t topic,
   lock.unlock();
   Spread::fill(values, split);
   lock.lock();
+  const bool is_refused = !split.refusal.empty();
   auto number = spread_.publish(topic, std::move(split));
-  changed_.notify_all();  // one that is refused gives its room back
+  if (is_refused || !number) {
+    changed_.notify_all();  // its room is free again
+  }
   spread_.pump(system_now());
   return number;
 }

@@ -1,7 +1,6 @@
 // The publishing half of Spread: one publish becomes one of each shard that it touches, and what
 // becomes of those is put together again.
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "api/client/shard_runs.h"
@@ -98,9 +97,7 @@ void Spread::fill(std::span<const std::byte> values, Split& split) {
     if (publish.fixed) {
       const std::span quanta(static_cast<const std::int64_t*>(place), publish.count);
       if (const auto wrong = local::find_out_of_range(quanta, split.magnitude_max)) {
-        refuse(*wrong,
-               std::ldexp(static_cast<double>(quanta[*wrong]),
-                          -static_cast<int>(split.fraction_bits)));
+        refuse(*wrong, local::units(quanta[*wrong], split.fraction_bits));
       }
       continue;
     }

@@ -188,19 +188,17 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
 ClientSession::Taken ClientSession::refuse_sum(Declared& declared,
                                                local::TopicHandle handle,
                                                const ledger::BeyondRange& beyond) {
-  const Topic& topic = *declared.topic;
-  const auto units = [&](std::int64_t quanta) {
-    return std::ldexp(static_cast<double>(quanta), -static_cast<int>(topic.spec().fraction_bits));
-  };
+  const std::uint32_t fraction_bits = declared.topic->spec().fraction_bits;
+  const std::int64_t magnitude_max = declared.topic->ledger().shape().magnitude_max();
   return refuse_publish(
       declared,
       handle,
       PublishRefusal::kOutOfRange,
       {Code::kRefused,
        fmt::format("{} more would take the sum out of the topic's range of {} to {}",
-                   units(beyond.value),
-                   units(-topic.ledger().shape().magnitude_max()),
-                   units(topic.ledger().shape().magnitude_max()))},
+                   local::units(beyond.value, fraction_bits),
+                   local::units(-magnitude_max, fraction_bits),
+                   local::units(magnitude_max, fraction_bits))},
       beyond.element);
 }
 

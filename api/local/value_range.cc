@@ -6,18 +6,14 @@
 namespace godwit::local {
 namespace {
 
-constexpr std::int64_t kSumRange = std::int64_t{1}
-                                   << 62U;  // quanta; sums of all sites are below it
+// Quanta; sums of all sites are below it.
+constexpr std::int64_t kSumRange = std::int64_t{1} << 62U;
 
 template <class Values, class IsGood>
 std::optional<std::size_t> find_bad(Values values, IsGood is_good) {
   const auto wrong = std::find_if_not(values.begin(), values.end(), is_good);
   return wrong == values.end() ? std::nullopt
                                : std::optional(static_cast<std::size_t>(wrong - values.begin()));
-}
-
-double units(std::int64_t quanta, std::uint32_t fraction_bits) {
-  return std::ldexp(static_cast<double>(quanta), -static_cast<int>(fraction_bits));
 }
 
 // The largest float of at most so many quanta.
@@ -30,6 +26,10 @@ float largest_float(std::int64_t magnitude_max, std::uint32_t fraction_bits) {
 }
 
 }  // namespace
+
+double units(std::int64_t quanta, std::uint32_t fraction_bits) {
+  return std::ldexp(static_cast<double>(quanta), -static_cast<int>(fraction_bits));
+}
 
 std::int64_t magnitude_max_of(std::size_t sites) {
   return kSumRange / static_cast<std::int64_t>(std::max<std::size_t>(3, sites));

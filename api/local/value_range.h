@@ -15,6 +15,9 @@ namespace godwit::local {
 // to, at a gateway whose Welcome names so many sites: the ledger's range.
 std::int64_t magnitude_max_of(std::size_t sites);
 
+// So many quanta in the topic's units.
+double units(std::int64_t quanta, std::uint32_t fraction_bits);
+
 // The index of the first value that is not finite or whose magnitude exceeds magnitude_max quanta.
 // fraction_bits in [0, kFractionBitsMax], magnitude_max in [2^54, 2^62).
 std::optional<std::size_t> find_out_of_range(std::span<const float> values,

@@ -11,7 +11,6 @@ namespace {
 
 // A gateway that is dead cannot answer; the application gives up a little later than it asked for.
 constexpr Duration kWaitSlack = Duration::ms(200);
-constexpr std::uint32_t kWorker = ClientActor::kWorker;
 
 std::vector<std::byte> encode(const std::vector<std::int64_t>& values,
                               bool fixed,
