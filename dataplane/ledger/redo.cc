@@ -19,8 +19,9 @@ constexpr std::uint64_t padded(std::uint64_t bytes) {
 }
 
 void store_commit(std::uint64_t& commit, std::uint64_t value) {
-  // What a killed process leaves in shared memory is a prefix of its stores in program order, on any
-  // processor (exceptions are precise); so only the compiler must be kept from moving stores across.
+  // What a killed process leaves in shared memory is a prefix of its stores in program order, on
+  // any processor (exceptions are precise); so only the compiler must be kept from moving stores
+  // across.
   std::atomic_signal_fence(std::memory_order_seq_cst);
   std::atomic_ref<std::uint64_t>(commit).store(value, std::memory_order_release);
   std::atomic_signal_fence(std::memory_order_seq_cst);

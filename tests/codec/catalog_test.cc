@@ -11,12 +11,9 @@
 namespace godwit::codec {
 namespace {
 
+using testing::size_of;
 using testing::Tile;
 using testing::tiles;
-
-std::uint64_t size_of(std::int64_t value) {
-  return value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
-}
 
 class EveryCodec : public ::testing::TestWithParam<Entry> {
  protected:

@@ -16,6 +16,11 @@ struct Tile {
   std::vector<std::int64_t> values;
 };
 
+// The magnitude of any value, of the least one too.
+inline std::uint64_t size_of(std::int64_t value) {
+  return value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+}
+
 // A standard normal variate (Box-Muller).
 inline double normal(Random& random) {
   const double u = 1.0 - random.uniform();

@@ -71,6 +71,7 @@ Duration second_and(int round_trips, Duration delay) {
 }
 
 TEST(HealedLink, CarriesChangesBothWaysWithinASecondAndTwoRoundTrips) {
+  log::set_level(log::Level::kOff);
   for (const Duration delay : {Duration::ms(1), Duration::us(36'500), Duration::ms(164)}) {
     expect_carried(delay, BitRate::mbps(16), second_and(2, delay));
   }
@@ -78,9 +79,3 @@ TEST(HealedLink, CarriesChangesBothWaysWithinASecondAndTwoRoundTrips) {
 
 }  // namespace
 }  // namespace godwit::sim
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  godwit::log::set_level(godwit::log::Level::kOff);
-  return RUN_ALL_TESTS();
-}

@@ -15,7 +15,7 @@ namespace {
 
 using control::ControlMessage;
 
-constexpr const char* kTwo =
+constexpr const char* kTwoWorkers =
     "[[links]]\nends = [\"a\", \"b\"]\ncap = \"20Mbit/s\"\nconnections = 2\n"
     "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n";
 constexpr std::uint64_t kTwoTiles = 2 * kShardTileElements;
@@ -29,7 +29,7 @@ ControlMessage hello(const std::string& site, std::uint32_t connection, std::uin
 
 class Connections : public ::testing::Test {
  protected:
-  OneGateway b_{"b", kTwo};
+  OneGateway b_{"b", kTwoWorkers};
 
   // Site a has dialled a connection, and greets.
   ScriptedSession& dialled_by_a(std::uint32_t connection) {
@@ -190,7 +190,7 @@ TEST_F(Connections, ShareTheCapAndAreReportedOneByOne) {
 // Worker 1 of two.
 class OfAWorker : public ::testing::Test {
  protected:
-  OneGateway b_{"b", kTwo, 2, 1};
+  OneGateway b_{"b", kTwoWorkers, 2, 1};
 };
 
 TEST_F(OfAWorker, AreThoseThatFallToIt) {

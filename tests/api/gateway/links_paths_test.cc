@@ -20,12 +20,12 @@ using Endpoints = std::vector<std::string>;
 
 constexpr int kTurnsPerSecond = 334;  // of 3 ms
 const Endpoints kOne = {"127.0.0.2:7002"};
-const Endpoints kTwo = {"127.0.1.3:7003", "127.0.2.3:7003"};
+const Endpoints kTwoPaths = {"127.0.1.3:7003", "127.0.2.3:7003"};
 const Endpoints kThree = {"127.0.1.3:7003", "127.0.2.3:7003", "127.0.3.3:7003"};
 
 // b's gateway, which dials c and is dialled by a.
 struct Routed {
-  explicit Routed(const Endpoints& of_others = kTwo,
+  explicit Routed(const Endpoints& of_others = kTwoPaths,
                   const Endpoints& own = kOne,
                   const std::string& links = "")
       : b("b", links) {
@@ -105,14 +105,14 @@ TEST(LinksPaths, ASessionThatDiesIsDialledAgainWhereItWasThenOn) {
   Routed routed;
   routed.on_backup().end(CloseReason::kSilent, "nothing was heard");
   routed.next_dial();
-  EXPECT_EQ(routed.dialled_to(), kTwo[1]);
+  EXPECT_EQ(routed.dialled_to(), kTwoPaths[1]);
   routed.fail();
   routed.next_dial();
-  EXPECT_EQ(routed.dialled_to(), kTwo[0]);
+  EXPECT_EQ(routed.dialled_to(), kTwoPaths[0]);
 }
 
 TEST(LinksPaths, EachPathHasTheRoundTripThatWasMeasuredOnIt) {
-  Routed routed(kTwo, kOne, "[[links]]\nends = [\"b\", \"c\"]\nrtt = \"300ms\"\n");
+  Routed routed(kTwoPaths, kOne, "[[links]]\nends = [\"b\", \"c\"]\nrtt = \"300ms\"\n");
   ScriptedSession& backup = routed.on_backup();
   EXPECT_EQ(routed.b.endpoint.last_dialled.rtt_expected, Duration::ms(300));
   backup.figures.rtt_min = Duration::ms(41);
@@ -133,7 +133,7 @@ TEST(LinksPaths, OnABackupTheFirstIsTriedBesideItAndTakesOverWhenItGreets) {
   ScriptedSession& first = routed.next_dial(26);
   EXPECT_GE(routed.b.now - begun, Duration::seconds(15));
   EXPECT_LE(routed.b.now - begun, Duration::seconds(25.1));
-  EXPECT_EQ(routed.dialled_to(), kTwo[0]);
+  EXPECT_EQ(routed.dialled_to(), kTwoPaths[0]);
   routed.b.turn(100);
   EXPECT_EQ(routed.c().session, &backup);
   EXPECT_FALSE(backup.closed);
@@ -220,10 +220,10 @@ TEST(LinksPaths, AreShownOfALink) {
   Routed routed;
   EXPECT_EQ(routed.link("c").path(), 1U);
   EXPECT_EQ(routed.link("c").paths(), 2U);
-  EXPECT_EQ(routed.link("c").peer_address(), kTwo[0]);
+  EXPECT_EQ(routed.link("c").peer_address(), kTwoPaths[0]);
   routed.on_backup();
   EXPECT_EQ(routed.link("c").path(), 2U);
-  EXPECT_EQ(routed.link("c").peer_address(), kTwo[1]);
+  EXPECT_EQ(routed.link("c").peer_address(), kTwoPaths[1]);
   EXPECT_EQ(routed.link("c").local_address(), kOne[0]);
 }
 
@@ -251,7 +251,7 @@ TEST(LinksPaths, ARenewedCertificateIsShownOnThePathThatTheLinkIsOn) {
   routed.b.turn(1);
   routed.b.gateway->use_certificate("new");
   routed.next_dial();
-  EXPECT_EQ(routed.dialled_to(), kTwo[1]);
+  EXPECT_EQ(routed.dialled_to(), kTwoPaths[1]);
   routed.last().establish("c", "new");
   routed.b.turn(1);
   routed.last().control(OneGateway::hello("c"));
@@ -262,7 +262,7 @@ TEST(LinksPaths, ARenewedCertificateIsShownOnThePathThatTheLinkIsOn) {
 
 TEST(LinksPaths, PairTheEndpointsOfBothSitesByTheirPlaces) {
   const Endpoints own = {"127.0.1.2:7002", "127.0.2.2:7002"};
-  for (const Endpoints& others : {kTwo, Endpoints{kTwo[0]}}) {
+  for (const Endpoints& others : {kTwoPaths, Endpoints{kTwoPaths[0]}}) {
     Routed routed(others, own);
     EXPECT_EQ(routed.b.endpoint.last_dialled.local.format(), own[0]);
     EXPECT_EQ(routed.dialled_to(), others.front());
@@ -277,11 +277,11 @@ TEST(LinksPaths, PairTheEndpointsOfBothSitesByTheirPlaces) {
 
 TEST(LinksPaths, WhoIsDialledHasThePathThatTheSessionCameBy) {
   const Endpoints own = {"127.0.1.2:7002", "127.0.2.2:7002"};
-  Routed routed(kTwo, own);
+  Routed routed(kTwoPaths, own);
   for (const std::size_t path : {1U, 0U, 1U}) {
     ScriptedSession& a = routed.b.endpoint.accept();
     a.to = port::Peer::parse(own[path]).value();
-    a.from = port::Peer::parse(kTwo[path]).value();
+    a.from = port::Peer::parse(kTwoPaths[path]).value();
     routed.b.turn(1);
     a.establish("a");
     routed.b.turn(1);
@@ -301,7 +301,7 @@ TEST(LinksPaths, WhoIsDialledHasThePathThatTheSessionCameBy) {
 
 TEST(LinksPaths, ThatAreCrossedCountAsTheOtherEndsChoice) {
   const Endpoints own = {"127.0.1.2:7002", "127.0.2.2:7002"};
-  Routed routed(kTwo, own);
+  Routed routed(kTwoPaths, own);
   const auto path = [&](const std::string& local, const std::string& remote) {
     return routed.b.peer("a").path_between(port::Peer::parse(local).value(),
                                            port::Peer::parse(remote).value());
@@ -312,7 +312,7 @@ TEST(LinksPaths, ThatAreCrossedCountAsTheOtherEndsChoice) {
 }
 
 TEST(LinksPaths, AWrongWorkerIsNoReasonToLeaveAPath) {
-  Routed routed(kTwo, kOne, "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n");
+  Routed routed(kTwoPaths, kOne, "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n");
   ScriptedSession& second = routed.last();  // of connection 1
   const auto hello = [](std::uint32_t connection) {
     ControlMessage message = OneGateway::hello("c");
@@ -331,7 +331,7 @@ TEST(LinksPaths, AWrongWorkerIsNoReasonToLeaveAPath) {
 }
 
 TEST(LinksPaths, AskTheFirstWorkerOverEachOfThemWhenNobodyAnswers) {
-  Routed routed(kTwo, kOne, "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n");
+  Routed routed(kTwoPaths, kOne, "[[links]]\nends = [\"b\", \"c\"]\nconnections = 2\n");
   ControlMessage hello = OneGateway::hello("c");
   hello.mutable_hello()->set_connection(1);
   hello.mutable_hello()->set_connections(2);

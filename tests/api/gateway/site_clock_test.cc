@@ -12,34 +12,34 @@ using Ids = std::vector<PublisherId>;
 constexpr PublisherId kFast{1};
 constexpr PublisherId kSlow{2};
 const int kConnections[3] = {};
-const void* const kOne = &kConnections[0];
-const void* const kTwo = &kConnections[1];
+const void* const kFirst = &kConnections[0];
+const void* const kSecond = &kConnections[1];
 const void* const kThree = &kConnections[2];
 
 TEST(SiteClock, IsTheLeastOfItsTickers) {
   SiteClock clock;
   EXPECT_EQ(clock.reached(), 0U);
-  EXPECT_TRUE(clock.on_tick(kOne, kFast, 7));
+  EXPECT_TRUE(clock.on_tick(kFirst, kFast, 7));
   EXPECT_EQ(clock.reached(), 7U);
-  EXPECT_TRUE(clock.on_tick(kTwo, kSlow, 3));
-  EXPECT_FALSE(clock.on_tick(kOne, kFast, 9));
-  EXPECT_FALSE(clock.on_tick(kOne, kFast, 8));  // heard late
+  EXPECT_TRUE(clock.on_tick(kSecond, kSlow, 3));
+  EXPECT_FALSE(clock.on_tick(kFirst, kFast, 9));
+  EXPECT_FALSE(clock.on_tick(kFirst, kFast, 8));  // heard late
   EXPECT_EQ(clock.reached(), 3U);
-  EXPECT_TRUE(clock.on_leave(kTwo));
+  EXPECT_TRUE(clock.on_leave(kSecond));
   EXPECT_EQ(clock.reached(), 9U);
-  EXPECT_FALSE(clock.on_leave(kTwo));
+  EXPECT_FALSE(clock.on_leave(kSecond));
   EXPECT_EQ(clock.tickers(), Ids{kFast});
 }
 
 TEST(SiteClock, StandsStillUntilEverybodyWhoTickedIsBack) {
   SiteClock clock;
   clock.expect({kSlow, kFast});
-  EXPECT_FALSE(clock.on_tick(kOne, kFast, 9));  // it was known
+  EXPECT_FALSE(clock.on_tick(kFirst, kFast, 9));  // it was known
   EXPECT_EQ(clock.reached(), 0U);
   EXPECT_EQ(clock.tickers(), (Ids{kFast, kSlow}));
   EXPECT_TRUE(clock.on_tick(kThree, PublisherId(3), 20));
   EXPECT_EQ(clock.reached(), 0U);
-  EXPECT_FALSE(clock.on_tick(kTwo, kSlow, 3));
+  EXPECT_FALSE(clock.on_tick(kSecond, kSlow, 3));
   EXPECT_FALSE(clock.expects());
   EXPECT_EQ(clock.reached(), 3U);
 }
@@ -47,7 +47,7 @@ TEST(SiteClock, StandsStillUntilEverybodyWhoTickedIsBack) {
 TEST(SiteClock, GoesOnWithoutThoseWhoAreGivenUp) {
   SiteClock clock;
   clock.expect({kSlow, kFast});
-  clock.on_tick(kOne, kFast, 9);
+  clock.on_tick(kFirst, kFast, 9);
   EXPECT_TRUE(clock.give_up());
   EXPECT_FALSE(clock.give_up());
   EXPECT_EQ(clock.reached(), 9U);

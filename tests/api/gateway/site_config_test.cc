@@ -151,10 +151,11 @@ std::string problem_of_several(std::string_view own,
 }
 
 constexpr std::string_view kOwn = "endpoint = \"192.0.2.1:7001\"";
-constexpr std::string_view kTwo = "endpoints = [\"192.0.2.2:7002\", \"198.51.100.2:7002\"]";
+constexpr std::string_view kTwoEndpoints =
+    "endpoints = [\"192.0.2.2:7002\", \"198.51.100.2:7002\"]";
 
 TEST(SiteConfig, TakesSeveralEndpointsInTheirOrder) {
-  const auto config = parse_several(kOwn, kTwo);
+  const auto config = parse_several(kOwn, kTwoEndpoints);
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_THAT(config->find_site("b")->endpoints,
               ::testing::ElementsAre("192.0.2.2:7002", "198.51.100.2:7002"));
@@ -171,9 +172,10 @@ TEST(SiteConfig, TakesSeveralEndpointsInTheirOrder) {
 }
 
 TEST(SiteConfig, RefusesBothNamesOfEndpointsAndNone) {
-  EXPECT_EQ(problem_of_several(kOwn, fmt::format("endpoint = \"192.0.2.9:7002\"\n{}", kTwo)),
-            "f.toml:12:13: [sites.b] endpoints: stands beside `endpoint`; write one of them: "
-            "`endpoints` when there are several, the preferred one first");
+  EXPECT_EQ(
+      problem_of_several(kOwn, fmt::format("endpoint = \"192.0.2.9:7002\"\n{}", kTwoEndpoints)),
+      "f.toml:12:13: [sites.b] endpoints: stands beside `endpoint`; write one of them: "
+      "`endpoints` when there are several, the preferred one first");
   EXPECT_THAT(problem_of_several(kOwn, ""),
               HasSubstr("f.toml:10:1: [sites.b] needs the key `endpoint`"));
 }
@@ -212,7 +214,7 @@ TEST(SiteConfig, NamesThePlaceOfTheOneEndpointOfSeveralThatIsWrong) {
   EXPECT_EQ(with("198.51.100.2:7003"),
             "f.toml:12:3: [sites.b] endpoints: 198.51.100.2:7003 has another port than "
             "192.0.2.2:7002; a gateway listens at one port, whatever its addresses");
-  EXPECT_THAT(problem_of_several("endpoint = \"192.0.2.2:7002\"", kTwo),
+  EXPECT_THAT(problem_of_several("endpoint = \"192.0.2.2:7002\"", kTwoEndpoints),
               HasSubstr("192.0.2.2:7002 is that of site \"a\", too"));
   EXPECT_THAT(with("224.0.0.1:7002"), HasSubstr("[sites.b] endpoints: 224.0.0.1 is a multicast"));
   EXPECT_THAT(with("[2001:db8::2]:7002"), HasSubstr("2001:db8::2 is IPv6 and the own address"));
@@ -223,7 +225,7 @@ TEST(SiteConfig, ListensEverywhereWhereTheOwnSiteHasSeveral) {
     return listen_endpoint(*parse_several(own, "endpoint = \"203.0.113.9:7009\"")->find_site("a"));
   };
   EXPECT_EQ(listens(kOwn), "192.0.2.1:7001");
-  EXPECT_EQ(listens(kTwo), "0.0.0.0:7002");
+  EXPECT_EQ(listens(kTwoEndpoints), "0.0.0.0:7002");
   EXPECT_EQ(listens("endpoints = [\"192.0.2.2:7002\", \"[2001:db8::2]:7002\"]"), "[::]:7002");
   EXPECT_THAT(problem_of_several("endpoints = [\"192.0.2.2:7002\", \"0.0.0.0:7002\"]", kOwn),
               HasSubstr("[sites.a] endpoints: 0.0.0.0 is no host's address"));
@@ -231,12 +233,13 @@ TEST(SiteConfig, ListensEverywhereWhereTheOwnSiteHasSeveral) {
 
 TEST(SiteConfig, GivesADeviceOneAddress) {
   EXPECT_EQ(
-      problem_of_several(kTwo, kOwn, kDevice),
+      problem_of_several(kTwoEndpoints, kOwn, kDevice),
       "f.toml:9:13: [sites.a] endpoints: a DPDK device has one address, and these are 2; give "
       "one endpoint, or the address behind all of them as [port] address");
-  EXPECT_EQ(problem_of_several(kTwo, kOwn, std::string(kDevice) + "address = \"10.0.0.7\"\n"),
-            "none");
-  EXPECT_EQ(problem_of_several(kOwn, kTwo, kDevice), "none") << "a peer may have several";
+  EXPECT_EQ(
+      problem_of_several(kTwoEndpoints, kOwn, std::string(kDevice) + "address = \"10.0.0.7\"\n"),
+      "none");
+  EXPECT_EQ(problem_of_several(kOwn, kTwoEndpoints, kDevice), "none") << "a peer may have several";
 }
 
 }  // namespace

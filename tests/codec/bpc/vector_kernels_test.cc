@@ -11,11 +11,8 @@
 namespace godwit::codec::bpc {
 namespace {
 
+using testing::size_of;
 using testing::Tile;
-
-std::uint64_t size_of(std::int64_t value) {
-  return static_cast<std::uint64_t>(value < 0 ? -value : value);
-}
 
 class VectorKernels : public testing::OnEveryTarget {
  protected:

@@ -8,7 +8,7 @@
 namespace godwit {
 namespace {
 
-constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMostSigned = std::numeric_limits<std::int64_t>::max();
 
 TEST(Duration, ConvertsBetweenItsUnits) {
   EXPECT_EQ(Duration::us(3), Duration::ns(3'000));
@@ -39,7 +39,7 @@ TEST(Instant, MeasuresTheTimeBetweenTwo) {
 TEST(Instant, NeverStaysNeverWhateverIsAddedOrTakenAway) {
   EXPECT_EQ(Instant::never() + Duration::ns(1), Instant::never());
   EXPECT_EQ(Instant::never() - Duration::seconds(9), Instant::never());
-  EXPECT_EQ(Instant::from_ns(kMost - 1) + Duration::ns(2), Instant::never());
+  EXPECT_EQ(Instant::from_ns(kMostSigned - 1) + Duration::ns(2), Instant::never());
   EXPECT_EQ(Instant::from_ns(5) + Duration::max(), Instant::never());
 }
 

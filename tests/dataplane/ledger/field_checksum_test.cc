@@ -12,7 +12,7 @@
 namespace godwit::ledger {
 namespace {
 
-__extension__ using Wide = unsigned __int128;
+__extension__ using WideUnsigned = unsigned __int128;
 
 std::uint64_t modulo(std::int64_t x) {
   const auto p = static_cast<std::int64_t>(kFieldPrime);
@@ -21,7 +21,7 @@ std::uint64_t modulo(std::int64_t x) {
 }
 
 std::uint64_t times(std::uint64_t a, std::uint64_t b) {
-  return static_cast<std::uint64_t>(static_cast<Wide>(a) * b % kFieldPrime);
+  return static_cast<std::uint64_t>(static_cast<WideUnsigned>(a) * b % kFieldPrime);
 }
 
 // c(x) by the formula, one reduction per operation.

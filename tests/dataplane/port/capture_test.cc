@@ -27,8 +27,8 @@ using testing::CapturedPacket;
 using ::testing::HasSubstr;
 using testing::PcapReader;
 
-const Peer kA = Peer::v4({10, 0, 0, 1}, 4433);
-const Peer kB = Peer::v4({10, 0, 0, 2}, 5544);
+const Peer kHere = Peer::v4({10, 0, 0, 1}, 4433);
+const Peer kThere = Peer::v4({10, 0, 0, 2}, 5544);
 constexpr std::int64_t kMidnight = 1'767'225'600'000'000'000;  // 2026-01-01
 
 std::string text(std::span<const std::byte> bytes) {
@@ -60,12 +60,12 @@ class CaptureTest : public ::testing::Test {
 };
 
 TEST_F(CaptureTest, WritesBothDirectionsWithTheirAddressesAndTimes) {
-  auto a = capturing(network_.open(kA));
-  auto b = network_.open(kB);
+  auto a = capturing(network_.open(kHere));
+  auto b = network_.open(kThere);
   auto bytes = pattern(2 * 1200 + 333);
-  const Train there{.peer = kB, .segment_bytes = 1200, .bytes = bytes, .ecn = 2, .dscp = 40};
+  const Train there{.peer = kThere, .segment_bytes = 1200, .bytes = bytes, .ecn = 2, .dscp = 40};
   EXPECT_EQ(a->transmit(Instant::from_ns(5), {&there, 1}), 1U);
-  const Train back{.peer = kA, .segment_bytes = 1200, .bytes = std::span(bytes).first(700)};
+  const Train back{.peer = kHere, .segment_bytes = 1200, .bytes = std::span(bytes).first(700)};
   b->transmit(Instant::from_ns(6), {&back, 1});
   std::array<Train, 4> out{};
   ASSERT_EQ(a->receive(Instant::from_ns(2'000'000'007), out), 1U);
@@ -93,19 +93,19 @@ TEST_F(CaptureTest, WritesBothDirectionsWithTheirAddressesAndTimes) {
 }
 
 TEST_F(CaptureTest, ChangesNothingForTheCaller) {
-  auto a = capturing(network_.open(kA));
-  EXPECT_EQ(a->local(), kA);
+  auto a = capturing(network_.open(kHere));
+  EXPECT_EQ(a->local(), kHere);
   EXPECT_STREQ(a->capabilities().name, "loop");
   auto bytes = pattern(100);
-  const Train train{.peer = kB, .segment_bytes = 100, .bytes = bytes};
+  const Train train{.peer = kThere, .segment_bytes = 100, .bytes = bytes};
   a->transmit(Instant::from_ns(5), {&train, 1});
   EXPECT_EQ(a->counters().packets_sent, 1U);
 }
 
 TEST_F(CaptureTest, MayBeReadWhileItGoesOn) {
-  auto a = capturing(network_.open(kA));
+  auto a = capturing(network_.open(kHere));
   auto bytes = pattern(100);
-  const Train train{.peer = kB, .segment_bytes = 100, .bytes = bytes};
+  const Train train{.peer = kThere, .segment_bytes = 100, .bytes = bytes};
   a->transmit(Instant::from_ns(0), {&train, 1});
   std::array<Train, 1> out{};
   a->receive(Instant::from_ns(1'000'000'000), out);
@@ -145,7 +145,7 @@ TEST_F(CaptureTest, NeverGrowsBeyondItsBoundAndKeepsTheNewest) {
     for (int part = 0; part < 40; ++part) {
       for (int packet = 0; packet < 150; ++packet) {
         const std::size_t bytes =
-            write_headers({.from = kA, .to = kB, .payload = payload}, headers);
+            write_headers({.from = kHere, .to = kThere, .payload = payload}, headers);
         file->append(written++, std::span(headers).first(bytes), payload);
       }
       file->flush();
@@ -223,7 +223,7 @@ RC_GTEST_PROP(CaptureLaw, EveryPacketReadsBack, ()) {
       *rc::gen::inRange<std::size_t>(1, 1600), rc::gen::arbitrary<std::uint8_t>());
   const bool v6 = *rc::gen::arbitrary<bool>();
   const Datagram datagram{.from = v6 ? Peer::v6(host6, port) : Peer::v4(host4, port),
-                          .to = *rc::gen::arbitrary<bool>() == v6 ? Peer::v6(host6, 9) : kB,
+                          .to = *rc::gen::arbitrary<bool>() == v6 ? Peer::v6(host6, 9) : kThere,
                           .traffic_class = *rc::gen::arbitrary<std::uint8_t>(),
                           .payload = std::as_bytes(std::span(payload))};
   {

@@ -12,8 +12,8 @@
 namespace godwit::port {
 namespace {
 
-const Peer kA = Peer::v4({10, 0, 0, 1}, 1);
-const Peer kB = Peer::v4({10, 0, 0, 2}, 2);
+const Peer kLossyA = Peer::v4({10, 0, 0, 1}, 1);
+const Peer kLossyB = Peer::v4({10, 0, 0, 2}, 2);
 constexpr std::size_t kBytes = 100;
 constexpr Instant kNow = Instant::from_ns(1000);
 
@@ -22,7 +22,7 @@ class LossTest : public ::testing::Test {
  protected:
   void lose(const LossChannel& sent, const LossChannel& received, std::uint64_t seed = 7) {
     a_.reset();
-    a_ = std::make_unique<LossPort>(network_.open(kA), sent, received, seed);
+    a_ = std::make_unique<LossPort>(network_.open(kLossyA), sent, received, seed);
   }
 
   // Trains of `train` datagrams, numbered through in their first four bytes; the last datagram of
@@ -61,22 +61,22 @@ class LossTest : public ::testing::Test {
 
   Random random_{1};
   LoopNetwork network_{random_};
-  std::unique_ptr<Port> b_ = network_.open(kB);
+  std::unique_ptr<Port> b_ = network_.open(kLossyB);
   std::unique_ptr<LossPort> a_;
 };
 
 TEST_F(LossTest, LosesNothingUnlessAsked) {
   lose({}, {});
-  send(*a_, kB, 100, 10);
+  send(*a_, kLossyB, 100, 10);
   EXPECT_EQ(numbers(*b_).size(), 100U);
-  send(*b_, kA, 100, 10);
+  send(*b_, kLossyA, 100, 10);
   EXPECT_EQ(numbers(*a_).size(), 100U);
   EXPECT_EQ(a_->sent().lost + a_->received().lost, 0U);
 }
 
 TEST_F(LossTest, LosesTheShareItWasToldWhenSending) {
   lose({.loss_good = 0.1}, {});
-  send(*a_, kB, 10'000, 20);
+  send(*a_, kLossyB, 10'000, 20);
   const auto arrived = numbers(*b_);
   // 10,000 draws: 9,000 expected, standard deviation 30.
   EXPECT_NEAR(static_cast<double>(arrived.size()), 9000.0, 5 * 30.0);
@@ -89,7 +89,7 @@ TEST_F(LossTest, LosesTheShareItWasToldWhenSending) {
 
 TEST_F(LossTest, LosesTheShareItWasToldWhenReceiving) {
   lose({}, {.loss_good = 0.3});
-  send(*b_, kA, 10'000, 20);
+  send(*b_, kLossyA, 10'000, 20);
   const auto arrived = numbers(*a_);
   // 7,000 expected, standard deviation 46.
   EXPECT_NEAR(static_cast<double>(arrived.size()), 7000.0, 5 * 46.0);
@@ -98,9 +98,9 @@ TEST_F(LossTest, LosesTheShareItWasToldWhenReceiving) {
 
 TEST_F(LossTest, LosesAllOfItAndStillTakesAndReleases) {
   lose({.loss_good = 1.0}, {.loss_good = 1.0});
-  send(*a_, kB, 100, 10);
+  send(*a_, kLossyB, 100, 10);
   EXPECT_TRUE(numbers(*b_).empty());
-  send(*b_, kA, 100, 10);
+  send(*b_, kLossyA, 100, 10);
   EXPECT_TRUE(numbers(*a_).empty());
 }
 
@@ -110,7 +110,7 @@ TEST_F(LossTest, LosesInBursts) {
   EXPECT_NEAR(channel.mean(), 0.01 / 0.26, 1e-12);
   lose(channel, {});
   constexpr std::uint32_t kCount = 100'000;
-  send(*a_, kB, kCount, 50);
+  send(*a_, kLossyB, kCount, 50);
   const auto arrived = numbers(*b_);
   std::uint32_t next = 0;
   std::uint32_t bursts = 0;
@@ -126,7 +126,7 @@ TEST_F(LossTest, LosesInBursts) {
 
 TEST_F(LossTest, IndependentLossesHaveNoBursts) {
   lose({.loss_good = 0.04}, {});
-  send(*a_, kB, 100'000, 50);
+  send(*a_, kLossyB, 100'000, 50);
   const auto arrived = numbers(*b_);
   std::uint32_t next = 0;
   std::uint32_t bursts = 0;
@@ -142,7 +142,7 @@ TEST_F(LossTest, EqualSeedsLoseTheSame) {
   std::vector<std::vector<std::uint32_t>> runs;
   for (const std::uint64_t seed : {11U, 11U, 12U}) {
     lose(channel, {}, seed);
-    send(*a_, kB, 1000, 10);
+    send(*a_, kLossyB, 1000, 10);
     runs.push_back(numbers(*b_));
   }
   EXPECT_EQ(runs[0], runs[1]);
@@ -155,13 +155,13 @@ TEST_F(LossTest, GivesBackWhatThePortLent) {
     std::array<std::byte, 3 * kBytes> memory{};
     std::size_t lent = 0;
     Capabilities capabilities() const override { return {.train_bytes_max = 65'000}; }
-    Peer local() const override { return kA; }
+    Peer local() const override { return kLossyA; }
     std::size_t receive(Instant, std::span<Train> out) override {
       if (lent == 1) {
         return 0;
       }
       lent = 1;
-      out[0] = {.peer = kB, .segment_bytes = kBytes, .bytes = memory};
+      out[0] = {.peer = kLossyB, .segment_bytes = kBytes, .bytes = memory};
       return 1;
     }
     void release(std::span<const Train> trains) override {
@@ -193,7 +193,7 @@ TEST_F(LossTest, GivesBackWhatThePortLent) {
   EXPECT_GT(kept, 0U);
   // A port that takes nothing: the caller is told.
   std::array<std::byte, kBytes> bytes{};
-  const Train train{.peer = kB, .segment_bytes = kBytes, .bytes = bytes};
+  const Train train{.peer = kLossyB, .segment_bytes = kBytes, .bytes = bytes};
   LossPort busy(std::make_unique<Strict>(), {}, {}, 3);
   EXPECT_EQ(busy.transmit(kNow, {&train, 1}), 0U);
 }

@@ -10,6 +10,7 @@
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/udp.h"
+#include "tests/dataplane/port/opens.h"
 
 namespace godwit::port {
 namespace {
@@ -30,12 +31,7 @@ std::vector<OwnCase> own_cases_of_this_machine() {
          {OwnCase{engine, "0.0.0.0:0", "127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"},
           OwnCase{engine, "[::]:0", "127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"},
           OwnCase{engine, "[::]:0", "[::1]:0", "[::1]:0", "[::1]:0"}}) {
-      const auto opens = [&](const char* address) {
-        return make_udp_port(
-                   {.local = Peer::parse(address).value(), .engine = engine, .receive_buffers = 4})
-            .has_value();
-      };
-      if (opens(one.wildcard) && opens(one.other)) {
+      if (opens(one.wildcard, engine) && opens(one.other, engine)) {
         found.push_back(one);
       }
     }

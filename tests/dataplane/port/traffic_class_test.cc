@@ -15,6 +15,7 @@
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/udp.h"
+#include "tests/dataplane/port/opens.h"
 
 namespace godwit::port {
 namespace {
@@ -78,28 +79,28 @@ class Witness {
   Peer local_;
 };
 
-struct Case {
+struct Route {
   UdpEngine engine;
   const char* from;
   const char* to;
 };
 
-std::vector<Case> cases_of_this_machine() {
-  std::vector<Case> found;
-  for (const Case& one : {Case{UdpEngine::kEpoll, "127.0.0.1:0", "127.0.0.1:0"},
-                          Case{UdpEngine::kUring, "127.0.0.1:0", "127.0.0.1:0"},
-                          Case{UdpEngine::kEpoll, "[::1]:0", "[::1]:0"},
-                          Case{UdpEngine::kUring, "[::1]:0", "[::1]:0"},
-                          Case{UdpEngine::kEpoll, "[::]:0", "127.0.0.1:0"},
-                          Case{UdpEngine::kUring, "[::]:0", "127.0.0.1:0"}}) {
-    if (make_udp_port({.local = Peer::parse(one.from).value(), .engine = one.engine})) {
+std::vector<Route> routes_of_this_machine() {
+  std::vector<Route> found;
+  for (const Route& one : {Route{UdpEngine::kEpoll, "127.0.0.1:0", "127.0.0.1:0"},
+                           Route{UdpEngine::kUring, "127.0.0.1:0", "127.0.0.1:0"},
+                           Route{UdpEngine::kEpoll, "[::1]:0", "[::1]:0"},
+                           Route{UdpEngine::kUring, "[::1]:0", "[::1]:0"},
+                           Route{UdpEngine::kEpoll, "[::]:0", "127.0.0.1:0"},
+                           Route{UdpEngine::kUring, "[::]:0", "127.0.0.1:0"}}) {
+    if (opens(one.from, one.engine)) {
       found.push_back(one);
     }
   }
   return found;
 }
 
-class TrafficClass : public ::testing::TestWithParam<Case> {
+class TrafficClass : public ::testing::TestWithParam<Route> {
  protected:
   // What the witness reads of a train of `count` datagrams.
   std::vector<int> seen(std::uint8_t dscp, Ecn ecn, std::size_t count) {
@@ -150,10 +151,10 @@ TEST_P(TrafficClass, ChangesFromTrainToTrain) {
   EXPECT_EQ(seen(0, Ecn::kNotEct, 1), std::vector<int>{0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, TrafficClass, ::testing::ValuesIn(cases_of_this_machine()));
+INSTANTIATE_TEST_SUITE_P(Engines, TrafficClass, ::testing::ValuesIn(routes_of_this_machine()));
 
 TEST(TrafficClassCases, AreCounted) {
-  const auto cases = cases_of_this_machine();
+  const auto cases = routes_of_this_machine();
   std::printf("count: traffic class engines and families %zu of 6\n", cases.size());
   EXPECT_GE(cases.size(), 1U);
 }

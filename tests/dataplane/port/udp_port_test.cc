@@ -15,16 +15,17 @@
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/udp.h"
+#include "tests/dataplane/port/opens.h"
 
 namespace godwit::port {
 namespace {
 
-struct Case {
+struct EngineAt {
   UdpEngine engine;
   const char* address;
 };
 
-class UdpPort : public ::testing::TestWithParam<Case> {
+class UdpPort : public ::testing::TestWithParam<EngineAt> {
  protected:
   std::unique_ptr<Port> open(unsigned buffers = 64) {
     auto port = make_udp_port({.local = Peer::parse(GetParam().address).value(),
@@ -257,14 +258,14 @@ TEST_P(UdpPort, FreesItsAddressWhenItDies) {
   EXPECT_TRUE(again.has_value()) << (again ? "" : again.error().message);
 }
 
-// Containers may forbid io_uring, hosts may have no IPv6: what this machine has is tried, and the
-// count shows how much that was. epoll on IPv4 must be there.
-std::vector<Case> cases_of_this_machine() {
-  std::vector<Case> found{{UdpEngine::kEpoll, "127.0.0.1:0"}};
-  for (const Case& one : {Case{UdpEngine::kUring, "127.0.0.1:0"},
-                          Case{UdpEngine::kUring, "[::1]:0"},
-                          Case{UdpEngine::kEpoll, "[::1]:0"}}) {
-    if (make_udp_port({.local = Peer::parse(one.address).value(), .engine = one.engine})) {
+// What this machine has is tried, and the count shows how much that was. epoll on IPv4 must be
+// there.
+std::vector<EngineAt> cases_of_this_machine() {
+  std::vector<EngineAt> found{{UdpEngine::kEpoll, "127.0.0.1:0"}};
+  for (const EngineAt& one : {EngineAt{UdpEngine::kUring, "127.0.0.1:0"},
+                              EngineAt{UdpEngine::kUring, "[::1]:0"},
+                              EngineAt{UdpEngine::kEpoll, "[::1]:0"}}) {
+    if (opens(one.address, one.engine)) {
       found.push_back(one);
     }
   }

@@ -10,17 +10,17 @@
 namespace godwit::transport {
 namespace {
 
-using Verdict = Admission::Verdict;
+using Decision = Admission::Verdict;
 
 const port::Peer kFra = port::Peer::v4({10, 0, 0, 1}, 4433);
 const port::Peer kNyc = port::Peer::v4({10, 0, 0, 2}, 4433);
 
 TEST(Admission, AnUnprovenSourceIsAskedForProofWhenItHasItsPlaces) {
   Admission admission({.unproven_max = 10, .unproven_per_source_max = 2});
-  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 1, .of_source = 1}, false), Verdict::kAccept);
-  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 2, .of_source = 2}, false), Verdict::kRetry);
-  EXPECT_EQ(admission.judge(at_ms(0), kNyc, {.all = 2, .of_source = 0}, false), Verdict::kAccept);
-  EXPECT_EQ(admission.judge(at_ms(0), kNyc, {.all = 10, .of_source = 0}, false), Verdict::kRetry);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 1, .of_source = 1}, false), Decision::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 2, .of_source = 2}, false), Decision::kRetry);
+  EXPECT_EQ(admission.judge(at_ms(0), kNyc, {.all = 2, .of_source = 0}, false), Decision::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(0), kNyc, {.all = 10, .of_source = 0}, false), Decision::kRetry);
 }
 
 TEST(Admission, AProvenSourceHasPlacesOfItsOwnUpToTheMaximum) {
@@ -28,9 +28,9 @@ TEST(Admission, AProvenSourceHasPlacesOfItsOwnUpToTheMaximum) {
                        .handshakes_per_source_max = 5,
                        .unproven_max = 10,
                        .unproven_per_source_max = 2});
-  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 12, .of_source = 4}, true), Verdict::kAccept);
-  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 12, .of_source = 5}, true), Verdict::kDrop);
-  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 20, .of_source = 0}, true), Verdict::kDrop);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 12, .of_source = 4}, true), Decision::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 12, .of_source = 5}, true), Decision::kDrop);
+  EXPECT_EQ(admission.judge(at_ms(0), kFra, {.all = 20, .of_source = 0}, true), Decision::kDrop);
 }
 
 TEST(Admission, GreetingsThatEndAtOnceAreLimitedByTheirPace) {
@@ -40,9 +40,9 @@ TEST(Admission, GreetingsThatEndAtOnceAreLimitedByTheirPace) {
   constexpr int kGreetings = 100'000;  // in one second, and none stays open
   for (int number = 0; number < kGreetings; ++number) {
     const Instant now = Instant::from_ns(std::int64_t{10'000} * number);
-    const Verdict verdict = admission.judge(now, kFra, {}, false);
-    accepted += verdict == Verdict::kAccept ? 1 : 0;
-    asked += verdict == Verdict::kRetry ? 1 : 0;
+    const Decision verdict = admission.judge(now, kFra, {}, false);
+    accepted += verdict == Decision::kAccept ? 1 : 0;
+    asked += verdict == Decision::kRetry ? 1 : 0;
   }
   EXPECT_LE(accepted, 16 + 50);
   EXPECT_GE(accepted, 50);
@@ -55,7 +55,7 @@ TEST(Admission, OneSourcesFloodLeavesAnothersPaceAlone) {
   for (int number = 0; number < 1'000; ++number) {
     admission.judge(at_ms(5), kFra, {}, false);
   }
-  EXPECT_EQ(admission.judge(at_ms(5), kNyc, {}, false), Verdict::kAccept);
+  EXPECT_EQ(admission.judge(at_ms(5), kNyc, {}, false), Decision::kAccept);
   EXPECT_TRUE(admission.may_check_token(at_ms(5), kNyc));
   EXPECT_TRUE(admission.may_answer(at_ms(5), kNyc));
 }

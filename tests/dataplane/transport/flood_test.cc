@@ -81,7 +81,7 @@ std::vector<std::byte> junk(Random& random) {
   return bytes;
 }
 
-struct Outcome {
+struct FloodOutcome {
   std::uint64_t goodput = 0;  // bytes of transfers in the measured time
   std::size_t growth = 0;     // bytes, at the worst moment
   EndpointCounters counters;
@@ -89,7 +89,7 @@ struct Outcome {
 };
 
 // Two seconds of a session at 20 Mbit/s, beside `packets_per_ms` of junk from all three sources.
-Outcome run_beside(int packets_per_ms) {
+FloodOutcome run_beside(int packets_per_ms) {
   const BitRate cap = BitRate::mbps(20);
   Pair pair(77, {.delay = Duration::ms(10)}, cap);
   World& world = pair.world;
@@ -104,7 +104,7 @@ Outcome run_beside(int packets_per_ms) {
   };
   world.run(Duration::ms(1'000));
   Random random(5);
-  Outcome outcome;
+  FloodOutcome outcome;
   const std::uint64_t before = pair.b.transfer_bytes;
   const std::size_t memory = allocated_bytes();
   for (int ms = 0; ms < 2'000; ++ms) {
@@ -124,8 +124,8 @@ Outcome run_beside(int packets_per_ms) {
 }
 
 TEST(Flood, AHundredThousandPacketsASecondCostNoMemoryAndNoGoodput) {
-  const Outcome quiet = run_beside(0);
-  const Outcome flooded = run_beside(100);
+  const FloodOutcome quiet = run_beside(0);
+  const FloodOutcome flooded = run_beside(100);
   EXPECT_TRUE(flooded.is_alive);
   EXPECT_GE(static_cast<double>(flooded.goodput), 0.95 * static_cast<double>(quiet.goodput));
   EXPECT_LE(flooded.growth, std::size_t{16} << 20U);

@@ -13,7 +13,7 @@
 namespace godwit::transport::testing {
 namespace {
 
-struct Outcome {
+struct MeetingOutcome {
   Close at_dialer;
   Close at_acceptor;
   bool acceptor_told = false;
@@ -22,10 +22,10 @@ struct Outcome {
 };
 
 // fra dials nyc with these papers; what becomes of it.
-Outcome meet(const PemPair& dialer,
-             const PemPair& acceptor,
-             const PemPair& dialer_trusts = authority(),
-             const PemPair& acceptor_trusts = authority()) {
+MeetingOutcome meet(const PemPair& dialer,
+                    const PemPair& acceptor,
+                    const PemPair& dialer_trusts = authority(),
+                    const PemPair& acceptor_trusts = authority()) {
   World world(7);
   Site& a = world.site("fra", dialer, dialer_trusts);
   Site& b = world.site("nyc", acceptor, acceptor_trusts);
@@ -33,7 +33,7 @@ Outcome meet(const PemPair& dialer,
   world.dial(a, b);
   world.run_until([&] { return a.seen[0]->is_closed; }, Duration::ms(15'000));
   world.run(Duration::ms(1'000));
-  Outcome outcome;
+  MeetingOutcome outcome;
   outcome.at_dialer = a.seen[0]->close;
   outcome.dialer_established = a.seen[0]->is_established;
   if (!b.seen.empty()) {
