@@ -16,10 +16,6 @@
 namespace godwit::gateway {
 namespace {
 
-Failure system_failure(std::string_view what, const std::string& path) {
-  return fail(Code::kIo, "{}: {}: {}", path, what, error_text(errno));
-}
-
 Result<sockaddr_un> unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -67,20 +63,20 @@ Result<void> AdminServer::open() {
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (listener_ < 0 || epoll_ < 0) {
-    return system_failure("no socket", path_);
+    return system_failure(path_, "no socket");
   }
   const mode_t before = ::umask(S_IXUSR | S_IRWXG | S_IRWXO);
   const int bound =
       ::bind(listener_, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address));
   ::umask(before);
   if (bound != 0 || ::listen(listener_, kConnectionsMax) != 0) {
-    return system_failure("cannot listen", path_);
+    return system_failure(path_, "cannot listen");
   }
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = listener_;
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event) != 0) {
-    return system_failure("cannot be watched", path_);
+    return system_failure(path_, "cannot be watched");
   }
   return {};
 }

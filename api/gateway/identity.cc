@@ -37,10 +37,6 @@ class Descriptor {
   int fd_;
 };
 
-Failure system_failure(std::string_view what, const std::string& path) {
-  return fail(Code::kIo, "{}: {}: {}", path, what, error_text(errno));
-}
-
 Result<void> make_directory(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -58,12 +54,12 @@ Result<std::optional<Incarnation>> read_incarnation(const std::string& path) {
     if (errno == ENOENT) {
       return std::optional<Incarnation>{};
     }
-    return system_failure("cannot be read", path);
+    return system_failure(path, "cannot be read");
   }
   std::array<std::byte, kIncarnationFileBytes + 1> bytes{};  // one more shows a longer file
   const auto got = ::read(file.get(), bytes.data(), bytes.size());
   if (got < 0) {
-    return system_failure("cannot be read", path);
+    return system_failure(path, "cannot be read");
   }
   const auto decoded = decode_incarnation(std::span(bytes).first(static_cast<std::size_t>(got)));
   if (!decoded) {
@@ -85,15 +81,15 @@ Result<void> write_incarnation(const std::string& directory,
   const Descriptor file(
       ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (file.get() < 0) {
-    return system_failure("cannot be written", beside);
+    return system_failure(beside, "cannot be written");
   }
   if (::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()) ||
       ::fsync(file.get()) != 0 || ::rename(beside.c_str(), path.c_str()) != 0) {
-    return system_failure("cannot be written", path);
+    return system_failure(path, "cannot be written");
   }
   const Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (parent.get() < 0 || ::fsync(parent.get()) != 0) {
-    return system_failure("cannot be synced", directory);
+    return system_failure(directory, "cannot be synced");
   }
   return {};
 }
@@ -103,7 +99,7 @@ Result<void> lock_directory(const std::string& directory) {
   const std::string path = directory + "/lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (fd < 0) {
-    return system_failure("cannot be opened", path);
+    return system_failure(path, "cannot be opened");
   }
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     ::close(fd);

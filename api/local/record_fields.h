@@ -2,7 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "api/local/records.h"
 
@@ -10,6 +13,16 @@ namespace godwit::local {
 
 inline Failure corrupt(const char* what) {
   return fail(Code::kCorrupt, "record {}", what);
+}
+
+// Whether values may be viewed where these bytes lie.
+inline bool is_aligned(std::span<const std::byte> bytes) {
+  return std::bit_cast<std::uintptr_t>(bytes.data()) % kRecordAlign == 0;
+}
+
+// Whether a topic may have these elements.
+inline bool is_range(std::uint64_t first, std::uint64_t count) {
+  return count >= 1 && first < kElementsMax && count <= kElementsMax - first;
 }
 
 // A span of time as it is written: nanoseconds within [0, kLongestDeadline].

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -80,19 +79,11 @@ class HeadReader {
   bool in_range_ = true;
 };
 
-bool is_aligned(std::span<const std::byte> bytes) {
-  return std::bit_cast<std::uintptr_t>(bytes.data()) % kRecordAlign == 0;
-}
-
 // Views bytes that hold whole, aligned values.
 template <class Value>
 std::span<const Value> as_values(std::span<const std::byte> bytes) {
   const void* place = bytes.data();
   return {static_cast<const Value*>(place), bytes.size() / sizeof(Value)};
-}
-
-bool is_range(std::uint64_t first, std::uint64_t count) {
-  return count >= 1 && first < kElementsMax && count <= kElementsMax - first;
 }
 
 Result<ClientRecord> decode_seed_chunk(const RecordView& view) {

@@ -15,14 +15,6 @@ namespace {
 constexpr std::size_t kTransferHeadBytes = 24;
 constexpr std::size_t kSectionHeadBytes = 16;
 
-bool is_aligned(std::span<const std::byte> bytes) {
-  return std::bit_cast<std::uintptr_t>(bytes.data()) % kRecordAlign == 0;
-}
-
-bool is_range(std::uint64_t first, std::uint64_t count) {
-  return count >= 1 && first < kElementsMax && count <= kElementsMax - first;
-}
-
 std::size_t padded_to_8(std::size_t bytes) {
   return (bytes + 7) & ~std::size_t{7};
 }

@@ -1,5 +1,6 @@
 #include "dataplane/base/result.h"
 
+#include <cerrno>
 #include <system_error>
 
 namespace godwit {
@@ -34,6 +35,10 @@ std::string_view to_string(Code code) {
 
 std::string error_text(int error) {
   return std::generic_category().message(error);
+}
+
+Failure system_failure(std::string_view path, std::string_view what) {
+  return fail(Code::kIo, "{}: {}: {}", path, what, error_text(errno));
 }
 
 }  // namespace godwit

@@ -49,5 +49,7 @@ Failure fail(Code code, fmt::format_string<Args...> text, Args&&... args) {
 
 // What the operating system calls an errno. std::strerror is not for several threads.
 std::string error_text(int error);
+// kIo, "PATH: WHAT: what errno means".
+Failure system_failure(std::string_view path, std::string_view what);
 
 }  // namespace godwit

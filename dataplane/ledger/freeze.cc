@@ -12,8 +12,6 @@ namespace godwit::ledger {
 
 namespace {
 
-constexpr std::uint64_t kRingAlignment = 64;  // a cache line
-
 constexpr std::uint64_t align(std::uint64_t position) {
   return (position + kRingAlignment - 1) / kRingAlignment * kRingAlignment;
 }

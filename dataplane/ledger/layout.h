@@ -19,6 +19,8 @@ namespace godwit::ledger {
 
 inline constexpr std::uint64_t kLayoutMagic = 0x314c544957444f47;  // "GODWITL1"
 inline constexpr std::uint64_t kLayoutVersion = 4;
+// Where transfers begin in a lane's ring: a cache line.
+inline constexpr std::uint64_t kRingAlignment = 64;
 
 struct HeaderRecord {
   std::uint64_t magic;  // written last when a ledger is created

@@ -14,7 +14,6 @@ namespace {
 
 // Of numbers of transfers and positions in rings; no ledger lives to see it.
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 60U;
-constexpr std::uint64_t kRingAlignment = 64;
 
 Failure damaged(std::string_view what, std::uint64_t slot) {
   return fail(Code::kCorrupt,

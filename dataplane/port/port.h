@@ -51,6 +51,11 @@ struct Train {
 };
 
 // What a port can do; fixed for its life.
+// The kernel refuses larger trains: 65,535 bytes of IP packet, UDP_MAX_SEGMENTS of older kernels.
+// Ports without a kernel take no larger ones either.
+inline constexpr std::size_t kTrainBytesMax = 65'000;
+inline constexpr std::size_t kTrainSegmentsMax = 64;
+
 struct Capabilities {
   std::size_t mtu = 0;                 // largest UDP payload of one datagram, bytes
   std::size_t train_bytes_max = 0;     // largest train, bytes

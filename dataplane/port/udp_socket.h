@@ -32,9 +32,6 @@ class Descriptor {
 // Room for the control messages of one datagram in either direction: the size of its segments, its
 // traffic class and its own address, 24, 24 and 40 bytes.
 inline constexpr std::size_t kControlRoom = 96;
-// The kernel refuses larger trains: 65,535 bytes of IP packet, UDP_MAX_SEGMENTS of older kernels.
-inline constexpr std::size_t kTrainBytesMax = 65'000;
-inline constexpr std::size_t kTrainSegmentsMax = 64;
 // A GRO train is at most one IP packet's worth.
 inline constexpr std::size_t kReceiveBytesMax = 65'536;
 

@@ -16,8 +16,6 @@ namespace {
 using ip::Fate;
 
 constexpr std::size_t kBurst = ip::Outbox::kFrames;
-// As the kernel's ports: what one GSO send carries.
-constexpr std::size_t kTrainBytesMax = 65'000;
 // Bursts of one `receive` call, whatever they bring.
 constexpr int kBurstsMax = 8;
 constexpr Duration kLinkCheckInterval = Duration::ms(100);
