@@ -35,6 +35,7 @@ Sums read_sums(gateway::Topic& topic) {
   const std::uint32_t tiles = topic.ledger().shape().tile_count();
   thread_local std::array<std::int64_t, ledger::kTileElements> values;  // of one tile
   Sums sums;
+  sums.reserve(elements);
   for (std::uint32_t tile = 0; tile < tiles; ++tile) {
     topic.ledger().read_sum(tile, values);
     const auto count = std::min<std::uint64_t>(values.size(), elements - sums.size());
@@ -374,12 +375,11 @@ std::string why_unsettled(Simulator& simulator) {
       if (!scenario.may_hold(topic, i)) {
         continue;
       }
-      const Sums sums = whole_sums(simulator, i, topic);
+      Sums sums = whole_sums(simulator, i, topic);
       if (same && *same != sums && !scenario.has(FaultKind::kLose)) {
         return fmt::format(
             "{} at {}: {}", topic.name, scenario.sites[i], first_difference(*same, sums));
       }
-      same = sums;
       for (std::size_t c = 0; c < simulator.clients().size(); ++c) {
         const ClientActor& client = *simulator.clients()[c];
         if (client.draw().site != i || client.draw().topic != t) {
@@ -391,6 +391,7 @@ std::string why_unsettled(Simulator& simulator) {
               "subscriber {} of {}: {}", c, topic.name, first_difference(sums, *held));
         }
       }
+      same = std::move(sums);
     }
   }
   return {};

@@ -41,9 +41,11 @@ Sums part_of(const Sharding& sharding,
              std::uint32_t shard,
              std::uint64_t first,
              std::span<const std::int64_t> values) {
+  const std::uint64_t begin = sharding.elements_below(shard, first);
   const std::uint64_t end = sharding.elements_below(shard, first + values.size());
   Sums part;
-  for (std::uint64_t i = sharding.elements_below(shard, first); i < end; ++i) {
+  part.reserve(end - begin);
+  for (std::uint64_t i = begin; i < end; ++i) {
     part.push_back(values[sharding.to_global(shard, i) - first]);
   }
   return part;
