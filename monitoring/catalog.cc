@@ -253,7 +253,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kCodecBytes, "godwit_codec_bytes_total", kCounter, kBytes, kSum, kCodecTilesLabels, {},
      "Coded bytes made and read."},
     {kCodecElements, "godwit_codec_elements_total", kCounter, kNone, kSum, kCodecTilesLabels, {},
-     "Elements encoded and decoded; times 4 bytes it is what fp32 would have taken."},
+     "Elements of the tiles encoded and decoded, 32768 each, a topic's last one too; times 4 bytes it is "
+     "what fp32 would have taken."},
     {kCodecSeconds, "godwit_codec_seconds_total", kCounter, kSeconds, kSum, kCodecTilesLabels, {},
      "Processor time spent coding. Near 1 s per s and worker: the encoder limits the link."},
     {kCodecRefused, "godwit_codec_refused_total", kCounter, kNone, kSum, {}, {},

@@ -20,6 +20,7 @@ namespace godwit::cli {
 namespace {
 
 struct LabFlags {
+  bool names_plan = false;  // one of --sites, --cap, --port is given
   std::string folder = "godwit-lab";
   LabPlan plan;
 };
@@ -74,6 +75,14 @@ Result<void> wait_until_ready(const Session& session, const Lab& lab) {
 
 ExitCode up(const Session& session, const LabFlags& flags) {
   const Lab lab(flags.folder);
+  if (lab.exists() && flags.names_plan) {
+    return session.fail_with(
+        ExitCode::kUsage,
+        Error{Code::kInvalid,
+              fmt::format("{0} is there already, and --sites, --cap and --port are for a new lab; "
+                          "change {0}/godwit.toml, or take another folder",
+                          lab.folder().string())});
+  }
   if (!lab.exists()) {
     if (auto made = lab.init(flags.plan); !made) {
       return session.fail_with(ExitCode::kUsage, made.error());
@@ -171,8 +180,13 @@ void add_lab(CLI::App& app, Dispatch& dispatch) {
           ->check(CLI::Range(1024, 65'000))
           ->capture_default_str();
     }
-    command->callback(
-        [&dispatch, flags, action] { dispatch.result = action(dispatch.session, *flags); });
+    command->callback([&dispatch, flags, action, command] {
+      for (const char* name : {"--sites", "--cap", "--port"}) {
+        const CLI::Option* option = command->get_option_no_throw(name);
+        flags->names_plan = flags->names_plan || (option != nullptr && option->count() > 0);
+      }
+      dispatch.result = action(dispatch.session, *flags);
+    });
   };
   add("init", "Make certificates and a configuration for all sites", init, true);
   add("up", "Start the gateways; makes the lab first if it is not there", up, true);

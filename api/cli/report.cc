@@ -160,7 +160,7 @@ std::string topic_block(const admin::TopicReport& topic) {
       human_bytes(topic.memory_next_publisher_bytes()),
       human_count(topic.touched_blocks()));
   if (topic.significance_threshold() > 0) {
-    out += fmt::format("  {} blocks wait below the significance threshold {:.3g}\n",
+    out += fmt::format("  {} tiles wait below the significance threshold {:.3g}\n",
                        human_count(topic.significance_withheld()),
                        topic.significance_threshold());
   }

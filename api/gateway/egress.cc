@@ -191,6 +191,7 @@ std::span<const std::int64_t> Egress::sendable(Topic& topic, std::uint32_t tile)
   Coder& coder = core_.coder;
   const double threshold = topic.threshold().relative();
   if (threshold <= 0 || topic.drain_cursor) {
+    topic.note_withheld(tile, false);
     return coder.open();
   }
   topic.ledger().read_sum(tile, coder.value());
@@ -212,7 +213,7 @@ std::span<const std::int64_t> Egress::sendable(Topic& topic, std::uint32_t tile)
   }
   const std::size_t kept =
       scheduler::mask_insignificant(coder.open(), coder.value(), threshold, coder.significant());
-  topic.withheld_tiles += kept == 0 ? 1 : 0;
+  topic.note_withheld(tile, kept == 0);
   return coder.significant();
 }
 

@@ -250,7 +250,7 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
       one->set_staleness(topic.clock > clock ? topic.clock - clock : 0);
     }
   }
-  out.set_significance_withheld(topic.withheld_tiles);
+  out.set_significance_withheld(topic.withheld_tiles());
   out.set_significance_threshold(topic.threshold().relative());
   std::uint64_t touched = 0;
   for (std::uint32_t tile = 0; tile < topic.ledger().shape().tile_count(); ++tile) {

@@ -102,7 +102,15 @@ Topic::Topic(Instant now, TopicSpec spec, const ledger::Shape& shape)
       significance_is_named_(spec_.significance > 0),
       declared_(spec_),
       shape_(shape),
-      deadlines_(now, spec_.deadline, shape.tile_count()) {}
+      deadlines_(now, spec_.deadline, shape.tile_count()),
+      is_withheld_(shape.tile_count(), false) {}
+
+void Topic::note_withheld(std::uint32_t tile, bool is_withheld) {
+  if (is_withheld_[tile] != is_withheld) {
+    is_withheld_[tile] = is_withheld;
+    withheld_count_ += is_withheld ? 1 : std::uint64_t{0} - 1;
+  }
+}
 
 Result<std::unique_ptr<Topic>> Topic::open(Instant now,
                                            const TopicSpec& spec,

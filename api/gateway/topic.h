@@ -173,17 +173,19 @@ class Topic {
   Result<void> write_seed(Store& store, std::uint64_t first, std::span<const float> values);
   // Writes the description again: who ticks has changed.
   Result<void> remember(Store& store) const { return store.describe(spec_.id, describe()); }
+  // Tiles whose change was wholly insignificant when it was last read, a count.
+  std::uint64_t withheld_tiles() const { return withheld_count_; }
+  void note_withheld(std::uint32_t tile, bool is_withheld);
   bool seed_complete() const { return !spec_.has_seed || seed_complete_; }
 
   // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
   std::array<std::uint64_t, kPublishRefusals> refused{};  // refused at the door, since the start
   std::uint64_t duplicates = 0;                           // publishes answered `duplicate`, a count
-  std::uint64_t withheld_tiles = 0;  // tiles whose change was wholly insignificant when last read
-  std::map<ledger::LaneIndex, const void*> subscribers;  // connected ones: lane and session
-  SiteClock site_clock;                                  // who ticks here, and how far they all are
-  std::uint64_t clock = 0;                               // of this site, as it was told; never back
-  std::uint64_t clock_number = 0;                        // publish number that belongs to it
-  Instant changed_at = Instant::from_ns(0);              // the last merge or apply
+  std::map<ledger::LaneIndex, const void*> subscribers;   // connected ones: lane and session
+  SiteClock site_clock;                       // who ticks here, and how far they all are
+  std::uint64_t clock = 0;                    // of this site, as it was told; never back
+  std::uint64_t clock_number = 0;             // publish number that belongs to it
+  Instant changed_at = Instant::from_ns(0);   // the last merge or apply
   std::optional<std::uint32_t> drain_cursor;  // next tile to be offered for exact draining
 
  private:
@@ -204,6 +206,8 @@ class Topic {
   std::uint64_t seed_next_ = 0;
   std::unique_ptr<ledger::Ledger> ledger_;
   scheduler::SignificanceThreshold threshold_;
+  std::vector<bool> is_withheld_;  // by tile
+  std::uint64_t withheld_count_ = 0;
   std::map<SiteId, PeerLanes> peers_;
 };
 

@@ -29,8 +29,17 @@ class DelayLine::Ring {
   static Result<std::unique_ptr<Ring>> create(const std::string& path, std::size_t elements) {
     const std::string aside = path + ".part";
     const int fd = open(aside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || posix_fallocate(fd, 0, static_cast<off_t>(bytes_for(elements))) != 0) {
-      return fail(Code::kIo, "{}: {}", aside, error_text(errno));
+    if (fd < 0) {
+      return system_failure(aside, "cannot be made");
+    }
+    const int error = posix_fallocate(fd, 0, static_cast<off_t>(bytes_for(elements)));
+    if (error != 0) {
+      close(fd);
+      return fail(Code::kIo,
+                  "{}: no room for {} bytes: {}; free some, or take fewer sites",
+                  aside,
+                  bytes_for(elements),
+                  error_text(error));
     }
     auto ring = map(fd, elements, aside);
     if (ring && std::rename(aside.c_str(), path.c_str()) != 0) {

@@ -19,25 +19,27 @@ from bench.lab.rows import RUNS
 SITES_MAX = 11
 
 
-def number_of_sites(text):
-    value = int(text)
-    if not 2 <= value <= SITES_MAX:
-        raise argparse.ArgumentTypeError(f"2 to {SITES_MAX}")
+def number(kind, text, is_allowed, allowed):
+    """What argparse is told of a number: what it is, or what would be allowed."""
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not is_allowed(value):
+        raise argparse.ArgumentTypeError(f"\"{text}\" is not {allowed}")
     return value
+
+
+def number_of_sites(text):
+    return number(int, text, lambda value: 2 <= value <= SITES_MAX, f"a whole number from 2 to {SITES_MAX}")
 
 
 def accuracy(text):
-    value = float(text)
-    if not 0.1 < value < 1.0:
-        raise argparse.ArgumentTypeError("a share between 0.1 and 1, e.g. 0.8")
-    return value
+    return number(float, text, lambda value: 0.1 < value < 1.0, "a share between 0.1 and 1, e.g. 0.8")
 
 
 def second(text):
-    value = float(text)
-    if not 0.0 <= value <= 600.0:
-        raise argparse.ArgumentTypeError("seconds of the run, 0 to 600")
-    return value
+    return number(float, text, lambda value: 0.0 <= value <= 600.0, "a second of the run, 0 to 600")
 
 
 def network(text):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -35,6 +36,9 @@ class Gateways:
         self.config = os.path.join(self.folder, "godwit.toml")
         self._processes = {}
         self._dead_since = {}
+        self._killed = set()     # indices of gateways that `kill` has ended
+        self._earlier = []       # what gateways had counted before they were killed: metrics.Samples
+        self.deaths = []         # names of gateways that ended by themselves
         certificates = os.path.join(self.folder, "certificates")
         os.mkdir(certificates)
         self._godwit("cert", "init", certificates)
@@ -93,6 +97,14 @@ class Gateways:
         return [process.pid for process in self._processes.values()]
 
     def kill(self, index):
+        """What it has counted so far is kept; its next life begins at zero."""
+        if self._processes[index].poll() is not None:
+            return  # it has not come back yet
+        try:
+            self._earlier.append(metrics.read([self.lab.wan.sites[index]]))
+        except Failure as failure:
+            self.lab.console.say(f"  {failure}: what it has counted is missing below")
+        self._killed.add(index)
         self._processes[index].kill()
 
     def _start_one(self, index):
@@ -131,6 +143,9 @@ class Gateways:
             since = self._dead_since.setdefault(index, now)
             if now - since >= RESTART_AFTER:
                 self._dead_since.pop(index)
+                if index not in self._killed:
+                    self.deaths.append(self.names[index])
+                self._killed.discard(index)
                 self._start_one(index)
                 restarted.append(self.names[index])
         return restarted
@@ -177,24 +192,26 @@ class Gateways:
         if process.returncode not in (0, UNHEALTHY):
             raise Failure(f"the audit failed: {complaint.strip()}")
         found = json.loads(words)
-        found["metrics"] = metrics.figures(metrics.read(self.lab.wan.sites))
+        found["metrics"] = metrics.figures(metrics.read(self.lab.wan.sites), self._earlier)
         return found
 
     def commands(self):
         """Three things to try, each a line to paste."""
-        control = f"{self.lab.program('godwit-wan')} ctl {self.lab.wan.socket_path}"
+        control = shlex.join([self.lab.program("godwit-wan"), "ctl", self.lab.wan.socket_path])
         a, b = (site["name"] for site in self.lab.wan.sites[:2])
+        explain = [self.lab.program("godwit"), "explain", TOPIC, "--admin", self.admin(0)]
         return [
             (f"kill the gateway of {self.names[0]}; it comes back by itself",
-             f"kill -9 $(cat {self.pid_file(0)})"),
+             f"kill -9 $(cat {shlex.quote(self.pid_file(0))})"),
             (f"cut the link between {a} and {b} for 30 s",
              f"{control} cut {a} {b}; sleep 30; {control} heal {a} {b}"),
             ("explain where a topic stands, lane by lane",
-             f"{self.lab.program('godwit')} explain {TOPIC} --admin {self.admin(0)}"),
+             shlex.join(explain)),
         ]
 
     def stop(self):
         processes, self._processes = list(self._processes.values()), {}
+        self._earlier = []
         self.lab.registry.end(processes, patience=5.0)
         if self.port == "dpdk":
             self.lab.wan.give_addresses()

@@ -26,7 +26,27 @@ def sections(port):
     return ["run", "dpdk"] if port == "dpdk" else ["run"]
 
 
-def announce(say, runs, limit, port):
+def scratch_bytes(sites):
+    """Most that a run has in scratch files: a ring of sixteen deltas for each site of the oracle, or the
+    gateways' state, for each site two sums and for each other one a lane of 8 MB and its ring."""
+    return sites * max(80, 16 * (sites + 2)) << 20
+
+
+def scratch_base(sites):
+    """A folder with room for them, in memory if possible. Containers often have 64 MB of /dev/shm."""
+    free = {}
+    for base in ("/dev/shm", "/tmp"):
+        if os.access(base, os.W_OK):
+            status = os.statvfs(base)
+            free[base] = status.f_bavail * status.f_frsize
+            if free[base] >= scratch_bytes(sites):
+                return base
+    known = ", ".join(f"{base} has {room >> 20} MB" for base, room in free.items()) or "there is neither"
+    raise Failure(f"{sites} sites need {scratch_bytes(sites) >> 20} MB of scratch files in /dev/shm or /tmp, and "
+                  f"{known}; give the container more (docker run --shm-size=2g), or take fewer --sites")
+
+
+def announce(say, runs, limit, port, sites):
     """Says what will happen before anything does."""
     dry = subprocess.run([os.path.join(ROOT, ".ci", "install"), "--dry-run", *sections(port)],
                          capture_output=True, text=True)
@@ -39,9 +59,10 @@ def announce(say, runs, limit, port):
     say(f"  build      {os.path.relpath(BUILD)}: {state}")
     minutes = max(1, round(runs * (limit + RUN_EXTRA_SECONDS) / 60))
     say(f"  run        {runs} run{'s' if runs > 1 else ''} of at most {limit:.0f} s: {minutes} "
-        f"minute{'s' if minutes > 1 else ''} at most; up to 1 GB of memory")
+        f"minute{'s' if minutes > 1 else ''} at most; up to {max(1.0, scratch_bytes(sites) / 1e9 + 0.2 * sites):.1f} "
+        "GB of memory")
     say("  root       only for installing packages. Networks are made by root, or else inside a user "
-        "namespace")
+        "namespace,\n             where the emulator cannot keep idle processors awake and may be late")
     say("  leaves     only the build folder, with the report in it; Ctrl-C at any time")
 
 
@@ -77,7 +98,8 @@ def _run(registry, command, log_path):
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        os.killpg(process.pid, signal.SIGTERM)  # with the compilers that it has started
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)  # with the compilers that it has started
         raise
     if code != 0:
         with open(log_path, encoding="utf-8", errors="replace") as log:

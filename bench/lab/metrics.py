@@ -44,16 +44,21 @@ def read(sites):
     return together
 
 
-def figures(samples):
+def figures(samples, earlier=()):
     """{"sent_bytes": layer 3, "transfers": applied at the other end, "bits_per_element": of what was
-    encoded, "busy_share": of the time (waiting for a processor counts), "ledger_defects"}."""
-    elements = samples.total("godwit_codec_elements_total", operation="encode")
+    encoded, "busy_share": of the time (waiting for a processor counts), "ledger_defects"}.
+
+    `earlier`: samples of lives that have ended; what they counted is added."""
+    def total(name, **labels):
+        return sum(life.total(name, **labels) for life in (samples, *earlier))
+
+    elements = total("godwit_codec_elements_total", operation="encode")
     return {
-        "sent_bytes": int(samples.total("godwit_link_sent_bytes_total")),
-        "transfers": int(samples.total("godwit_link_transfers_received_total", result="applied")),
-        "bits_per_element": round(8 * samples.total("godwit_codec_bytes_total", operation="encode")
+        "sent_bytes": int(total("godwit_link_sent_bytes_total")),
+        "transfers": int(total("godwit_link_transfers_received_total", result="applied")),
+        "bits_per_element": round(8 * total("godwit_codec_bytes_total", operation="encode")
                                   / max(elements, 1), 2),
-        "busy_share": round(samples.total("godwit_worker_busy_seconds_total")
-                            / max(samples.total("godwit_uptime_seconds"), 1), 3),
+        "busy_share": round(total("godwit_worker_busy_seconds_total")
+                            / max(total("godwit_uptime_seconds"), 1), 3),
         "ledger_defects": int(samples.total("godwit_conservation_defect")),
     }

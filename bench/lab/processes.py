@@ -32,6 +32,7 @@ class Registry:
         self._janitor = Janitor()  # before any thread: it is a fork
         self._processes = []
         self._folders = []
+        self.base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"  # of scratch folders
 
     def start(self, command, nice=0, **options):
         """A process that gets SIGTERM when this one dies, and is out of reach of the terminal's Ctrl-C."""
@@ -49,9 +50,8 @@ class Registry:
         return process
 
     def folder(self, prefix):
-        """A scratch folder in memory."""
-        base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
-        path = os.path.join(base, prefix + secrets.token_hex(4))
+        """A scratch folder, in memory if there is room."""
+        path = os.path.join(self.base, prefix + secrets.token_hex(4))
         self._janitor.note_folder(path)
         self._folders.append(path)
         os.mkdir(path, 0o700)

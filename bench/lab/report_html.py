@@ -1,6 +1,7 @@
 """report.html: one file without scripts or foreign parts, for light and dark screens."""
 
 import html
+import math
 
 from bench.lab import chart
 
@@ -33,7 +34,7 @@ def _table(runs):
     rows = []
     for name, run in runs.items():
         reached = run["seconds_to_target"]
-        time_text = f"{reached:.1f}" if reached is not None else f"&gt;{run['seconds']:.0f}"
+        time_text = f"{reached:.1f}" if reached is not None else f"&gt;{math.floor(run['seconds'])}"
         verdict = "yes" if run["valid"] else "no: " + html.escape("; ".join(run["faults"]))
         numbers = (f"{run['learning_rate']:g}", time_text, f"{min(run['final']):.1%}",
                    f"{run['wan_bytes'] / 1e6:.1f}")

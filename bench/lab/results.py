@@ -53,10 +53,9 @@ def audit_faults(audit):
     return faults
 
 
-def judge(results):
-    """What is wrong with the comparison as a whole, in sentences; of `results` of all rows, since
-    one that is not in the table was compared too."""
-    return [f"{name}: {fault}" for name, result in results.items() for fault in result.faults]
+def judge(result):
+    """What is wrong with a run, in sentences."""
+    return [f"{result.name} at {result.learning_rate:g}: {fault}" for fault in result.faults]
 
 
 def to_json(wan, target, shown, audit):

@@ -1,6 +1,7 @@
 """One run of the main job: N sites train until all have passed the target, or until a limit."""
 
 import json
+import math
 import os
 import queue
 import subprocess
@@ -63,9 +64,11 @@ class Result:
         self.overruns = []
         self.lateness_ms = 0.0
         self.tap_drops = 0
+        self.tap_write_errors = 0
         self.description = ""
         self.parameters = 0            # of the model
         self.faults = []               # why the run is not valid
+        self.audit = None              # what became of the sums, of Godwit's run
 
     @property
     def valid(self):
@@ -82,6 +85,8 @@ class Result:
             self.faults.append(f"emulator {self.lateness_ms:.1f} ms late (p99)")
         if self.tap_drops:
             self.faults.append(f"emulator missed {self.tap_drops} packets")
+        if self.tap_write_errors:
+            self.faults.append(f"emulator could not deliver {self.tap_write_errors} packets")
 
     @property
     def final_accuracy(self):
@@ -107,7 +112,7 @@ class Result:
 
     def time_text(self):
         if self.seconds_to_target is None:
-            return f">{self.seconds:.0f}"
+            return f">{math.floor(self.seconds)}"
         return round(self.seconds_to_target, 1)
 
     def to_json(self):
@@ -217,6 +222,7 @@ class Training:
         result.seconds = min(time.monotonic() - start, limit)
         result.lateness_ms = stats["lateness_ms"]["p99"]
         result.tap_drops = sum(site["tap_drops"] for site in stats["sites"])
+        result.tap_write_errors = sum(site["tap_write_errors"] for site in stats["sites"])
 
     def _note_bytes(self, seconds, before):
         """Bytes per site, sent and received, since the run began; before the first step it is 0."""

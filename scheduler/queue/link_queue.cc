@@ -211,12 +211,18 @@ void LinkQueue::place(Slot slot) {
     rank_into(slot, Place::kFresh);
     return;
   }
-  if ((lane.draining && !state.idle_visit) || state.unfinished) {
+  if (state.unfinished) {
+    rank_into(slot, Place::kDeepen);
+    return;
+  }
+  if ((lane.draining || state.resting) && !state.idle_visit) {
+    state.visit_bytes = 0;  // The next visit is a new one.
     rank_into(slot, Place::kDeepen);
     return;
   }
   // Held for one update interval, rounded up to a power of two of the least one: a merge that
-  // comes meanwhile makes the key fresh, and the bits of a deeper visit would have been wasted.
+  // comes meanwhile makes the key fresh, and the bits of a deeper visit would have been wasted. One
+  // for which none has come in that time rests, and is then sent to its end as the link allows.
   state.hold = 0;
   Duration hold = kHoldMin;
   while (hold < lane.demand.interval() && state.hold + 1U < kHoldCount) {

@@ -40,7 +40,8 @@ enum class Reason : std::uint8_t {
   kAge,           // It waited longer than the age cap.
   kSignificance,  // Most significance per byte among keys that changed since their last visit.
   kDeepen,        // Nothing new is pending in its class; what coarser visits left is refined:
-                  // the second part of a budget at once, more than that after one interval.
+                  // the second part of a budget at once, more than that after one interval, and
+                  // then all that is left, for as long as nothing new comes.
 };
 inline constexpr std::size_t kReasonCount = 4;
 

@@ -78,6 +78,7 @@ class Workers {
     if (own.empty()) {
       return fail(Code::kInvalid, "site {} got no samples", options.site);
     }
+    const pid_t server = getpid();
     for (std::size_t worker = 0; worker < memory.workers(); ++worker) {
       const pid_t pid = fork();
       if (pid < 0) {
@@ -85,6 +86,9 @@ class Workers {
       }
       if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != server) {  // it died in between
+          _exit(1);
+        }
         signal(SIGTERM, SIG_IGN);  // the server says when to end
         signal(SIGINT, SIG_IGN);
         run_worker(memory,

@@ -286,6 +286,9 @@ TEST_F(Cli, ALabGoesUpOnceAndDownAgain) {
 
   EXPECT_THAT(run_words({"lab", "up", lab}).out, HasSubstr("started: fra sin\n"));
   EXPECT_THAT(run_words({"lab", "up", lab}).out, HasSubstr("started: none\n"));
+  const Ran other_plan = run_words({"lab", "up", lab, "--cap", "1Mbit/s"});
+  EXPECT_EQ(other_plan.code, ExitCode::kUsage);
+  EXPECT_THAT(other_plan.err, HasSubstr("is there already"));
   EXPECT_EQ(run_words({"lab", "status", lab}).code, ExitCode::kOk);
   EXPECT_EQ(run_words({"lab", "down", lab}).out, "ended: fra sin\n");
   EXPECT_EQ(run_words({"lab", "down", lab}).out, "ended: none\n");

@@ -12,13 +12,15 @@ constexpr std::uint64_t kOneTile = ledger::kTileElements;
 
 // b with a lane to a on the topic "t" of one tile, over a link of 64 kbit/s.
 struct Sending {
-  OneGateway b{"b", "[[links]]\nends = [\"a\", \"b\"]\ncap = \"64kbit/s\"\n"};
+  OneGateway b;
   local::TopicHandle handle;
   ScriptedSession& a;
   std::uint64_t taken = 0;  // transfers
 
-  explicit Sending(double tolerance)
-      : handle(b.declare("t", kOneTile, {}, tolerance)), a(b.greeted("a")) {
+  explicit Sending(double tolerance, const std::string& rules = "")
+      : b("b", "[[links]]\nends = [\"a\", \"b\"]\ncap = \"64kbit/s\"\n" + rules),
+        handle(b.declare("t", kOneTile, {}, tolerance)),
+        a(b.greeted("a")) {
     ControlMessage announcement = OneGateway::announcement("t", kOneTile);
     announcement.mutable_topic_announce()->set_tolerance(tolerance);
     a.control(announcement);
@@ -63,6 +65,26 @@ TEST(Drain, SendsAtOnceWhatIsWithinTheTolerance) {
   sending.b.gateway->drain();
   EXPECT_TRUE(sending.drained_within(Duration::ms(30)));
   EXPECT_EQ(sending.taken, 1U);
+}
+
+TEST(Significance, CountsTheTilesThatWaitBelowTheThreshold) {
+  Sending sending(0,
+                  "[[policies]]\nmatch = \"t\"\n"
+                  "significance = { filter = \"relative\", threshold = 0.5, decay = \"none\" }\n");
+  const Topic& topic = sending.b.topic("t");
+  sending.b.publish(sending.handle, 0, {1000});
+  ASSERT_TRUE(sending.drained_within(Duration::ms(500)));
+  EXPECT_EQ(topic.withheld_tiles(), 0U);
+  for (const std::int64_t small : {1, 2}) {
+    sending.b.publish(sending.handle, 0, {small});
+    EXPECT_FALSE(sending.drained_within(Duration::ms(500)));
+    EXPECT_EQ(topic.withheld_tiles(), 1U);
+  }
+  const std::uint64_t before = sending.taken;
+  sending.b.publish(sending.handle, 0, {3000});
+  EXPECT_TRUE(sending.drained_within(Duration::ms(500)));
+  EXPECT_EQ(sending.taken, before + 1);
+  EXPECT_EQ(topic.withheld_tiles(), 0U);
 }
 
 TEST(Drain, DoesNotHoldTheRestOfATileForAnInterval) {

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 import types
 import unittest
 from unittest import mock
@@ -14,8 +15,8 @@ sys.path.insert(0, ROOT)
 
 from bench.lab.failure import Failure  # noqa: E402
 from bench.lab import __main__ as command_line  # noqa: E402
-from bench.lab import (chart, evaluation, learning_rates, main_job, metrics, picture,  # noqa: E402
-                       report_html, results, rows, training, wan)
+from bench.lab import (chart, evaluation, learning_rates, machine, main_job,  # noqa: E402
+                       metrics, picture, report_html, results, rows, training, wan)
 
 
 def result(name, seconds_to_target, final=0.81, seconds=40.0):
@@ -123,6 +124,7 @@ class WhatMayBePrinted(unittest.TestCase):
 
     def test_an_unreached_time_is_a_bound(self):
         self.assertEqual(result("a", None).time_text(), ">40")
+        self.assertEqual(result("a", None, seconds=27.7).time_text(), ">27")
 
     def test_the_better_candidate_is_the_faster_then_the_more_accurate(self):
         self.assertEqual(rows.better([result("x", None, 0.9), result("y", 30.0)]).name, "y")
@@ -132,7 +134,7 @@ class WhatMayBePrinted(unittest.TestCase):
         quick, slow = result("x", 20.0), result("y", 30.0)
         quick.faults.append("late")
         self.assertEqual(rows.better([quick, slow]).name, "y")
-        self.assertEqual(results.judge({"x": quick, "y": slow}), ["x: late"])
+        self.assertEqual(results.judge(quick) + results.judge(slow), ["x at 0.02: late"])
         self.assertEqual(rows.better([quick]).name, "x")
 
     def test_an_isolated_site_that_comes_too_close_makes_the_comparison_invalid(self):
@@ -200,6 +202,12 @@ class Metrics(unittest.TestCase):
             "sent_bytes": 8000000, "transfers": 14, "bits_per_element": 2.0, "busy_share": 0.25,
             "ledger_defects": 4})
 
+    def test_what_a_gateway_had_counted_before_it_was_killed_is_added(self):
+        alive, dead = metrics.Samples(EXPORTED), metrics.Samples(EXPORTED)
+        self.assertEqual(metrics.figures(alive, [dead, dead]), {
+            "sent_bytes": 12000000, "transfers": 21, "bits_per_element": 2.0, "busy_share": 0.25,
+            "ledger_defects": 2})
+
     def test_what_nobody_exports_is_not_zero(self):
         with self.assertRaisesRegex(Failure, "godwit_conservation_defect"):
             metrics.figures(metrics.Samples(EXPORTED.replace("godwit_conservation", "other")))
@@ -223,20 +231,20 @@ class Figures(unittest.TestCase):
 class WhatIsFoundAfterARun(unittest.TestCase):
     """It marks the run in the table, in the JSON and in what is said below."""
 
-    def check(self, row, problems=0, final=0.7, found=None, faults=()):
+    def check(self, row, problems=0, final=0.7, found=None, faults=(), deaths=()):
         options = types.SimpleNamespace(target=None, full=False, sites=3, kill=[], cut=[], keep=False)
         job = main_job.MainJob(options, None, mock.Mock())
         job.wan, job.faults = mock.Mock(), mock.Mock()
         job.faults.limit.return_value, job.faults.problems.return_value = 40.0, list(faults)
         audit = {"identical": True, "conservation_defect": 0, "metrics": METRICS} | (found or {})
-        job.gateways = mock.Mock(folder="/nowhere")
+        job.gateways = mock.Mock(folder="/nowhere", deaths=list(deaths))
         job.gateways.audit.return_value = audit
         with mock.patch.object(training, "Training") as runs:
             runs.return_value.run.return_value = result(row, None, final)
             job._run_row(rows.Row(row, "wan", None), 0.02)
         run = results.to_json(Sentence.Wan, 0.8, job.results, audit)["runs"][0]
         self.assertEqual((run["valid"], len(run["problems"])), (not problems, problems))
-        self.assertEqual([f"{row}: {problem}" for problem in run["problems"]], results.judge(job.results))
+        self.assertEqual([f"{row} at 0.02: {problem}" for problem in run["problems"]], job.problems)
         last = "NO: " + "; ".join(run["problems"]) if problems else "yes"
         self.assertIn(f" ms  {last}\n", results.table(job.results, None))
 
@@ -252,8 +260,66 @@ class WhatIsFoundAfterARun(unittest.TestCase):
     def test_faults_that_were_not_overcome(self):
         self.check("godwit", 2, faults=["the kill of VA was not overcome", "VA-SP: too late"])
 
+    def test_a_gateway_that_nobody_had_killed(self):
+        self.check("godwit", 1, deaths=["va"])
+
     def test_a_wrong_split(self):
         self.check("isolated", 1, final=0.75)
+
+
+class Tuning(unittest.TestCase):
+    """Every row at every rate; the best is written down, and no fault of another one is forgotten."""
+
+    GRID = {"grid": [0.01, 0.02, 0.04], "wans": [
+        {"rate_mbit": 16, "rtt_ms": 300, "sites": 3, "rates": {"lan-bsp": 0.056, "isolated": 0.01}}]}
+
+    def tune(self, names, seconds, audits=None):
+        """What was tried, what was stored and the exit status. `seconds`: until the target, by rate."""
+        options = types.SimpleNamespace(target=None, full=False, sites=3, kill=[], cut=[], keep=False,
+                                        json=None, port="uring")
+        job = main_job.MainJob(options, None, mock.Mock())
+        job.wan, job.grid = mock.Mock(sites=[{"name": "a"}, {"name": "b"}]), self.GRID
+        job.wan.name = "w"
+        job.character = {"rate_mbit": 16, "rtt_ms": 300, "sites": 3}
+        job.rows = [rows.Row(name, "wan", None) for name in names]
+        job.gateways = mock.Mock(folder="/nowhere", deaths=[])
+        sound = {"identical": True, "conservation_defect": 0, "metrics": METRICS}
+        job.gateways.audit.side_effect = [sound | found for found in audits or [{}] * 3]
+        tried = []
+
+        def run(row, rate, limit, on_progress):
+            tried.append((row.name, rate))
+            made = result(row.name, seconds[rate])
+            made.learning_rate = rate
+            return made
+
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(training, "Training") as trainings, \
+                mock.patch.object(machine, "BUILD", folder), \
+                mock.patch.object(learning_rates, "store") as store:
+            trainings.return_value.run.side_effect = run
+            status = job._tune()
+        return tried, store.call_args.args[2], status, job
+
+    def test_takes_the_quickest_rate_of_every_row(self):
+        tried, stored, status, job = self.tune(["godwit"], {0.01: 30.0, 0.02: 20.0, 0.04: None})
+        self.assertEqual(tried, [("godwit", 0.01), ("godwit", 0.02), ("godwit", 0.04)])
+        self.assertEqual(stored, {"lan-bsp": 0.056, "isolated": 0.01, "godwit": 0.02})
+        self.assertEqual((status, job.results["godwit"].learning_rate), (0, 0.02))
+
+    def test_lockstep_takes_the_rate_of_the_lan(self):
+        tried, stored, _, _ = self.tune(["lan-bsp", "tcp-bsp"], {0.01: 30.0, 0.02: 40.0, 0.04: 20.0})
+        self.assertEqual(tried[3:], [("tcp-bsp", 0.04)])
+        self.assertEqual(stored["tcp-bsp"], 0.04)
+        tried, stored, _, _ = self.tune(["tcp-bsp"], {0.056: 20.0})
+        self.assertEqual((tried, stored["tcp-bsp"]), ([("tcp-bsp", 0.056)], 0.056))
+
+    def test_wrong_sums_of_a_rate_that_is_not_the_best_decide_the_exit_status(self):
+        _, stored, status, job = self.tune(["godwit"], {0.01: 10.0, 0.02: 20.0, 0.04: 30.0},
+                                           [{"identical": False}, {}, {}])
+        self.assertEqual((status, stored["godwit"]), (1, 0.02))
+        self.assertEqual(job.problems, ["godwit at 0.01: the sites do not hold the same sums"])
+        self.assertIs(job.results["godwit"].audit["identical"], True)
 
 
 class LearningRates(unittest.TestCase):

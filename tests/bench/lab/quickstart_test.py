@@ -5,11 +5,13 @@ import json
 import os
 import pathlib
 import pty
+import queue
 import re
 import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -18,8 +20,10 @@ COMMAND = ROOT / "bench" / "quickstart"
 USER_NAMESPACE = ("unshare", "-rUn")
 
 # A busy machine makes a run invalid, with status 1, and nothing else may: it is late, never wrong.
-BUSY = re.compile(r"NOT VALID  (oracle|godwit): (\d+ % of a site's steps overran|"
+BUSY = re.compile(r"NOT VALID  (oracle|godwit) at [\d.]+: (\d+ % of a site's steps overran|"
                   r"emulator ([\d.]+ ms late \(p99\)|missed \d+ packets))")
+
+RATIO_MAX = 1.5  # of an undisturbed run; the promise is 1.15, and this is no figure
 
 
 class TheMainJob(unittest.TestCase):
@@ -39,9 +43,12 @@ class TheMainJob(unittest.TestCase):
         self.assertEqual((figures["identical"], figures["conservation_defect"]), (True, 0))
         self.assertEqual(not problems, all(run["valid"] for run in figures["runs"]), done.stdout)
         for run in figures["runs"]:
-            self.assertGreater(run["final_accuracy"], 0.5)
             self.assertGreater(run["wan_bytes"], 0)
+            if run["valid"]:  # it learns what an isolated site, which ends near 0.62, cannot
+                self.assertGreater(run["final_accuracy"], 0.75)
         self.assertIsNotNone(figures["ratio_to_oracle"])
+        if not problems:
+            self.assertLess(figures["ratio_to_oracle"], RATIO_MAX)
 
     def test_runs(self):
         self.check()
@@ -168,6 +175,57 @@ class CtrlC(unittest.TestCase):
 
     def test_leaves_nothing_and_the_next_run_starts_at_once_without_root(self):
         self.check(*USER_NAMESPACE)
+
+
+class TheLabThatIsKept(unittest.TestCase):
+    """The three lines that --keep prints, pasted into a shell, and what the lab says of them."""
+
+    SUMS = "sums bit-identical at all sites: yes; conservation defect: 0"
+
+    def setUp(self):
+        self.driver = subprocess.Popen([COMMAND, "--only", "lan,tcp-async,godwit", "--sites", "2", "--keep"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.driver.stdout.close)
+        self.addCleanup(self.driver.wait)
+        self.addCleanup(self.driver.kill)
+        self.said = queue.Queue()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.driver.stdout:
+            self.said.put(line.rstrip("\n"))
+
+    def wait_for(self, words, seconds):
+        """All lines up to the one that has these words."""
+        lines, until = [], time.monotonic() + seconds
+        while not lines or words not in lines[-1]:
+            try:
+                lines.append(self.said.get(timeout=max(0.1, until - time.monotonic())))
+            except queue.Empty:
+                self.fail(f"\"{words}\" was not said within {seconds} s: {lines[-20:]}")
+        return lines
+
+    def test_does_what_its_lines_say(self):
+        lines = self.wait_for("Ctrl-C ends the lab", BUILD_SECONDS)
+        for row in ("lan", "tcp-async", "godwit"):
+            self.assertTrue(any(re.match(rf"{row} .* (yes|NO: .*)$", line) for line in lines), lines)
+        kill, cut, explain = [line for before, line in zip(lines, lines[1:]) if before.startswith("  # ")]
+
+        told = subprocess.run(["sh", "-c", explain], capture_output=True, text=True)
+        self.assertIn(told.returncode, (0, 10), told.stderr)
+        self.assertIn("quickstart/model", told.stdout)
+
+        self.assertEqual(subprocess.run(["sh", "-c", kill], check=False).returncode, 0)
+        self.wait_for("had died and was started again", 10)
+        self.wait_for(self.SUMS, 60)
+
+        self.assertEqual(subprocess.run(["sh", "-c", cut], check=False).returncode, 0)
+        for words in ("is cut", "is healed", "is up again at both gateways", self.SUMS):
+            self.wait_for(words, 60)
+
+        self.driver.send_signal(signal.SIGINT)
+        self.wait_for("the lab is ended", END_SECONDS)
+        self.assertIn(self.driver.wait(END_SECONDS), (0, 1))  # 1: a row was late on a busy machine
 
 
 if __name__ == "__main__":
