@@ -181,8 +181,8 @@ void add_lab(CLI::App& app, Dispatch& dispatch) {
           ->capture_default_str();
     }
     command->callback([&dispatch, flags, action, command] {
-      for (const char* name : {"--sites", "--cap", "--port"}) {
-        const CLI::Option* option = command->get_option_no_throw(name);
+      for (const char* planned : {"--sites", "--cap", "--port"}) {
+        const CLI::Option* option = command->get_option_no_throw(planned);
         flags->names_plan = flags->names_plan || (option != nullptr && option->count() > 0);
       }
       dispatch.result = action(dispatch.session, *flags);
