@@ -100,8 +100,9 @@ RateEstimate::Round RateEstimate::close_round(Instant now) {
   const Duration allowed = queue_allowed(round.delivery);
   const Duration open_allowed =
       allowed - kQueueTarget + std::max(kQueueOpen, path / kQueueOpenShare);
-  round.is_strained = round.is_busy && (round.queue > (is_bounded() ? allowed : open_allowed) ||
-                                        round.lost > kLossShare);
+  const bool is_growing = !is_bounded() && ratio(round.delivery, delivery()) >= kGrowth;
+  const bool has_queue = round.queue > (is_bounded() ? allowed : open_allowed);
+  round.is_strained = round.is_busy && !is_growing && (has_queue || round.lost > kLossShare);
   return round;
 }
 

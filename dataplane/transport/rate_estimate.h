@@ -7,14 +7,15 @@
 //
 // Time is cut into rounds of one round trip. A round in which the sender was held back tells the
 // rate of delivery; when the shortest of its round trips was too long, a queue stood all the time,
-// the bottleneck was busy, and that rate is what the path carries. Until this has happened the path
-// is open: nothing is bounded here, so a path that carries its cap is never slowed down, and a new
-// session starts as its congestion controller likes. Afterwards the pace stays just below the
-// bound, and in turns a round goes above it; when that much more arrives and no queue is left, the
-// bound rises, and the next probe asks for more. Rounds in which the sender had too little to send
-// judge nothing, and never lower the delivery rate (delivery-rate samples and the maximum over ten
-// round trips as in draft-ietf-ccwg-bbr sections 4.1 and 5.5; the bound by a standing queue is
-// ours).
+// the bottleneck was busy, and that rate is what the path carries; unless much more arrived than in
+// any round before, as while a window opens: then the delay is not the path's. Until this has
+// happened the path is open: nothing is bounded here, so a path that carries its cap is never
+// slowed down, and a new session starts as its congestion controller likes. Afterwards the pace
+// stays just below the bound, and in turns a round goes above it; when that much more arrives and
+// no queue is left, the bound rises, and the next probe asks for more. Rounds in which the sender
+// had too little to send judge nothing, and never lower the delivery rate (delivery-rate samples
+// and the maximum over ten round trips as in draft-ietf-ccwg-bbr sections 4.1 and 5.5; the bound by
+// a standing queue is ours).
 //
 // The floor of the round trip may lie: a path can become longer, others can fill its buffer. A
 // drain that shortens nothing shows it, and then the floor is raised, not the pace lowered again.
@@ -52,6 +53,8 @@ class RateEstimate {
   // more than radio and long paths lose by chance, so a path with a shallow buffer is overdriven by
   // a ninth at most.
   static constexpr double kLossShare = 0.1;
+  // A path of which so many times more arrives than before is not full yet (BBR's FullBwThresh).
+  static constexpr double kGrowth = 1.25;
   // Fewer lost bytes in a round are chance.
   static constexpr Bytes kLossMin = Bytes(10 * 1'500);
   // The pace below the bound: what a probe left in the queue leaves again within kProbeEvery

@@ -198,6 +198,23 @@ TEST(RateEstimate, WhatALateWorkerAddsToALongPathIsNoQueue) {
   EXPECT_TRUE(link.shaper.estimate().is_bounded());
 }
 
+// Seen where training begins at all sites of one machine: acknowledgements are late by the turns of
+// busy workers while the congestion window still opens.
+TEST(RateEstimate, AWindowThatOpensOnABusyMachineIsNoBottleneck) {
+  RateEstimate estimate;
+  estimate.set_ceiling(BitRate::mbps(386));
+  for (int ms = 0; ms < 2'000; ms += 10) {  // control alone
+    estimate.on_arrival(at_ms(ms), {.settled = 100, .rtt = Duration::ms(150)});
+  }
+  for (int ms = 0; ms < 1'050; ms += 10) {
+    estimate.on_held(Duration::ms(10));
+    estimate.on_arrival(at_ms(2'000 + ms),
+                        {.settled = std::uint64_t{500} << static_cast<unsigned>(ms / 150),
+                         .rtt = Duration::ms(175)});
+    ASSERT_FALSE(estimate.is_bounded()) << ms;
+  }
+}
+
 TEST(RateEstimate, IsTheRateOfArrivalsThatWereWaitedFor) {
   RateEstimate estimate;
   EXPECT_EQ(estimate.delivery(), BitRate());
