@@ -75,18 +75,17 @@ Result<void> wait_until_ready(const Session& session, const Lab& lab) {
 
 ExitCode up(const Session& session, const LabFlags& flags) {
   const Lab lab(flags.folder);
-  if (lab.exists() && flags.names_plan) {
+  if (!lab.exists()) {
+    if (auto made = lab.init(flags.plan); !made) {
+      return session.fail_with(ExitCode::kUsage, made.error());
+    }
+  } else if (flags.names_plan) {
     return session.fail_with(
         ExitCode::kUsage,
         Error{Code::kInvalid,
               fmt::format("{0} is there already, and --sites, --cap and --port are for a new lab; "
                           "change {0}/godwit.toml, or take another folder",
                           lab.folder().string())});
-  }
-  if (!lab.exists()) {
-    if (auto made = lab.init(flags.plan); !made) {
-      return session.fail_with(ExitCode::kUsage, made.error());
-    }
   }
   const auto started = lab.start();
   if (!started) {

@@ -213,7 +213,9 @@ std::span<const std::int64_t> Egress::sendable(Topic& topic, std::uint32_t tile)
   }
   const std::size_t kept =
       scheduler::mask_insignificant(coder.open(), coder.value(), threshold, coder.significant());
-  topic.note_withheld(tile, kept == 0);
+  const auto is_open = [](std::int64_t quanta) { return quanta != 0; };
+  topic.note_withheld(tile,
+                      kept == 0 && std::any_of(coder.open().begin(), coder.open().end(), is_open));
   return coder.significant();
 }
 

@@ -80,6 +80,10 @@ TEST(Significance, CountsTheTilesThatWaitBelowTheThreshold) {
     EXPECT_FALSE(sending.drained_within(Duration::ms(500)));
     EXPECT_EQ(topic.withheld_tiles(), 1U);
   }
+  // What cancels out does not wait.
+  sending.b.publish(sending.handle, 0, {-3});
+  EXPECT_TRUE(sending.drained_within(Duration::ms(500)));
+  EXPECT_EQ(topic.withheld_tiles(), 0U);
   const std::uint64_t before = sending.taken;
   sending.b.publish(sending.handle, 0, {3000});
   EXPECT_TRUE(sending.drained_within(Duration::ms(500)));
