@@ -12,13 +12,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
-#include <new>
 
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #include <sys/mman.h>
+
+#include "tests/support/global_new.h"
 
 namespace {
 
@@ -56,10 +58,14 @@ class Arena {
   // False: it came from somewhere else.
   bool give_back(void* memory) {
     auto* place = static_cast<std::byte*>(memory);
+    const std::lock_guard lock(mutex_);
     if (base_ == nullptr || place < base_ || place >= base_ + kUnits * kUnit) {
       return false;
     }
-    const std::lock_guard lock(mutex_);
+    if (__asan_address_is_poisoned(place) != 0) {
+      std::fprintf(stderr, "a large block is given back twice\n");
+      std::abort();
+    }
     const auto block = static_cast<std::size_t>(place - base_) / kUnit;
     const std::uint32_t units = units_[block];
     ASAN_POISON_MEMORY_REGION(place, units * kUnit);
@@ -95,21 +101,13 @@ class Arena {
 
 constinit Arena g_arena;
 
-void* allocate_or_null(std::size_t bytes, std::size_t alignment) {
-  void* memory = alignment <= kUnit ? g_arena.take(bytes) : nullptr;
-  if (memory == nullptr) {
-    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
-  }
-  return memory;
-}
+}  // namespace
 
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  void* memory = allocate_or_null(bytes, alignment);
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-  return memory;
+namespace godwit::testing_support {
+
+void* allocate_or_null(std::size_t bytes, std::size_t alignment) {
+  void* kept = alignment <= kUnit ? g_arena.take(bytes) : nullptr;
+  return kept != nullptr ? kept : from_the_heap(bytes, alignment);
 }
 
 void release(void* memory) {
@@ -118,49 +116,6 @@ void release(void* memory) {
   }
 }
 
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  return allocate(bytes, alignof(std::max_align_t));
-}
-void* operator new[](std::size_t bytes) {
-  return allocate(bytes, alignof(std::max_align_t));
-}
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return allocate_or_null(bytes, alignof(std::max_align_t));
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-  return allocate_or_null(bytes, alignof(std::max_align_t));
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory) noexcept {
-  release(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  release(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory, std::align_val_t) noexcept {
-  release(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  release(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  release(memory);
-}
+}  // namespace godwit::testing_support
 
 #endif

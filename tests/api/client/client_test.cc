@@ -390,12 +390,12 @@ TEST_F(ClientTest, AForkedChildGetsErrorsAndDoesNotHang) {
 
 // ---- processes that are killed ------------------------------------------------------------------
 
-constexpr std::size_t kWholeElements = 500;
+constexpr std::size_t kTopicElements = 500;
 constexpr std::uint64_t kPublishes = 24;
 
 // What survives the gateway's process, as its file-backed mapping would.
 struct Surviving {
-  std::array<std::int64_t, kWholeElements> sum;
+  std::array<std::int64_t, kTopicElements> sum;
   std::uint64_t accepted;
   std::uint64_t publisher;
   std::uint64_t incarnation;
@@ -474,11 +474,11 @@ TEST(ClientAndKilledGateways, EveryPublishCountsExactlyOnceWhenGatewaysAreKilled
   }
   auto client = Client::connect({.socket = path, .name = "trainer", .deadline = kSoon});
   ASSERT_TRUE(client) << client.error().message;
-  auto topic = client->declare({.name = "m", .element_count = kWholeElements, .fraction_bits = 0});
+  auto topic = client->declare({.name = "m", .element_count = kTopicElements, .fraction_bits = 0});
   ASSERT_TRUE(topic);
   std::vector<Ticket> tickets;
   for (std::uint64_t i = 0; i < kPublishes; ++i) {
-    const auto ticket = topic->publish(std::vector<float>(kWholeElements, static_cast<float>(i)));
+    const auto ticket = topic->publish(std::vector<float>(kTopicElements, static_cast<float>(i)));
     ASSERT_TRUE(ticket) << ticket.error().message;
     tickets.push_back(*ticket);
   }

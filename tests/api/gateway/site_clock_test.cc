@@ -14,7 +14,7 @@ constexpr PublisherId kSlow{2};
 const int kConnections[3] = {};
 const void* const kFirst = &kConnections[0];
 const void* const kSecond = &kConnections[1];
-const void* const kThree = &kConnections[2];
+const void* const kThird = &kConnections[2];
 
 TEST(SiteClock, IsTheLeastOfItsTickers) {
   SiteClock clock;
@@ -37,7 +37,7 @@ TEST(SiteClock, StandsStillUntilEverybodyWhoTickedIsBack) {
   EXPECT_FALSE(clock.on_tick(kFirst, kFast, 9));  // it was known
   EXPECT_EQ(clock.reached(), 0U);
   EXPECT_EQ(clock.tickers(), (Ids{kFast, kSlow}));
-  EXPECT_TRUE(clock.on_tick(kThree, PublisherId(3), 20));
+  EXPECT_TRUE(clock.on_tick(kThird, PublisherId(3), 20));
   EXPECT_EQ(clock.reached(), 0U);
   EXPECT_FALSE(clock.on_tick(kSecond, kSlow, 3));
   EXPECT_FALSE(clock.expects());

@@ -267,6 +267,25 @@ class WhatIsFoundAfterARun(unittest.TestCase):
         self.check("isolated", 1, final=0.75)
 
 
+class Scratch(unittest.TestCase):
+    """Where the scratch files of a run are put."""
+
+    def base(self, free, sites=3):
+        """`free`: megabytes, by folder."""
+        status = lambda folder: types.SimpleNamespace(f_bavail=free[folder], f_frsize=1 << 20)  # noqa: E731
+        with mock.patch.object(os, "statvfs", status), mock.patch.object(os, "access", lambda f, _: f in free):
+            return machine.scratch_base(sites)
+
+    def test_is_in_memory_if_there_is_room_else_on_disk(self):
+        self.assertEqual(self.base({"/dev/shm": 240, "/tmp": 9000}), "/dev/shm")
+        self.assertEqual(self.base({"/dev/shm": 64, "/tmp": 9000}), "/tmp")
+        self.assertEqual(self.base({"/dev/shm": 240, "/tmp": 9000}, sites=11), "/tmp")
+
+    def test_no_room_is_said_with_what_is_there_and_what_to_do(self):
+        with self.assertRaisesRegex(Failure, "need 240 MB .* /dev/shm has 64 MB, /tmp has 10 MB; .*--shm-size"):
+            self.base({"/dev/shm": 64, "/tmp": 10})
+
+
 class Tuning(unittest.TestCase):
     """Every row at every rate; the best is written down, and no fault of another one is forgotten."""
 

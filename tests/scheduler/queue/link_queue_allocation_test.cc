@@ -1,31 +1,9 @@
 // After every key has been seen, merging and deciding allocate nothing.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include <gtest/gtest.h>
 
 #include "dataplane/base/random.h"
 #include "scheduler/queue/link_queue.h"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}  // namespace
-
-// Not inlined, or the compiler sees free() meet a pointer of operator new.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  allocations.fetch_add(1);
-  if (void* memory = std::malloc(size); memory != nullptr) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/allocation_guard.h"
 
 namespace godwit::scheduler {
 namespace {
@@ -62,9 +40,9 @@ TEST(LinkQueueAllocation, IsNoneAfterWarmUp) {
         now, {tile % 4, tile}, {.energy = 1, .elements = 4'096, .deadline = now + Duration::ms(1)});
   }
   work(queue, random, now, 5'000);
-  const std::uint64_t before = allocations.load();
+  const testing_support::AllocationGuard guard;
   work(queue, random, now, 20'000);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(guard.allocations(), 0U);
 }
 
 }  // namespace
