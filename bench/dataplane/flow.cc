@@ -11,6 +11,9 @@
 namespace godwit::bench {
 namespace {
 
+// How much longer a phase may last in which nothing has arrived: a busy machine, or a fault.
+constexpr Duration kPatience = Duration::seconds(10);
+
 // Puts the calling thread on the n-th core that it may use, if there are at least two.
 void pin(std::size_t n) {
   cpu_set_t allowed;
@@ -44,6 +47,7 @@ FlowRunner::~FlowRunner() {
 
 Work FlowRunner::run(Duration length) {
   finished_ = 0;
+  carried_ = false;
   ends_at_ = (system_now() + length).ns();
   ++phase_;
   while (finished_ < 2) {
@@ -73,8 +77,15 @@ void FlowRunner::work(Side side) {
   const std::uint64_t before = receives ? flow_->received() : 0;
   const std::uint64_t mallocs = malloc_calls();
   const Instant begun = system_thread_time();
-  while (system_now() < ends_at) {
+  const auto goes_on = [&] {
+    const Instant now = system_now();
+    return now < ends_at || (!carried_ && now < ends_at + kPatience);
+  };
+  while (goes_on()) {
     flow_->turn(side, Effort::kFull);
+    if (receives && flow_->received() != before) {
+      carried_ = true;
+    }
   }
   (receives ? work_.receiver : work_.sender) = system_thread_time() - begun;
   (receives ? work_.receiver_mallocs : work_.sender_mallocs) = malloc_calls() - mallocs;

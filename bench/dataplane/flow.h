@@ -71,7 +71,8 @@ class FlowRunner {
   FlowRunner(const FlowRunner&) = delete;
   FlowRunner& operator=(const FlowRunner&) = delete;
 
-  // Runs the flow at full effort for `length`; blocks until both sides have stopped.
+  // Runs the flow at full effort for `length`, or until the first bytes if they take longer (at
+  // most 10 s longer: then `bytes` is 0); blocks until both sides have stopped.
   Work run(Duration length);
 
  private:
@@ -83,6 +84,7 @@ class FlowRunner {
   std::atomic<std::int64_t> ends_at_{0};  // CLOCK_MONOTONIC, ns
   std::atomic<int> phase_{0};
   std::atomic<int> finished_{0};
+  std::atomic<bool> carried_{false};  // something has arrived in this phase
   std::atomic<bool> stop_{false};
   std::thread sender_;
   std::thread receiver_;
