@@ -262,7 +262,8 @@ bool IpPort::send_train(Instant now, const Train& train) {
     flow.neighbour = neighbours.index_of(now, flow.next_hop);
   }
   const Mac* mac = neighbours.use(now, flow.neighbour);
-  const auto traffic_class = static_cast<std::uint8_t>((train.dscp << 2U) | (train.ecn & 3U));
+  const auto traffic_class =
+      static_cast<std::uint8_t>((std::uint32_t{train.dscp} << 2U) | (train.ecn & 3U));
   const auto envelope_of = [&](std::size_t bytes) {
     return flow.envelope(
         bytes, traffic_class, device_fills_checksums_, mac != nullptr ? *mac : Mac{});
