@@ -29,6 +29,9 @@ struct Figures {
 
 #if NGTCP2_VERSION_NUM >= 0x010000
 
+// Whether BBR empties the path to measure it (path_measurement.h); a later one halves its window.
+inline constexpr bool kMeasuresPath = false;
+
 using CloseError = ngtcp2_ccerr;
 using CryptoLevel = ngtcp2_encryption_level;
 using IdStatus = ngtcp2_connection_id_status_type;
@@ -77,6 +80,8 @@ inline void set_token(ngtcp2_settings& settings, const std::vector<std::uint8_t>
 }
 
 #else
+
+inline constexpr bool kMeasuresPath = true;
 
 using CloseError = ngtcp2_connection_close_error;
 using CryptoLevel = ngtcp2_crypto_level;

@@ -284,6 +284,7 @@ void QuicEndpoint::build_train(Instant now, Slot& slot) {
                                  capabilities_.train_bytes_max);
   const auto built = session.next_train(now, room, packets_max);
   if (built.packets == 0) {
+    slot.is_waiting = false;  // for the congestion controller, which earns nothing
     return;
   }
   shaper.charge(now, built.bytes + built.packets * overhead, slot.is_waiting);

@@ -40,6 +40,9 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
     on_library_error(now, status);
     return;
   }
+  if (const auto rtt = quic::figures(connection_).rtt_latest_ns; rtt > 0) {
+    measurement_.on_round_trip(now, Duration::ns(static_cast<std::int64_t>(rtt)));
+  }
   has_heard_ = true;
   last_heard_ = now;
   if (phase_ == Phase::kHandshake &&

@@ -40,12 +40,20 @@ std::uint64_t QuicSession::backlog_max() const {
 
 bool QuicSession::has_window_for_bulk() const {
   const std::uint64_t left = ngtcp2_conn_get_cwnd_left(connection_);
-  const std::uint64_t packet = shared_.options.packet_bytes;
-  if (left > kControlPackets * packet || left == 0) {
+  if (left == 0 ||
+      setup_.congestion.value_or(shared_.options.congestion) != CongestionControl::kBbr) {
     return left > 0;
   }
-  return setup_.congestion.value_or(shared_.options.congestion) != CongestionControl::kBbr ||
-         quic::figures(connection_).congestion_window > kPipeMinPackets * packet;
+  const std::uint64_t packet = shared_.options.packet_bytes;
+  const bool is_near = quic::kMeasuresPath && measurement_.is_near(now_);
+  if (left > kControlPackets * packet && !is_near) {
+    return true;
+  }
+  const quic::Figures figures = quic::figures(connection_);
+  if (is_near) {
+    return figures.in_flight < (kPipeMinPackets - kControlPackets) * packet;
+  }
+  return figures.congestion_window > kPipeMinPackets * packet;
 }
 
 bool QuicSession::wants_transfer() const {

@@ -31,6 +31,7 @@
 #include "dataplane/transport/control_framing.h"
 #include "dataplane/transport/library_memory.h"
 #include "dataplane/transport/marking.h"
+#include "dataplane/transport/path_measurement.h"
 #include "dataplane/transport/path_mtu.h"
 #include "dataplane/transport/quic_compat.h"
 #include "dataplane/transport/quic_endpoint.h"
@@ -264,6 +265,7 @@ class QuicSession final : public Session {
   bool was_reset_ = false;
   bool has_heard_ = false;
   Instant now_ = Instant::from_ns(0);  // of the running call, for callbacks
+  PathMeasurement measurement_;        // of BBR
   Instant began_;
   Instant last_heard_;
   Instant expires_at_ = Instant::never();  // the peer's certificate

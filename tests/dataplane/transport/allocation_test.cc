@@ -171,7 +171,7 @@ class Allocation : public ::testing::Test {
           one->fill_control(now_);
         }
       }
-      run(loss == 1.0 ? Duration::ms(500) : Duration::ms(1'500));
+      run(loss == 1.0 ? Duration::ms(500) : Duration::ms(3'000));
     }
     for (auto& one : ends_) {
       one->set_cap(kMeasured);

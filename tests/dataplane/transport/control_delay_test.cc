@@ -51,10 +51,10 @@ class LosesBulk final : public port::Decorator {
   Random random_;
 };
 
-// What messages take beyond the path's delay, milliseconds, 99 of 100.
+// What messages take beyond the path's delay, milliseconds.
 struct Excess {
-  double all = 0;
-  double open = 0;  // of those that came while BBR did not measure the path
+  double all = 0;  // 99 of 100
+  double most = 0;
 };
 
 double quantile_99(std::vector<double> values) {
@@ -90,13 +90,13 @@ Excess excess_of(Duration rtt, double loss) {
   world.run(Duration::ms(4'000));
   lossy->is_on = true;
   std::vector<Instant> sent;
-  std::vector<bool> is_open;
+  int measuring = 0;  // of the messages, those that came while BBR measured the path
   b.seen[0]->control_at.clear();
   constexpr std::uint32_t kMessages = 1'200;
   for (std::uint32_t number = 0; number < kMessages; ++number) {
     EXPECT_TRUE(session->send_control(world.now(), numbered(number, 64)));
     sent.push_back(world.now());
-    is_open.push_back(session->stats().congestion_window > std::uint64_t{4} * 1'452);
+    measuring += session->stats().congestion_window <= std::uint64_t{4} * 1'452 ? 1 : 0;
     world.run(Duration::ms(10));
   }
   world.run(Duration::ms(2'000));
@@ -104,25 +104,20 @@ Excess excess_of(Duration rtt, double loss) {
   EXPECT_EQ(came.size(), sent.size());
   EXPECT_NEAR(static_cast<double>(lossy->lost), loss * static_cast<double>(lossy->packets), 250);
   std::vector<double> all;
-  std::vector<double> open;
   for (std::size_t index = 0; index < std::min(came.size(), sent.size()); ++index) {
     all.push_back((came[index] - sent[index] - rtt / 2).to_seconds() * 1e3);
-    if (is_open[index]) {
-      open.push_back(all.back());
-    }
   }
-  // BBR's measurement is in the figure of all, some 300 ms every 10 s.
-  EXPECT_GE(all.size() - open.size(), 20U);
-  return {.all = quantile_99(all), .open = quantile_99(open)};
+  EXPECT_GE(measuring, 20) << "200 ms every 10 s";
+  return {.all = quantile_99(all), .most = *std::max_element(all.begin(), all.end())};
 }
 
 // The limit: a message waits for a train of a millisecond that is being sent and half a quantum,
 // and has a millisecond more.
 constexpr double kMostMs = 1.5 * 1 + 1;
 
-TEST(ControlDelay, IsShortUnderFullLoadAndWhileThePathIsMeasured) {
+TEST(ControlDelay, IsShortForEveryMessageUnderFullLoadAndWhileThePathIsMeasured) {
   for (const int rtt_ms : {20, 100}) {
-    EXPECT_LE(excess_of(Duration::ms(rtt_ms), 0).all, kMostMs) << rtt_ms;
+    EXPECT_LE(excess_of(Duration::ms(rtt_ms), 0).most, kMostMs) << rtt_ms;
   }
 }
 
@@ -130,11 +125,7 @@ TEST(ControlDelay, IsShortWhileBulkIsLostAndRepeated) {
   for (const double loss : {0.01, 0.03}) {
     EXPECT_LE(excess_of(Duration::ms(20), loss).all, kMostMs) << loss;
   }
-  // On a long path the window of four packets is full of repetitions for some round trips.
-  const Excess on_long = excess_of(Duration::ms(100), 0.03);
-  EXPECT_LE(on_long.open, kMostMs);
-  EXPECT_LE(on_long.all, 300);
-  RecordProperty("p99_us_3_percent", static_cast<int>(on_long.all * 1e3));
+  EXPECT_LE(excess_of(Duration::ms(100), 0.03).all, kMostMs);
 }
 
 }  // namespace
