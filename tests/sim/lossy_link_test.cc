@@ -1,5 +1,5 @@
-// Two real gateways, QUIC between them, and a scarce link that loses packets: what training has left
-// behind must leave at the link's rate once it ends, not at a fraction of it.
+// Two real gateways, QUIC between them, and a scarce link that loses packets: what training has
+// left behind must leave at the link's rate once it ends, not at a fraction of it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
