@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <utility>
@@ -12,6 +13,10 @@
 #include "dataplane/base/units.h"
 
 namespace godwit::bench {
+
+// A message that begins with the sender's CLOCK_MONOTONIC; a receipt or a clock has about this
+// size.
+inline constexpr std::size_t kStampedBytes = 64;
 
 // Tells whoever started this receiver that the sender may begin.
 inline void say_ready() {

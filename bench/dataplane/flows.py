@@ -19,7 +19,7 @@ LATENESS_MS_MAX = 5.0  # of the emulator at p99, as in the main job
 
 
 class Flow:
-    """`kind` is "quic" or the name of a congestion control of the kernel; `pair` says where."""
+    """`kind` is "quic", "datagram" or the name of a congestion control of the kernel; `pair` says where."""
 
     def __init__(self, kind, pair, control_ms=None, cap_mbit=None):
         self.kind, self.pair, self.control_ms, self.cap_mbit = kind, pair, control_ms, cap_mbit
@@ -144,15 +144,17 @@ class Paths:
     def _start_receiver(self, flow, seconds):
         a, b = self.sites(flow.pair)
         if flow.kind != "quic":
-            return self._start(b, ["tcp-receive", "--local", f"{b['address']}:{PORT}",
-                                   "--seconds", f"{seconds:g}"])
+            program = "datagram-receive" if flow.kind == "datagram" else "tcp-receive"
+            return self._start(b, [program, "--local", f"{b['address']}:{PORT}", "--seconds", f"{seconds:g}"])
         return self._start(b, ["quic-receive", *self._quic(b, a, RECEIVER, SENDER, flow, seconds)])
 
     def _start_sender(self, flow, seconds):
         a, b = self.sites(flow.pair)
+        peer = ["--peer", f"{b['address']}:{PORT}", "--seconds", f"{seconds:g}"]
+        if flow.kind == "datagram":
+            return self._start(a, ["datagram-send", *peer, "--every-ms", f"{flow.control_ms:g}"])
         if flow.kind != "quic":
-            return self._start(a, ["tcp-send", "--peer", f"{b['address']}:{PORT}", "--congestion", flow.kind,
-                                   "--seconds", f"{seconds:g}"])
+            return self._start(a, ["tcp-send", *peer, "--congestion", flow.kind])
         words = self._quic(a, b, SENDER, RECEIVER, flow, seconds)
         if flow.control_ms:
             words += ["--control-ms", f"{flow.control_ms:g}"]

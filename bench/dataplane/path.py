@@ -60,21 +60,26 @@ def goodput(loss):
     return measure
 
 
+def excess_p99(flow, began):
+    """Of stamped messages beyond the path's delay, ms."""
+    return quantile([ms for sent, ms in flow.arrivals.control
+                     if began + WARM_SECONDS <= sent <= began + SECONDS - 1], 0.99) - RTT_MS / 2
+
+
 def capped(lab):
-    """Our flow with control messages in it on one path, kernel TCP BBR on another one."""
+    """Our flow with control messages in it on one path, kernel TCP BBR on another one, lone datagrams on a third."""
     delays, excesses = [], []
     with Paths(lab) as paths:
         set_all(paths)
         for _ in range(RUNS):
             ours = Flow("quic", 0, control_ms=CONTROL_EVERY_MS, cap_mbit=RATE_MBIT)
-            began = paths.run([ours, Flow("bbr", 1)], SECONDS, [(WARM_SECONDS, paths.wan.reset)])
+            lone = Flow("datagram", 2, control_ms=CONTROL_EVERY_MS)
+            began = paths.run([ours, Flow("bbr", 1), lone], SECONDS, [(WARM_SECONDS, paths.wan.reset)])
             queues = [paths.statistics(pair)[0]["queueing_ms"]["p95"] for pair in (0, 1)]
             delays.append(tuple(queues))
-            one_way = [ms for sent, ms in ours.arrivals.control
-                       if began + WARM_SECONDS <= sent <= began + SECONDS - 1]
-            excesses.append((quantile(one_way, 0.99) - RTT_MS / 2, CONTROL_EXCESS_MAX_MS))
+            excesses.append(tuple(excess_p99(flow, began) for flow in (ours, lone)))
             paths.check()
     return [Figure("bottleneck_delay_p95_ms", "ms", "kernel TCP BBR on the same path", delays,
                    Bar("value", "<=", DELAY_P95_MAX_MS)),
-            Figure("control_p99_excess_ms", "ms", "the limit, 1.5 quanta + 1 ms", excesses,
+            Figure("control_p99_excess_ms", "ms", "a lone datagram's, on an idle path", excesses,
                    Bar("value", "<=", CONTROL_EXCESS_MAX_MS))]

@@ -1,7 +1,9 @@
 #include "bench/dataplane/path_kernel.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -113,6 +115,48 @@ Result<Json> flood_udp(const port::Peer& to, BitRate rate, Duration length) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return Json::object({{"packets", sent}});
+}
+
+Result<Json> send_datagrams(const port::Peer& to, Duration every, Duration length) {
+  const auto socket = open_socket(SOCK_DGRAM, kWait);
+  if (!socket) {
+    return tl::unexpected(socket.error());
+  }
+  if (auto connected = connect_to(*socket, to); !connected) {
+    return tl::unexpected(connected.error());
+  }
+  const Instant end = system_now() + length;
+  std::uint64_t sent = 0;
+  for (Instant next = system_now(); next < end; next += every) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds((next - system_now()).count_ns()));
+    const std::int64_t stamp = system_now().ns();
+    std::array<std::byte, kStampedBytes> message{};
+    std::memcpy(message.data(), &stamp, sizeof stamp);
+    sent += ::send(socket->get(), message.data(), message.size(), 0) > 0 ? 1U : 0U;
+  }
+  return Json::object({{"packets", sent}});
+}
+
+Result<Json> receive_datagrams(const port::Peer& local, Duration length) {
+  const Instant began = system_now();
+  const auto socket = open_socket(SOCK_DGRAM, kWait);
+  if (!socket) {
+    return tl::unexpected(socket.error());
+  }
+  if (auto bound = bind_to(*socket, local); !bound) {
+    return tl::unexpected(bound.error());
+  }
+  say_ready();
+  Arrivals arrivals(began);
+  while (system_now() < began + length) {
+    std::array<std::byte, kStampedBytes> message{};
+    std::int64_t stamp = 0;
+    if (::recv(socket->get(), message.data(), message.size(), 0) == kStampedBytes) {
+      std::memcpy(&stamp, message.data(), sizeof stamp);
+      arrivals.add_control(system_now(), Instant::from_ns(stamp));
+    }
+  }
+  return arrivals.to_json();
 }
 
 }  // namespace godwit::bench

@@ -1,5 +1,5 @@
-// What the kernel alone does on the same path: TCP by its own congestion control, and a flood of
-// UDP that shows what the path serves.
+// What the kernel alone does on the same path: TCP by its own congestion control, a flood of UDP
+// that shows what the path serves, and lone datagrams that show what the machine adds to its delay.
 #pragma once
 
 #include <string>
@@ -20,5 +20,10 @@ Result<nlohmann::ordered_json> send_tcp(const port::Peer& to,
 Result<nlohmann::ordered_json> receive_tcp(const port::Peer& local, Duration length);
 // Datagrams of 1,480 bytes on layer 3, at `rate` of layer 3.
 Result<nlohmann::ordered_json> flood_udp(const port::Peer& to, BitRate rate, Duration length);
+// A datagram of kStampedBytes every `every`, with the instant at which it was sent.
+Result<nlohmann::ordered_json> send_datagrams(const port::Peer& to,
+                                              Duration every,
+                                              Duration length);
+Result<nlohmann::ordered_json> receive_datagrams(const port::Peer& local, Duration length);
 
 }  // namespace godwit::bench

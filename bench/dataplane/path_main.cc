@@ -11,6 +11,8 @@
 //                              [--control-ms 20]
 //     godwit-path tcp-receive  --local 10.77.1.1:7001 --seconds 12
 //     godwit-path tcp-send     --peer 10.77.1.1:7001 --seconds 12 --congestion bbr
+//     godwit-path datagram-receive --local 10.77.1.1:7000 --seconds 12
+//     godwit-path datagram-send    --peer 10.77.1.1:7000 --seconds 12 --every-ms 20
 //     godwit-path udp-flood    --peer 10.77.1.1:7002 --seconds 3 --rate-mbit 60
 //
 // exit: 0 done, 1 the run failed, 2 usage
@@ -63,6 +65,12 @@ Result<nlohmann::ordered_json> dispatch(const std::string& command, const Argume
   if (command == "udp-flood") {
     return flood_udp(*peer, BitRate::mbps(a.rate_mbit), length);
   }
+  if (command == "datagram-send") {
+    return send_datagrams(*peer, Duration::seconds(a.control_ms / 1e3), length);
+  }
+  if (command == "datagram-receive") {
+    return receive_datagrams(*local, length);
+  }
   const PathQuicOptions options{
       .certificates = a.certificates,
       .site = a.site,
@@ -110,6 +118,13 @@ int main_of(int argc, char** argv) {
   tcp_send->add_option("--congestion", a.congestion, "bbr, cubic, ...")->required();
   CLI::App* tcp_receive = command(app, a, "tcp-receive", "Its other end");
   tcp_receive->add_option("--local", a.local, "Our address:port")->required();
+  CLI::App* datagrams = command(app, a, "datagram-send", "Lone datagrams with the time in them");
+  datagrams->add_option("--peer", a.peer, "Where to, address:port")->required();
+  datagrams->add_option("--every-ms", a.control_ms, "One every so many milliseconds")
+      ->required()
+      ->check(CLI::Range(1.0, 10'000.0));
+  CLI::App* catcher = command(app, a, "datagram-receive", "Their other end");
+  catcher->add_option("--local", a.local, "Our address:port")->required();
   CLI::App* flood = command(app, a, "udp-flood", "Datagrams that nobody reads");
   flood->add_option("--peer", a.peer, "Where to, address:port")->required();
   flood->add_option("--rate-mbit", a.rate_mbit, "Mbit/s of layer 3")->required();

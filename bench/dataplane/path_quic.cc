@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A receipt or a clock has about this size.
-constexpr std::size_t kControlBytes = 64;
 constexpr Duration kWaitMax = Duration::ms(100);
 
 // As the gateway cuts transfers: 10 ms of the rate, within 4 and 64 KiB.
@@ -31,7 +29,7 @@ class Sender : public NodeUser {
   void on_room(Instant now, transport::Session& session) override {
     if (every_ > Duration::zero() && now >= control_at_) {
       const std::int64_t stamp = now.ns();
-      std::array<std::byte, kControlBytes> message{};
+      std::array<std::byte, kStampedBytes> message{};
       std::memcpy(message.data(), &stamp, sizeof stamp);
       if (!session.send_control(now, message)) {
         ++refused_;
@@ -70,7 +68,7 @@ class Receiver : public NodeUser {
   }
   void on_control(Instant, std::span<const std::byte> bytes) override {
     std::int64_t stamp = 0;
-    if (bytes.size() == kControlBytes) {
+    if (bytes.size() == kStampedBytes) {
       std::memcpy(&stamp, bytes.data(), sizeof stamp);
       // The clock is read again: decrypting what came with it belongs to the delay.
       arrivals.add_control(system_now(), Instant::from_ns(stamp));

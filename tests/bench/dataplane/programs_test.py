@@ -60,6 +60,15 @@ class OneEndOfAPath(unittest.TestCase):
         self.assertGreater(sent["sent"], 0)
         self.assertEqual(sum(got["bytes"]), sent["sent"])  # the receiver lasted longer
 
+    def test_carries_lone_datagrams(self):
+        there = "127.0.0.1:47314"
+        sent, got = self.both(["datagram-receive", "--local", there, "--seconds", "2"],
+                              ["datagram-send", "--peer", there, "--seconds", "1", "--every-ms", "20"])
+        self.assertGreater(len(got["control"]), 1)
+        self.assertLessEqual(len(got["control"]), sent["packets"])
+        self.assertLessEqual(sent["packets"], 51)
+        self.assertTrue(all(delay >= 0 for _, delay in got["control"]))
+
     def test_says_what_the_kernel_does_not_offer(self):
         process = start(PATH, "tcp-send", "--peer", "127.0.0.1:1", "--seconds", "1", "--congestion", "nothing")
         _, complaint = process.communicate(timeout=SECONDS_MAX)
