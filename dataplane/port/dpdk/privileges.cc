@@ -69,8 +69,8 @@ std::vector<std::string_view> missing_capabilities(std::string_view driver) {
 
 std::size_t lockable_bytes(std::size_t most) {
   for (std::size_t bytes = most; bytes > 0; bytes /= 2) {
-    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED;
-    void* memory = ::mmap(nullptr, bytes, PROT_NONE, kFlags, -1, 0);  // touches nothing
+    constexpr int kLocked = MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED;
+    void* memory = ::mmap(nullptr, bytes, PROT_NONE, kLocked, -1, 0);  // touches nothing
     if (memory != MAP_FAILED) {
       ::munmap(memory, bytes);
       return bytes;
