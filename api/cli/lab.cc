@@ -5,7 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -31,9 +31,12 @@ constexpr std::array<std::string_view, kLabSitesMax> kNames = {
 constexpr auto kGentle = std::chrono::seconds(5);
 constexpr auto kLookEvery = std::chrono::milliseconds(20);
 
+// Empty when it cannot be read: a process may end between this and that.
 std::string content_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
 }
 
 std::string config_text(const fs::path& folder, const LabPlan& plan) {

@@ -273,6 +273,13 @@ Result<void> issue_site_files(const std::string& folder,
   if (!certificate || !key) {
     return tl::unexpected(certificate ? key.error() : certificate.error());
   }
+  // Said here, where the files have names.
+  if (const auto read = x509::key_from_pem(*key); !read) {
+    return fail(read.error().code, "{}/ca.key: {}", folder, read.error().message);
+  }
+  if (const auto read = x509::certificate_from_pem(*certificate); !read) {
+    return fail(read.error().code, "{}/ca.pem: {}", folder, read.error().message);
+  }
   const auto pair = issue_site({std::move(*certificate), std::move(*key)}, site, options);
   if (!pair) {
     return tl::unexpected(pair.error());

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -165,7 +164,25 @@ Result<std::string> read_file(const std::string& path) {
   if (!file) {
     return fail(Code::kIo, "{}: {}", path, error_text(errno));
   }
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  // Not by an iterator of the buffer: that one throws when the system refuses to read, as of a
+  // folder.
+  std::string text;
+  std::array<char, 4096> block{};
+  do {
+    errno = 0;
+    file.read(block.data(), block.size());
+    text.append(block.data(), static_cast<std::size_t>(file.gcount()));
+    if (file.bad()) {
+      return fail(Code::kIo, "{}: {}", path, error_text(errno != 0 ? errno : EIO));
+    }
+    if (text.size() > kFileBytesMax) {
+      return fail(Code::kInvalid,
+                  "{}: more than {} bytes, which no certificate or key has",
+                  path,
+                  kFileBytesMax);
+    }
+  } while (file);
+  return text;
 }
 
 }  // namespace godwit::transport::x509

@@ -43,6 +43,9 @@ CertificateFacts facts_of(gnutls_x509_crt_t certificate);
 std::int64_t chain_end(std::span<const gnutls_x509_crt_t> chain,
                        gnutls_x509_trust_list_t authorities);
 
+// More than a chain of certificates has; what is larger is refused, as /dev/zero would be.
+inline constexpr std::size_t kFileBytesMax = std::size_t{1} << 20U;
+// kIo when it cannot be opened or read, kInvalid when it is larger; names the path.
 Result<std::string> read_file(const std::string& path);
 
 }  // namespace godwit::transport::x509

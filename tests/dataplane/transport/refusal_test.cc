@@ -262,10 +262,24 @@ TEST_F(CertificateFiles, KeysAreSecretAndNothingIsOverwritten) {
   ASSERT_FALSE(again.has_value());
   EXPECT_NE(again.error().message.find("ca.key"), std::string::npos);
   EXPECT_FALSE(issue_site_files(folder_, "fra", options_).has_value());
+  EXPECT_FALSE(read_certificate_file(folder_).has_value()) << "a folder";
   const auto facts = read_certificate_file(folder_ + "/fra.pem");
   ASSERT_TRUE(facts.has_value());
   EXPECT_EQ(facts->sites, std::vector<std::string>{"fra"});
   EXPECT_EQ(facts->valid_until, test_unix_seconds() + 365 * 86'400);
+}
+
+TEST_F(CertificateFiles, IssuingNamesTheFileThatIsNotWhatItShouldBe) {
+  for (const char* broken : {"ca.key", "ca.pem"}) {
+    std::filesystem::remove(folder_ + "/ca.key");
+    std::filesystem::remove(folder_ + "/ca.pem");
+    ASSERT_TRUE(create_authority_files(folder_, "lab", options_).has_value());
+    std::ofstream(folder_ + "/" + broken) << "key";
+    const auto refused = issue_site_files(folder_, "fra", options_);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_NE(refused.error().message.find(folder_ + "/" + broken), std::string::npos)
+        << refused.error().message;
+  }
 }
 
 TEST_F(CertificateFiles, ReloadTakesTheNewPaperAndKeepsTheOldOnError) {
@@ -280,6 +294,17 @@ TEST_F(CertificateFiles, ReloadTakesTheNewPaperAndKeepsTheOldOnError) {
   ASSERT_FALSE(failed.has_value());
   EXPECT_NE(failed.error().message.find("fra.pem"), std::string::npos);
   EXPECT_EQ((*context)->own().sha256, before);
+  // What opens and cannot be read is no reason to end, either.
+  std::filesystem::create_directory(files.certificate);
+  const auto unreadable = (*context)->reload();
+  ASSERT_FALSE(unreadable.has_value());
+  EXPECT_NE(unreadable.error().message.find("fra.pem: Is a directory"), std::string::npos)
+      << unreadable.error().message;
+  EXPECT_EQ((*context)->own().sha256, before);
+  std::filesystem::remove(files.certificate);
+  std::ofstream(files.certificate) << std::string((1U << 20U) + 1, 'x');
+  EXPECT_FALSE((*context)->reload().has_value());
+  std::filesystem::remove(files.certificate);
   std::filesystem::remove(files.key);
   ASSERT_TRUE(issue_site_files(folder_, "fra", options_).has_value());
   ASSERT_TRUE((*context)->reload().has_value());
