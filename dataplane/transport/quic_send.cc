@@ -45,15 +45,11 @@ bool QuicSession::has_window_for_bulk() const {
     return left > 0;
   }
   const std::uint64_t packet = shared_.options.packet_bytes;
-  const bool is_near = quic::kMeasuresPath && measurement_.is_near(now_);
-  if (left > kControlPackets * packet && !is_near) {
-    return true;
+  if (quic::kMeasuresPath && measurement_.is_near(now_)) {
+    return quic::figures(connection_).in_flight < (kPipeMinPackets - kControlPackets) * packet;
   }
-  const quic::Figures figures = quic::figures(connection_);
-  if (is_near) {
-    return figures.in_flight < (kPipeMinPackets - kControlPackets) * packet;
-  }
-  return figures.congestion_window > kPipeMinPackets * packet;
+  return left > kControlPackets * packet ||
+         quic::figures(connection_).congestion_window > kPipeMinPackets * packet;
 }
 
 bool QuicSession::wants_transfer() const {

@@ -164,24 +164,20 @@ Result<std::string> read_file(const std::string& path) {
   if (!file) {
     return fail(Code::kIo, "{}: {}", path, error_text(errno));
   }
-  // Not by an iterator of the buffer: that one throws when the system refuses to read, as of a
-  // folder.
-  std::string text;
-  std::array<char, 4096> block{};
-  do {
-    errno = 0;
-    file.read(block.data(), block.size());
-    text.append(block.data(), static_cast<std::size_t>(file.gcount()));
-    if (file.bad()) {
-      return fail(Code::kIo, "{}: {}", path, error_text(errno != 0 ? errno : EIO));
-    }
-    if (text.size() > kFileBytesMax) {
-      return fail(Code::kInvalid,
-                  "{}: more than {} bytes, which no certificate or key has",
-                  path,
-                  kFileBytesMax);
-    }
-  } while (file);
+  // An iterator of the buffer would throw when the system refuses to read, as of a folder.
+  std::string text(kFileBytesMax + 1, '\0');
+  errno = 0;
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) {
+    return fail(Code::kIo, "{}: {}", path, error_text(errno != 0 ? errno : EIO));
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kFileBytesMax) {
+    return fail(Code::kInvalid,
+                "{}: more than {} bytes, which no certificate or key has",
+                path,
+                kFileBytesMax);
+  }
   return text;
 }
 

@@ -43,8 +43,8 @@ CertificateFacts facts_of(gnutls_x509_crt_t certificate);
 std::int64_t chain_end(std::span<const gnutls_x509_crt_t> chain,
                        gnutls_x509_trust_list_t authorities);
 
-// More than a chain of certificates has; what is larger is refused, as /dev/zero would be.
-inline constexpr std::size_t kFileBytesMax = std::size_t{1} << 20U;
+// All public authorities of a distribution together have some 220 KB (Debian's ca-certificates).
+inline constexpr std::size_t kFileBytesMax = std::size_t{256} * 1024;
 // kIo when it cannot be opened or read, kInvalid when it is larger; names the path.
 Result<std::string> read_file(const std::string& path);
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "dataplane/port/with/decorator.h"
@@ -22,7 +23,11 @@ class LosesBulk final : public port::Decorator {
   LosesBulk(std::unique_ptr<port::Port> port, double loss, std::uint64_t seed)
       : Decorator(std::move(port)), loss_(loss), random_(seed) {}
   std::size_t transmit(Instant now, std::span<const port::Train> trains) override {
+    at_once_ = now == at_ ? at_once_ : 0;
+    at_ = now;
     for (const port::Train& train : trains) {
+      at_once_ += is_on ? train.bytes.size() : 0;
+      most_at_once = std::max(most_at_once, at_once_);
       if (train.dscp == kControlCodepoint) {
         Decorator::transmit(now, {&train, 1});
         continue;
@@ -45,15 +50,18 @@ class LosesBulk final : public port::Decorator {
   bool is_on = false;
   std::uint64_t packets = 0;
   std::uint64_t lost = 0;
+  std::uint64_t most_at_once = 0;  // bytes of one instant
 
  private:
+  Instant at_;
+  std::uint64_t at_once_ = 0;
   double loss_;
   Random random_;
 };
 
 // What messages take beyond the path's delay, milliseconds.
 struct Excess {
-  double all = 0;  // 99 of 100
+  double p99 = 0;
   double most = 0;
 };
 
@@ -103,12 +111,21 @@ Excess excess_of(Duration rtt, double loss) {
   const std::vector<Instant>& came = b.seen[0]->control_at;
   EXPECT_EQ(came.size(), sent.size());
   EXPECT_NEAR(static_cast<double>(lossy->lost), loss * static_cast<double>(lossy->packets), 250);
+  EXPECT_LE(lossy->most_at_once, rate.bytes_in(Duration::ms(1)).count())
+      << "who waited for the congestion controller may not make it good";
   std::vector<double> all;
   for (std::size_t index = 0; index < std::min(came.size(), sent.size()); ++index) {
     all.push_back((came[index] - sent[index] - rtt / 2).to_seconds() * 1e3);
   }
   EXPECT_GE(measuring, 20) << "200 ms every 10 s";
-  return {.all = quantile_99(all), .most = *std::max_element(all.begin(), all.end())};
+  const Excess excess{.p99 = quantile_99(all), .most = *std::max_element(all.begin(), all.end())};
+  fmt::print(
+      "{} ms, {} % of bulk lost: 99 of 100 messages take at most {:.2f} ms more, all {:.2f} ms\n",
+      rtt.count_ms(),
+      loss * 100,
+      excess.p99,
+      excess.most);
+  return excess;
 }
 
 // The limit: a message waits for a train of a millisecond that is being sent and half a quantum,
@@ -123,9 +140,9 @@ TEST(ControlDelay, IsShortForEveryMessageUnderFullLoadAndWhileThePathIsMeasured)
 
 TEST(ControlDelay, IsShortWhileBulkIsLostAndRepeated) {
   for (const double loss : {0.01, 0.03}) {
-    EXPECT_LE(excess_of(Duration::ms(20), loss).all, kMostMs) << loss;
+    EXPECT_LE(excess_of(Duration::ms(20), loss).p99, kMostMs) << loss;
   }
-  EXPECT_LE(excess_of(Duration::ms(100), 0.03).all, kMostMs);
+  EXPECT_LE(excess_of(Duration::ms(100), 0.03).p99, kMostMs);
 }
 
 }  // namespace
