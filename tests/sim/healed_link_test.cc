@@ -9,6 +9,7 @@
 
 #include "dataplane/base/log.h"
 #include "tests/sim/simulator.h"
+#include "tests/sim/two_sites.h"
 
 namespace godwit::sim {
 namespace {
@@ -16,32 +17,13 @@ namespace {
 constexpr int kCuts = 6;
 constexpr Duration kCut = Duration::seconds(30);
 
-ClientDraw trainer(std::size_t site) {
-  ClientDraw client;
-  client.site = site;
-  client.publishes = client.subscribes = client.named = true;
-  client.publishes_max = 100'000;
-  client.unsafe_max = 4;
-  client.period = Duration::ms(200);
-  client.dense = 1.0;
-  client.magnitude = 1 << 10;
-  client.to_gateway_bytes = std::size_t{1} << 16U;
-  client.to_client_bytes = std::size_t{1} << 18U;
-  return client;
-}
-
 // Each cut ends at another phase of the dials.
 Scenario cut_again_and_again(Duration delay, BitRate rate) {
-  Scenario scenario;
-  scenario.options = {.seed = 1, .level = Level::kQuic, .sites = 2};
-  scenario.sites = {"ams", "bom"};
-  scenario.links.assign(4, LinkDraw{.delay = delay, .rate = rate, .jitter = {}, .loss = 0});
-  TopicDraw& topic = scenario.topics.emplace_back();
-  topic.name = "model";
-  topic.element_count = 4'000;
-  topic.fraction_bits = 20;
-  scenario.clients = {trainer(0), trainer(1)};
-  scenario.begin = Instant::from_ns(1'000'000'000);
+  Scenario scenario = two_training_sites({.delay = delay, .rate = rate, .jitter = {}, .loss = 0},
+                                         {.elements = 4'000,
+                                          .magnitude = 1 << 10,
+                                          .to_gateway_bytes = std::size_t{1} << 16U,
+                                          .to_client_bytes = std::size_t{1} << 18U});
   scenario.heal = scenario.begin + Duration::seconds(3);
   for (int i = 0; i < kCuts; ++i) {
     Fault cut;

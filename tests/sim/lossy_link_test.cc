@@ -5,6 +5,7 @@
 
 #include "dataplane/base/log.h"
 #include "tests/sim/simulator.h"
+#include "tests/sim/two_sites.h"
 
 namespace godwit::sim {
 namespace {
@@ -14,31 +15,13 @@ constexpr std::uint64_t kMagnitude = 1 << 20;
 constexpr BitRate kRate = BitRate::mbps(1);
 constexpr Duration kDelay = Duration::ms(20);
 
-ClientDraw busy_trainer(std::size_t site) {
-  ClientDraw client;
-  client.site = site;
-  client.publishes = client.subscribes = client.named = true;
-  client.publishes_max = 60;
-  client.unsafe_max = 4;
-  client.period = Duration::ms(200);
-  client.dense = 1.0;
-  client.magnitude = kMagnitude;
-  client.to_gateway_bytes = std::size_t{1} << 20U;
-  client.to_client_bytes = std::size_t{1} << 21U;
-  return client;
-}
-
 Scenario train_and_stop(double loss) {
-  Scenario scenario;
-  scenario.options = {.seed = 1, .level = Level::kQuic, .sites = 2};
-  scenario.sites = {"ams", "bom"};
-  scenario.links.assign(4, LinkDraw{.delay = kDelay, .rate = kRate, .jitter = {}, .loss = loss});
-  TopicDraw& topic = scenario.topics.emplace_back();
-  topic.name = "model";
-  topic.element_count = kElements;
-  topic.fraction_bits = 20;
-  scenario.clients = {busy_trainer(0), busy_trainer(1)};
-  scenario.begin = Instant::from_ns(1'000'000'000);
+  Scenario scenario =
+      two_training_sites({.delay = kDelay, .rate = kRate, .jitter = {}, .loss = loss},
+                         {.elements = kElements,
+                          .magnitude = kMagnitude,
+                          .to_gateway_bytes = std::size_t{1} << 20U,
+                          .to_client_bytes = std::size_t{1} << 21U});
   scenario.heal = scenario.begin + Duration::seconds(8);
   return scenario;
 }
