@@ -2,9 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,9 +17,17 @@
 
 namespace godwit::bench {
 
-// A message that begins with the sender's CLOCK_MONOTONIC; a receipt or a clock has about this
+// A message that begins with the sender's CLOCK_MONOTONIC, ns; a receipt or a clock has about this
 // size.
 inline constexpr std::size_t kStampedBytes = 64;
+using Stamped = std::array<std::byte, kStampedBytes>;
+
+inline Stamped stamped(Instant now) {
+  Stamped message{};
+  const std::int64_t stamp = now.ns();
+  std::memcpy(message.data(), &stamp, sizeof stamp);
+  return message;
+}
 
 // Tells whoever started this receiver that the sender may begin.
 inline void say_ready() {
@@ -35,8 +46,14 @@ class Arrivals {
     bytes_.resize(std::max(bytes_.size(), bin + 1));
     bytes_[bin] += bytes;
   }
-  // `sent` is the sender's CLOCK_MONOTONIC: both ends must be on one machine.
-  void add_control(Instant now, Instant sent) {
+  // A stamped message; anything else is passed over. Both ends must be on one machine.
+  void add_control(Instant now, std::span<const std::byte> message) {
+    if (message.size() != kStampedBytes) {
+      return;
+    }
+    std::int64_t stamp = 0;
+    std::memcpy(&stamp, message.data(), sizeof stamp);
+    const Instant sent = Instant::from_ns(stamp);
     control_.emplace_back((sent - began_).to_seconds(), (now - sent).to_seconds() * 1e3);
   }
 

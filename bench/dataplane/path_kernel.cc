@@ -1,9 +1,8 @@
 #include "bench/dataplane/path_kernel.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cstring>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -129,9 +128,7 @@ Result<Json> send_datagrams(const port::Peer& to, Duration every, Duration lengt
   std::uint64_t sent = 0;
   for (Instant next = system_now(); next < end; next += every) {
     std::this_thread::sleep_for(std::chrono::nanoseconds((next - system_now()).count_ns()));
-    const std::int64_t stamp = system_now().ns();
-    std::array<std::byte, kStampedBytes> message{};
-    std::memcpy(message.data(), &stamp, sizeof stamp);
+    const Stamped message = stamped(system_now());
     sent += ::send(socket->get(), message.data(), message.size(), 0) > 0 ? 1U : 0U;
   }
   return Json::object({{"packets", sent}});
@@ -149,11 +146,10 @@ Result<Json> receive_datagrams(const port::Peer& local, Duration length) {
   say_ready();
   Arrivals arrivals(began);
   while (system_now() < began + length) {
-    std::array<std::byte, kStampedBytes> message{};
-    std::int64_t stamp = 0;
-    if (::recv(socket->get(), message.data(), message.size(), 0) == kStampedBytes) {
-      std::memcpy(&stamp, message.data(), sizeof stamp);
-      arrivals.add_control(system_now(), Instant::from_ns(stamp));
+    Stamped message{};
+    const ssize_t got = ::recv(socket->get(), message.data(), message.size(), 0);
+    if (got > 0) {
+      arrivals.add_control(system_now(), std::span(message).first(static_cast<std::size_t>(got)));
     }
   }
   return arrivals.to_json();

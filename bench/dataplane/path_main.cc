@@ -38,7 +38,7 @@ struct Arguments {
   double seconds = 0;
   double cap_mbit = 0;
   double rtt_ms = 0;
-  double control_ms = 0;
+  double message_ms = 0;
   double rate_mbit = 0;
 };
 
@@ -66,7 +66,7 @@ Result<nlohmann::ordered_json> dispatch(const std::string& command, const Argume
     return flood_udp(*peer, BitRate::mbps(a.rate_mbit), length);
   }
   if (command == "datagram-send") {
-    return send_datagrams(*peer, Duration::seconds(a.control_ms / 1e3), length);
+    return send_datagrams(*peer, Duration::seconds(a.message_ms / 1e3), length);
   }
   if (command == "datagram-receive") {
     return receive_datagrams(*local, length);
@@ -80,7 +80,7 @@ Result<nlohmann::ordered_json> dispatch(const std::string& command, const Argume
       .cap = a.cap_mbit > 0 ? BitRate::mbps(a.cap_mbit) : BitRate::unlimited(),
       .rtt_expected = Duration::seconds(a.rtt_ms / 1e3),
       .length = length,
-      .control_every = Duration::seconds(a.control_ms / 1e3)};
+      .control_every = Duration::seconds(a.message_ms / 1e3)};
   return command == "quic-send" ? send_quic(options) : receive_quic(options);
 }
 
@@ -103,7 +103,7 @@ void add_quic(CLI::App& app, Arguments& a, const char* name, const char* words) 
       ->check(CLI::Range(0.1, 100'000.0));
   sub->add_option("--rtt-ms", a.rtt_ms, "The round trip, if it is known")
       ->check(CLI::Range(0.0, 10'000.0));
-  sub->add_option("--control-ms", a.control_ms, "A control message every so many milliseconds")
+  sub->add_option("--control-ms", a.message_ms, "A control message every so many milliseconds")
       ->check(CLI::Range(1.0, 10'000.0));
 }
 
@@ -120,7 +120,7 @@ int main_of(int argc, char** argv) {
   tcp_receive->add_option("--local", a.local, "Our address:port")->required();
   CLI::App* datagrams = command(app, a, "datagram-send", "Lone datagrams with the time in them");
   datagrams->add_option("--peer", a.peer, "Where to, address:port")->required();
-  datagrams->add_option("--every-ms", a.control_ms, "One every so many milliseconds")
+  datagrams->add_option("--every-ms", a.message_ms, "One every so many milliseconds")
       ->required()
       ->check(CLI::Range(1.0, 10'000.0));
   CLI::App* catcher = command(app, a, "datagram-receive", "Their other end");

@@ -1,8 +1,6 @@
 #include "bench/dataplane/path_quic.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <vector>
 
 #include "bench/dataplane/arrivals.h"
@@ -28,10 +26,7 @@ class Sender : public NodeUser {
 
   void on_room(Instant now, transport::Session& session) override {
     if (every_ > Duration::zero() && now >= control_at_) {
-      const std::int64_t stamp = now.ns();
-      std::array<std::byte, kStampedBytes> message{};
-      std::memcpy(message.data(), &stamp, sizeof stamp);
-      if (!session.send_control(now, message)) {
+      if (!session.send_control(now, stamped(now))) {
         ++refused_;
       }
       control_at_ = now + every_;
@@ -67,12 +62,8 @@ class Receiver : public NodeUser {
     arrivals.add(now, bytes.size());
   }
   void on_control(Instant, std::span<const std::byte> bytes) override {
-    std::int64_t stamp = 0;
-    if (bytes.size() == kStampedBytes) {
-      std::memcpy(&stamp, bytes.data(), sizeof stamp);
-      // The clock is read again: decrypting what came with it belongs to the delay.
-      arrivals.add_control(system_now(), Instant::from_ns(stamp));
-    }
+    // The clock is read again: decrypting what came with it belongs to the delay.
+    arrivals.add_control(system_now(), bytes);
   }
   Arrivals arrivals;
 };
