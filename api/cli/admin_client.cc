@@ -52,7 +52,9 @@ class Connection {
       case ENOENT:
         return fail(Code::kNotFound, "{}: no such socket; is godwitd running?", path_);
       case ECONNREFUSED:
-        return fail(Code::kNotFound, "{}: nobody listens; godwitd has ended", path_);
+        return fail(Code::kNotFound,
+                    "{}: nobody listens; godwitd has ended, or this is no admin socket",
+                    path_);
       case EACCES:
         return fail(Code::kRefused, "{}: not permitted; ask as the user of godwitd", path_);
       case EAGAIN:

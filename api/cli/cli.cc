@@ -9,6 +9,7 @@
 
 #include "api/cli/commands.h"
 #include "api/cli/session.h"
+#include "api/cli/usage/usage.h"
 
 namespace godwit::cli {
 namespace {
@@ -66,7 +67,13 @@ ExitCode run(const std::vector<std::string>& arguments, Streams streams) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, streams.out, streams.err) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+    if (error.get_exit_code() == 0) {  // --help, --version
+      app.exit(error, streams.out, streams.err);
+      return ExitCode::kOk;
+    }
+    // What the parser gave up on may not have come to the flag.
+    options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    return session.fail_with(ExitCode::kUsage, {Code::kInvalid, usage_problem(app, error)});
   }
   return dispatch.result;
 }

@@ -1,5 +1,6 @@
 #include "bench/wan/control_socket.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -88,6 +89,7 @@ bool ControlSocket::on_event(int fd, const Answer& answer) {
     return false;
   }
   Client& client = found->second;
+  client.heard = ++events_;
   const bool alive = write_answers(client) && read_requests(client, answer);
   if (!alive) {
     clients_.erase(found);
@@ -103,12 +105,14 @@ void ControlSocket::accept_clients() {
     if (!socket.valid()) {
       return;
     }
-    if (clients_.size() >= kClientsMax) {
-      continue;  // closed at once
+    if (clients_.size() >= kClientsMax) {  // whoever has said nothing for longest makes room
+      clients_.erase(std::min_element(clients_.begin(), clients_.end(), [](auto& a, auto& b) {
+        return a.second.heard < b.second.heard;
+      }));
     }
     const int fd = socket.get();
     watch(epoll_, EPOLL_CTL_ADD, fd, EPOLLIN);
-    clients_.emplace(fd, Client{std::move(socket), {}, {}});
+    clients_.emplace(fd, Client{std::move(socket), {}, {}, ++events_});
   }
 }
 

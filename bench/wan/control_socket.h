@@ -40,6 +40,7 @@ class ControlSocket {
     Descriptor socket;
     std::string input;
     std::string output;
+    std::uint64_t heard = 0;  // the last event, by number
   };
 
   ControlSocket(std::string path, Descriptor listener, int epoll)
@@ -54,6 +55,7 @@ class ControlSocket {
   Descriptor listener_;
   int epoll_ = -1;
   std::map<int, Client> clients_;
+  std::uint64_t events_ = 0;
 };
 
 // One request and its answer, for the command line. Waits at most ten seconds.

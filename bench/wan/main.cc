@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "api/cli/usage/usage.h"
 #include "bench/wan/control_socket.h"
 #include "bench/wan/emulator.h"
 #include "bench/wan/enter.h"
@@ -186,7 +187,7 @@ CLI::App* add_run(CLI::App& app, Arguments& a) {
   run->add_option("--dir", a.run.directory, "Also write ready.json into this directory");
   run->add_option("--uplink", a.uplink, "Line shared by a site's pairs: none, max, sum or a rate");
   run->add_option("--downlink", a.downlink, "The same for what arrives");
-  run->add_option("--seed", a.run.seed, "Seed of the losses");
+  run->add_option("--seed", a.run.seed, "Seed of the losses")->check(CLI::NonNegativeNumber);
   run->add_flag("--unlimited", a.run.request.unlimited, "Delays only: no rate, no loss");
   run->add_flag("--unprivileged", a.run.unprivileged, "Make a user namespace; needs no root");
   run->add_flag("--may-sleep",
@@ -227,7 +228,11 @@ int main_of(int argc, char** argv) {
   try {
     app.parse(own, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    if (error.get_exit_code() == 0) {  // --help
+      app.exit(error);
+      return kDone;
+    }
+    return complain(Error{Code::kInvalid, cli::usage_problem(app, error)});
   }
   if (*run) {
     return run_emulator(a);

@@ -196,6 +196,32 @@ TEST_F(Cli, TheOnlyGatewayOfTheRunFolderIsAskedAndOfTwoOneMustBeNamed) {
   EXPECT_EQ(run_words({"status", "--run-folder", run_folder, "--site", "sin"}).code, ExitCode::kOk);
 }
 
+TEST_F(Cli, AnUnknownCommandIsNamedWithAllThatThereAre) {
+  EXPECT_EQ(run_words({"stat"}).err,
+            "godwit: \"stat\" is no command; godwit has: status, topic, link, ledger, peer, "
+            "explain, stop, config, cert, lab, completion; `godwit --help` says more\n");
+  EXPECT_EQ(run_words({"cert", "isue", "--json"}).err, "");
+  EXPECT_THAT(run_words({"cert", "isue"}).err,
+              AllOf(HasSubstr("\"isue\" is no command; godwit cert has: init, issue, show"),
+                    HasSubstr("`godwit cert --help`")));
+  EXPECT_THAT(run_words({"config"}).err, HasSubstr("a command is missing; godwit config has: "));
+}
+
+TEST_F(Cli, AWrongCommandLineIsToldInJsonToWhoAsksForIt) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"--json"},
+                                             {"--json", "stat"},
+                                             {"stat", "--json"},
+                                             {"status", "--nonsense", "--json"}}) {
+    const Ran ran = run_words(words);
+    EXPECT_EQ(ran.code, ExitCode::kUsage);
+    EXPECT_EQ(ran.err, "");
+    const auto said = nlohmann::json::parse(ran.out);
+    EXPECT_EQ(said["error"]["code"], "invalid");
+    EXPECT_NE(said["error"]["text"], "");
+  }
+}
+
 TEST_F(Cli, WrongCommandLinesAreExitTwo) {
   for (const auto& words :
        std::vector<std::vector<std::string>>{{},
