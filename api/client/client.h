@@ -59,7 +59,9 @@ struct Significance {
 };
 
 struct TopicOptions {
-  std::string name = {};  // '/'-separated
+  // Parts with a single '/' between them, at most 255 bytes of printable ASCII; no part is empty,
+  // "." or "..", or has a '*'.
+  std::string name = {};
   std::uint64_t element_count = 0;
   std::uint32_t fraction_bits = 40;  // quantum = 2^-fraction_bits
   // Into how many shards, served by the gateway's workers side by side: a power of two up to 64,
@@ -71,7 +73,7 @@ struct TopicOptions {
   double tolerance = 0.0;
   std::string tenant = {};
   std::string service_class = {};
-  std::vector<std::string> allowed_sites = {};  // residency; empty: every site
+  std::vector<std::string> allowed_sites = {};  // residency, a set; empty: every site
   // When an update should have arrived, up to 100 days; zero: none.
   Duration update_deadline = Duration::zero();
   Significance significance = {};

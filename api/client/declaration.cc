@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "api/local/names.h"
 #include "api/local/records.h"
 #include "api/local/value_range.h"
 #include "dataplane/base/checksum.h"
@@ -18,10 +19,13 @@ std::uint64_t hash_of_seed(std::span<const float> seed) {
 }  // namespace
 
 Result<Declaration> check_declaration(const TopicOptions& options) {
-  if (options.name.empty() || !local::is_name(options.name) || !local::is_name(options.tenant) ||
-      !local::is_name(options.service_class)) {
+  if (auto good = local::check_topic_name(options.name); !good) {
+    return Failure(good.error());
+  }
+  if (!local::is_name(options.tenant) || !local::is_name(options.service_class)) {
     return fail(Code::kInvalid,
-                "names of topics, tenants and classes are 1 to 255 printable ASCII bytes");
+                "topic {}: names of tenants and classes are at most 255 printable ASCII bytes",
+                options.name);
   }
   if (options.element_count < 1 || options.element_count > local::kElementsMax) {
     return fail(Code::kInvalid, "topic {}: element_count must be in [1, 2^40]", options.name);

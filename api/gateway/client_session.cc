@@ -48,7 +48,6 @@ bool ClientSession::on_turn(Instant now) {
   tell_coverage();
   release_clock_replies();
   if (channel_.broken() && !finished_) {
-    log::warn("client {} is closed: {}", hello_.client_name, channel_.broken_reason());
     finish_refused();
   }
   return more;
@@ -93,7 +92,6 @@ ClientSession::Taken ClientSession::take(Instant now, const local::RecordView& v
 }
 
 ClientSession::Taken ClientSession::break_with(Code code, std::string text) {
-  log::warn("client {} is closed: {}", hello_.client_name, text);
   refusal_ = refusal_of(code);
   static_cast<void>(local::send(channel_, local::ErrorRecord{code, text}));
   channel_.break_with(std::move(text));
@@ -102,7 +100,14 @@ ClientSession::Taken ClientSession::break_with(Code code, std::string text) {
 
 void ClientSession::finish_refused() {
   finished_ = true;
-  ++core_.counters.clients_refused.at(static_cast<std::size_t>(refusal_));
+  const std::uint64_t count =
+      ++core_.counters.clients_refused.at(static_cast<std::size_t>(refusal_));
+  if (is_milestone(count)) {  // a broken client may come again at once, without end
+    log::warn("client {} is closed: {} ({} such so far)",
+              hello_.client_name,
+              channel_.broken_reason(),
+              count);
+  }
 }
 
 ClientSession::Declared* ClientSession::find(local::TopicHandle handle) {

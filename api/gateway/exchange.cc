@@ -1,6 +1,7 @@
 #include "api/gateway/exchange.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -10,8 +11,6 @@
 
 namespace godwit::gateway {
 namespace {
-
-constexpr std::size_t kNameBytesMax = 255;
 
 // What a gateway keeps of an announcement is bounded by it.
 bool are_site_names(const google::protobuf::RepeatedPtrField<std::string>& names) {
@@ -149,7 +148,7 @@ Result<void> Exchange::on_announce(Instant now,
                                    const control::TopicAnnounce& announce) {
   const std::string& name = announce.name();
   const TopicShard id = shard_of(announce);
-  if (name.empty() || name.size() > kNameBytesMax || id.topic != TopicId::of(name)) {
+  if (name.empty() || name.size() > local::kNameBytesMax || id.topic != TopicId::of(name)) {
     return violation("TopicAnnounce: the id is not the hash of a name of 1 to 255 bytes");
   }
   if (!are_site_names(announce.allowed_sites())) {
@@ -200,9 +199,8 @@ void Exchange::accept(Instant now,
                       Peer& peer,
                       const control::TopicAnnounce& announce) {
   const TopicSpec& spec = topic.spec();
-  std::vector<std::string> allowed(announce.allowed_sites().begin(),
-                                   announce.allowed_sites().end());
-  std::sort(allowed.begin(), allowed.end());
+  const std::set<std::string_view> allowed(announce.allowed_sites().begin(),
+                                           announce.allowed_sites().end());
   if (!spec.may_hold(peer.site().name)) {
     return refuse(now,
                   peer,
@@ -245,7 +243,9 @@ void Exchange::accept(Instant now,
                               spec.seed_hash,
                               announce.seed_hash()));
   }
-  if (announce.tolerance() != spec.tolerance || allowed != spec.allowed_sites) {
+  if (announce.tolerance() != spec.tolerance ||
+      !std::equal(
+          allowed.begin(), allowed.end(), spec.allowed_sites.begin(), spec.allowed_sites.end())) {
     return refuse(now,
                   peer,
                   spec.id,

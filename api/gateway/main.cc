@@ -17,6 +17,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <google/protobuf/stubs/logging.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -254,6 +255,7 @@ int run_daemon(int argc, char** argv) {
     return 0;
   }
   log::set_name(config->site);
+  google::protobuf::SetLogHandler(nullptr);  // what cannot be read is refused, and said, by us
   ::prctl(PR_SET_DUMPABLE, 0);
   Daemon daemon(std::move(*config));
   if (auto started = daemon.start(); !started) {

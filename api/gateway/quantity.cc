@@ -3,6 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <vector>
+
+#include <fmt/ranges.h>
 
 namespace godwit::gateway {
 namespace {
@@ -12,10 +15,11 @@ struct Unit {
   double factor;
 };
 
-// "<number><unit>", the number finite and >= 0.
+// "<number><unit>", the number finite and >= 0; `kind` is what it is a quantity of.
 template <std::size_t N>
 Result<double> parse_quantity(std::string_view text,
                               const std::array<Unit, N>& units,
+                              std::string_view kind,
                               std::string_view example) {
   for (const Unit& unit : units) {
     if (!text.ends_with(unit.suffix)) {
@@ -30,7 +34,16 @@ Result<double> parse_quantity(std::string_view text,
     }
     break;
   }
-  return fail(Code::kInvalid, "\"{}\" is not a quantity such as \"{}\"", text, example);
+  std::vector<std::string_view> names;
+  for (const Unit& unit : units) {
+    names.push_back(unit.suffix);
+  }
+  return fail(Code::kInvalid,
+              "\"{}\" is not a {} such as \"{}\": a number and, without a space, one of: {}",
+              text,
+              kind,
+              example,
+              fmt::join(names, ", "));
 }
 
 }  // namespace
@@ -38,7 +51,7 @@ Result<double> parse_quantity(std::string_view text,
 Result<BitRate> parse_rate(std::string_view text) {
   static constexpr std::array<Unit, 4> kUnits{
       {{"Gbit/s", 1e9}, {"Mbit/s", 1e6}, {"kbit/s", 1e3}, {"bit/s", 1}}};
-  const auto value = parse_quantity(text, kUnits, "20Mbit/s");
+  const auto value = parse_quantity(text, kUnits, "rate", "20Mbit/s");
   if (!value) {
     return Failure(value.error());
   }
@@ -51,7 +64,7 @@ Result<BitRate> parse_rate(std::string_view text) {
 Result<Duration> parse_duration(std::string_view text) {
   static constexpr std::array<Unit, 5> kUnits{
       {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
-  const auto value = parse_quantity(text, kUnits, "250ms");
+  const auto value = parse_quantity(text, kUnits, "duration", "250ms");
   if (!value) {
     return Failure(value.error());
   }
@@ -69,7 +82,7 @@ Result<Bytes> parse_bytes(std::string_view text) {
                                                {"MB", 1e6},
                                                {"GB", 1e9},
                                                {"B", 1}}};
-  const auto value = parse_quantity(text, kUnits, "64MiB");
+  const auto value = parse_quantity(text, kUnits, "size", "64MiB");
   if (!value) {
     return Failure(value.error());
   }

@@ -1,7 +1,7 @@
 // Rates, durations and sizes as people write them: a number and a unit, "20Mbit/s".
 //
 // The number is finite and not negative; what is neither, or beyond the largest, is kInvalid with
-// the text and an example.
+// the text, an example and the units.
 #pragma once
 
 #include <string_view>

@@ -280,7 +280,6 @@ void Topic::apply_policy(const Config& config) {
   }
   if (!spec_.sites_are_named) {
     spec_.allowed_sites = policy.allowed;
-    std::sort(spec_.allowed_sites.begin(), spec_.allowed_sites.end());
   } else {
     std::erase_if(spec_.allowed_sites, barred);
   }

@@ -53,8 +53,8 @@ struct TopicSpec {
   std::string tenant;
   scheduler::Class traffic_class = scheduler::Class::kNormal;
   bool class_is_named = false;  // by the client; else the policy's, or normal
-  // Sorted; empty = every configured site. The client's as far as the policy allows, or the
-  // policy's.
+  // Sorted, each once; empty = every configured site. The client's as far as the policy allows, or
+  // the policy's.
   std::vector<std::string> allowed_sites;
   bool sites_are_named = false;          // by the client
   Duration deadline = Duration::zero();  // of each update; zero = none

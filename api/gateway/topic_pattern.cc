@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "api/local/records.h"
+#include "api/local/names.h"
 
 namespace godwit::gateway {
 namespace {
@@ -65,8 +65,11 @@ std::vector<std::string> alphabet(std::span<const TopicPattern> all,
 }  // namespace
 
 bool pattern_is_valid(std::string_view pattern) {
-  return !pattern.empty() && pattern.size() <= local::kNameBytesMax && pattern.front() != '/' &&
-         pattern.back() != '/' && pattern.find("//") == std::string_view::npos;
+  const auto parts = parts_of(pattern);
+  return pattern.size() <= local::kNameBytesMax &&
+         std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+           return part == kOnePart || part == kAnyParts || local::is_topic_part(part);
+         });
 }
 
 // Of every transfer that comes: nothing is allocated, and it takes at most parts × parts steps.

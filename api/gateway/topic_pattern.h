@@ -15,8 +15,8 @@
 
 namespace godwit::gateway {
 
-// True when the pattern has parts, none of them empty, and at most 255 bytes; another one would
-// never match.
+// True when every part is `*`, `**` or may be a part of a topic's name (local::is_topic_part), and
+// the pattern has at most 255 bytes; another one would never match.
 bool pattern_is_valid(std::string_view pattern);
 
 // True when the topic's name matches the pattern.

@@ -29,6 +29,9 @@ std::uint64_t TopicSpec::tolerance_quanta() const {
 }
 
 Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config) {
+  if (auto good = local::check_topic_name(declare.topic); !good) {
+    return Failure(good.error());
+  }
   const PolicyConfig& policy = config.policy_for(declare.topic);
   TopicSpec spec;
   spec.name = declare.topic;
@@ -76,6 +79,8 @@ Result<TopicSpec> make_spec(const local::Declare& declare, const Config& config)
   spec.sites_are_named = !declare.allowed_sites.empty();
   spec.allowed_sites = declare.allowed_sites.empty() ? policy.allowed : declare.allowed_sites;
   std::sort(spec.allowed_sites.begin(), spec.allowed_sites.end());
+  spec.allowed_sites.erase(std::unique(spec.allowed_sites.begin(), spec.allowed_sites.end()),
+                           spec.allowed_sites.end());
   for (const auto& site : spec.allowed_sites) {
     if (config.find_site(site) == nullptr) {
       return fail(

@@ -79,12 +79,6 @@ std::uint32_t handle_of(TopicHandle handle) {
 
 }  // namespace
 
-// Names are printed in logs and compared with configuration.
-bool is_name(std::string_view text) {
-  return text.size() <= kNameBytesMax &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-}
-
 Result<ClientRecord> decode_hello(std::span<const std::byte> body) {
   pb::Hello message;
   if (!parse(message, body) || !is_name(message.client_name()) || message.version_min() < 1 ||

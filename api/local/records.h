@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "api/local/channel.h"
+#include "api/local/names.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/result.h"
 #include "dataplane/base/sharding.h"
@@ -31,7 +32,6 @@ inline constexpr std::uint32_t kVersionMin = 1;
 inline constexpr std::uint32_t kVersionMax = 1;
 
 // Limits on what a record may say. All chosen: far above use, far below harm.
-inline constexpr std::size_t kNameBytesMax = 255;   // a client, topic, tenant, class, site name
 inline constexpr std::size_t kSitesMax = 64;        // sites in one list
 inline constexpr std::size_t kTextBytesMax = 1024;  // a reason for a person
 inline constexpr std::uint32_t kTopicsPerClientMax = 4096;
@@ -339,9 +339,6 @@ struct ErrorRecord {
   Code code = Code::kInvalid;
   std::string text = {};
 };
-
-// True when the text may be a name: printable ASCII, at most kNameBytesMax bytes, maybe empty.
-bool is_name(std::string_view text);
 
 // ---- sending and reading ----------------------------------------------------------------------
 

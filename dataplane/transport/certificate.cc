@@ -171,9 +171,8 @@ Result<void> write_pair(const std::string& stem, const PemPair& pair) {
 }  // namespace
 
 bool is_site_name(std::string_view name) {
-  constexpr std::size_t kNameMax = 63;  // a DNS label, RFC 1035 section 2.3.4
-  return !name.empty() && name.size() <= kNameMax && name.front() != '-' && name.back() != '-' &&
-         std::all_of(name.begin(), name.end(), [](char c) {
+  return !name.empty() && name.size() <= kSiteNameBytesMax && name.front() != '-' &&
+         name.back() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
 }
@@ -207,8 +206,9 @@ Result<PemPair> issue_site(const PemPair& authority,
   if (!is_site_name(site)) {
     return fail(
         Code::kInvalid,
-        "'{}' is no site name: 1 to 63 of a-z, 0-9 and '-', a letter or a digit first and last",
-        site);
+        "'{}' is no site name: 1 to {} of a-z, 0-9 and '-', a letter or a digit first and last",
+        site,
+        kSiteNameBytesMax);
   }
   if (auto checked = check_options(options); !checked) {
     return tl::unexpected(checked.error());

@@ -32,7 +32,11 @@ struct PemPair {
   std::string key;          // PEM text (PKCS#8), secret
 };
 
-// A site's name: 1 to 63 of a-z, 0-9 and '-', so that it is also a DNS label.
+inline constexpr std::size_t kSiteNameBytesMax = 32;  // chosen: a column of a table
+
+// A site's name: 1 to kSiteNameBytesMax of a-z, 0-9 and '-', a letter or a digit first and last,
+// so that it is also a DNS label
+// (RFC 1035 section 2.3.4).
 bool is_site_name(std::string_view name);
 
 // In memory, for tests and the simulator.

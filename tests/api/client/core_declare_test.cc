@@ -43,6 +43,17 @@ class CoreDeclare : public ::testing::Test {
   Core core_{{.name = "test", .publisher = PublisherId(11), .incarnation = {5, 6}, .seed = 1}};
 };
 
+TEST_F(CoreDeclare, RefusesANameThatNoPolicyWouldMatch) {
+  for (const std::string bad : {"", "/t", "a//t", "a/../t", "a/*"}) {
+    const auto topic = core_.declare({.name = bad, .element_count = 4});
+    ASSERT_FALSE(topic) << bad;
+    EXPECT_EQ(topic.error().code, Code::kInvalid);
+    EXPECT_NE(topic.error().message.find("is no topic's name"), std::string::npos);
+  }
+  EXPECT_TRUE(core_.declare({.name = "a/t", .element_count = 4}));
+  EXPECT_EQ(told(), std::vector<std::string>{"a/t"});
+}
+
 TEST_F(CoreDeclare, RefusesASeedThatNoTopicCanStartFrom) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   constexpr float kRange = 4'194'304.0F;  // 2^(62 - 40)

@@ -152,6 +152,15 @@ TEST(ClientSessions, GoOnWhenOneOfTheirTopicsIsRefused) {
 }
 
 // Each is reached at once, and none can be answered before the client takes the changes.
+TEST(ClientSessions, AreRefusedATopicWhoseNameThePoliciesCouldNotJudge) {
+  OneGateway b("b");
+  b.declare("hospital//x", 10);
+  EXPECT_EQ(b.declared.code, Code::kInvalid);
+  EXPECT_NE(b.declared.error.find("is no topic's name"), std::string::npos) << b.declared.error;
+  b.declare("hospital/x", 10);
+  EXPECT_EQ(b.declared.code, Code::kOk) << "the client lives on";
+}
+
 TEST(ClientSessions, EndOneThatWaitsForClocksAndTakesNoChanges) {
   OneGateway b("b");
   RawClient client(b, 2, "trainer", {1, 1});

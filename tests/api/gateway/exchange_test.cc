@@ -185,6 +185,22 @@ TEST(Exchange, RefusesAPeerOutsideTheDeclaredSites) {
   EXPECT_EQ(refusal(b, a, OneGateway::announcement("t", 10)), Refuse::CODE_RESIDENCY);
 }
 
+TEST(Exchange, ComparesTheAllowedSitesAsSets) {
+  OneGateway b("b");
+  b.declare("t", 10, {"b", "a", "b"});
+  ScriptedSession& a = b.greeted("a");
+  ControlMessage announcement = OneGateway::announcement("t", 10);
+  for (const char* site : {"a", "b", "a"}) {
+    announcement.mutable_topic_announce()->add_allowed_sites(site);
+  }
+  a.control(announcement);
+  b.turn(1);
+  const auto open = a.take(ControlMessage::kLaneOpen);
+  EXPECT_EQ(open.kind_case(), ControlMessage::kLaneOpen);
+  announcement.mutable_topic_announce()->add_allowed_sites("c");
+  EXPECT_EQ(refusal(b, a, announcement), Refuse::CODE_POLICY_MISMATCH);
+}
+
 TEST(Exchange, RefusesATopicOfAnotherShape) {
   OneGateway b("b");
   b.declare("t", 10);

@@ -28,6 +28,18 @@ TEST(TopicPattern, MatchesByParts) {
   }
 }
 
+TEST(TopicPattern, ConsistsOfWholePartsThatATopicMayHave) {
+  for (const std::string_view good : {"a", "*", "**", "a/*/b", "**/a/**", "a.b/-_ ~/..."}) {
+    EXPECT_TRUE(pattern_is_valid(good)) << good;
+  }
+  for (const std::string_view bad :
+       {"", "/", "/a", "a/", "a//b", "***", "a*", "a/b**c", "./a", "a/..", "a\nb", "\x80"}) {
+    EXPECT_FALSE(pattern_is_valid(bad)) << bad;
+  }
+  EXPECT_TRUE(pattern_is_valid(std::string(255, 'a')));
+  EXPECT_FALSE(pattern_is_valid(std::string(256, 'a')));
+}
+
 TEST(TopicPattern, IsMatchedInTimeHoweverManyWildcardsItHas) {
   std::string pattern;
   std::string topic;
