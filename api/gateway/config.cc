@@ -14,6 +14,7 @@
 #include "api/gateway/site_config.h"
 #include "api/gateway/toml_reader.h"
 #include "api/gateway/topic_pattern.h"
+#include "api/local/names.h"
 #include "api/local/records.h"
 #include "dataplane/port/dscp.h"
 
@@ -38,6 +39,9 @@ constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of th
 constexpr std::array<std::string_view, transport::kPrecedences> kDscpKeys{
     "control", "urgent", "normal", "bulk"};
 
+// In the order of transport::Yields.
+constexpr std::array<std::string_view, 3> kYields{"none", "bulk", "all"};
+
 std::string substitute_site(std::string path, std::string_view site) {
   constexpr std::string_view kPlaceholder = "{site}";
   for (auto at = path.find(kPlaceholder); at != std::string::npos;
@@ -50,6 +54,23 @@ std::string substitute_site(std::string path, std::string_view site) {
 // To the nanosecond, as parse_duration reads it back.
 std::string in_microseconds(Duration duration) {
   return fmt::format("\"{}.{:03}us\"", duration.count_ns() / 1000, duration.count_ns() % 1000);
+}
+
+// Complains of a name that is no site's. Where no site could be read, that was said before.
+void expect_site(TableReader& reader,
+                 std::string_view key,
+                 std::string_view name,
+                 const Config& config) {
+  if (config.sites.empty() || config.find_site(name) != nullptr) {
+    return;
+  }
+  std::vector<std::string_view> names;
+  for (const SiteConfig& site : config.sites) {
+    names.push_back(site.name);
+  }
+  reader.reject(
+      key,
+      fmt::format("\"{}\" is no site of this file; those are: {}", name, fmt::join(names, ", ")));
 }
 
 void read_links(TableReader& root, Problems& problems, Config& config) {
@@ -70,9 +91,7 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
       continue;
     }
     for (const auto& end : ends) {
-      if (config.find_site(end) == nullptr) {
-        reader.reject("ends", fmt::format("\"{}\" is no site of this file", end));
-      }
+      expect_site(reader, "ends", end, config);
     }
     if (config.find_link(ends[0], ends[1]) != nullptr) {
       reader.reject("ends", "this pair has a link already; one link per pair in this version");
@@ -99,13 +118,16 @@ void read_links(TableReader& root, Problems& problems, Config& config) {
       reader.reject("rtt", "must be from 1us to 10s");
     }
     link.congestion = reader.choice("congestion", "", {"bbr", "cubic"});
-    link.background = reader.boolean("background", false);
+    const std::string background =
+        reader.choice("background", kYields.front(), {kYields.begin(), kYields.end()});
+    link.yields = static_cast<transport::Yields>(
+        std::find(kYields.begin(), kYields.end(), background) - kYields.begin());
     link.connections =
         static_cast<std::uint32_t>(reader.whole_number("connections", 1, 1, kShardsMax));
     if (!is_shard_count(link.connections)) {
       reader.reject("connections", "must be a power of two from 1 to 64");
     }
-    if (link.background && link.cap.is_unlimited()) {
+    if (link.yields != transport::Yields::kNothing && link.cap.is_unlimited()) {
       reader.reject("background", "needs a cap, the most that the link may take");
     }
     reader.finish();
@@ -129,17 +151,21 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
     policy.match = reader.required_text("match");
     if (!policy.match.empty() && !pattern_is_valid(policy.match)) {
       reader.reject("match",
-                    "must be parts separated by single '/', at most 255 bytes, such as "
-                    "\"ctr/**\"");
+                    "must be parts of topics' names with single '/' between them, at most 255 "
+                    "bytes, such as \"ctr/**\"; `*` stands for one whole part, `**` for any number "
+                    "of parts");
     }
     policy.allowed = reader.texts("allowed");
     if (reader.has("allowed") && policy.allowed.empty()) {
       reader.reject("allowed", "must name a site; leave the key out to allow every site");
     }
     for (const auto& site : policy.allowed) {
-      if (config.find_site(site) == nullptr) {
-        reader.reject("allowed", fmt::format("\"{}\" is no site of this file", site));
-      }
+      expect_site(reader, "allowed", site, config);
+    }
+    std::sort(policy.allowed.begin(), policy.allowed.end());
+    const auto twice = std::adjacent_find(policy.allowed.begin(), policy.allowed.end());
+    if (twice != policy.allowed.end()) {
+      reader.reject("allowed", fmt::format("\"{}\" stands there twice", *twice));
     }
     if (reader.has("class")) {
       policy.traffic_class = reader.choice("class", "normal", {"urgent", "normal", "bulk"});
@@ -196,11 +222,10 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   if (overrides.site) {
     config.site = *overrides.site;
   }
-  if (config.find_site(config.site) == nullptr) {
-    self.reject("site",
-                config.site.empty()
-                    ? "is missing; name one of the sites of this file, here or by --site"
-                    : fmt::format("\"{}\" is no site of this file", config.site));
+  if (!self.has("site") && !overrides.site) {
+    self.reject("site", "is missing; name one of the sites of this file, here or by --site");
+  } else {
+    expect_site(self, "site", config.site, config);
   }
   const auto path = [&](std::string_view key, std::string_view fallback) {
     const std::string value = self.text(key, fallback);
@@ -288,8 +313,9 @@ std::string shared_part(const Config& config) {
     if (link.connections > 1) {
       out += fmt::format("connections = {}\n", link.connections);
     }
-    if (link.background) {
-      out += "background = true\n";
+    if (link.yields != transport::Yields::kNothing) {
+      out +=
+          fmt::format("background = \"{}\"\n", kYields.at(static_cast<std::size_t>(link.yields)));
     }
   }
   for (const auto& policy : config.policies) {
@@ -375,9 +401,10 @@ Result<Config> parse_config(std::string_view text,
   Config config;
   config.file = file;
   TableReader root(document, std::string(TableReader::kWholeFile), problems);
-  if (root.whole_number("version", 0, 0, 1'000'000'000) != 1) {
-    root.reject("version", "must be `version = 1`");
+  if (!root.has("version")) {
+    root.reject("version", "is missing; write `version = 1`");
   }
+  root.whole_number("version", 1, 1, 1);
   read_sites(root, problems, config);
   read_self(root, problems, overrides, config);
   check_endpoints(document, problems, config);

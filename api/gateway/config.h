@@ -20,6 +20,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/port/idle.h"
 #include "dataplane/transport/marking.h"
+#include "dataplane/transport/yielding_rate.h"
 
 namespace godwit::gateway {
 
@@ -42,14 +43,14 @@ struct LinkConfig {
   BitRate cap = BitRate::unlimited();  // hard cap in layer-3 bits per second, each direction
   Duration rtt = Duration::ms(100);    // expected round trip: sizes windows before any measurement
   std::string congestion;              // bbr | cubic; empty = that of [self]
-  bool background = false;             // takes what others on the path leave; needs a cap
-  std::uint32_t connections = 1;       // a power of two up to 64; share the cap and the shards
+  transport::Yields yields = transport::Yields::kNothing;  // to others on the path; needs a cap
+  std::uint32_t connections = 1;  // a power of two up to 64; share the cap and the shards
 };
 
 // Rules for the topics whose names match; the first match wins.
 struct PolicyConfig {
   std::string match;                 // `*` is one part of the name, `**` any number of parts
-  std::vector<std::string> allowed;  // residency: sites that may hold the topic; empty = all sites
+  std::vector<std::string> allowed;  // residency: who may hold the topic, sorted; empty = all sites
   std::optional<std::string> traffic_class;  // urgent | normal | bulk; none = the client's
   std::optional<Duration> deadline;          // remaining time a change is worth sending first
   std::optional<double> tolerance;           // absolute; what may stay unsent while others wait

@@ -63,14 +63,21 @@ transport::Precedence precedence_of(const Topic& topic) {
 
 void Egress::pump(Instant now, Peer& peer) {
   peer.was_fed = false;
+  peer.bulk_ready_at = Instant::never();
   if (peer.state != PeerState::kUp || peer.session == nullptr) {
     return;
   }
   const BitRate rate = peer.rate();
-  const scheduler::LinkView link{
+  scheduler::LinkView link{
       .rate = rate, .quantum = Bytes(transfer_target(rate)), .delay = peer.delay()};
   peer.session->set_rate(rate);
-  while (peer.session->wants_transfer() && send_one(now, peer, link)) {
+  while (peer.session->wants_transfer()) {
+    const Instant bulk_ready_at = peer.session->bulk_ready_at();
+    link.least = bulk_ready_at <= now ? scheduler::Class::kBulk : scheduler::Class::kNormal;
+    if (!send_one(now, peer, link)) {
+      peer.bulk_ready_at = bulk_ready_at > now ? bulk_ready_at : Instant::never();
+      break;
+    }
     peer.was_fed = true;
   }
 }
@@ -78,7 +85,7 @@ void Egress::pump(Instant now, Peer& peer) {
 // What is missing goes before what is new, since it holds the window; but not before new changes of
 // a more urgent class, or of its own class with an earlier deadline within reach.
 bool Egress::send_one(Instant now, Peer& peer, const scheduler::LinkView& link) {
-  const auto missing = most_urgent_missing(peer);
+  const auto missing = most_urgent_missing(peer, link.least);
   if (!missing) {
     return send_next(now, peer, link);
   }
@@ -96,11 +103,13 @@ bool Egress::send_one(Instant now, Peer& peer, const scheduler::LinkView& link) 
   return true;
 }
 
-std::optional<Egress::Missing> Egress::most_urgent_missing(const Peer& peer) const {
+std::optional<Egress::Missing> Egress::most_urgent_missing(const Peer& peer,
+                                                           scheduler::Class least) const {
   std::optional<Missing> first;
   for (const auto& [id, topic] : core_.topics) {
     PeerLanes* lanes = lanes_between(*topic, peer);
-    if (lanes == nullptr || !lanes->open || lanes->resend_after >= lanes->resend_until) {
+    if (lanes == nullptr || !lanes->open || lanes->resend_after >= lanes->resend_until ||
+        class_of(*topic) > least) {
       continue;
     }
     const auto k = topic->ledger().next_unreceipted(*lanes->outgoing, lanes->resend_after);

@@ -59,7 +59,7 @@ class Egress {
   };
 
   bool send_one(Instant now, Peer& peer, const scheduler::LinkView& link);
-  std::optional<Missing> most_urgent_missing(const Peer& peer) const;
+  std::optional<Missing> most_urgent_missing(const Peer& peer, scheduler::Class least) const;
   static void resend(Instant now, Peer& peer, const Missing& missing);
   bool send_next(Instant now, Peer& peer, const scheduler::LinkView& link);
   bool begin(Instant now, Topic& topic, ledger::LaneIndex lane) const;

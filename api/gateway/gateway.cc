@@ -283,7 +283,7 @@ Instant Gateway::deadline() const {
   for (const auto& peer : core_.peers) {
     first = std::min(first, peer->control_ready_at());
     if (peer->state == PeerState::kUp) {
-      first = std::min(first, peer->queue.next_wakeup());
+      first = std::min({first, peer->queue.next_wakeup(), peer->bulk_ready_at});
     }
   }
   for (const auto& [id, client] : clients_) {

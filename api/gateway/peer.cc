@@ -180,7 +180,7 @@ transport::PeerConfig Peer::transport_config(std::size_t which) const {
     peer.congestion = link_->congestion == "cubic" ? transport::CongestionControl::kCubic
                                                    : transport::CongestionControl::kBbr;
   }
-  peer.is_background = link_ != nullptr && link_->background;
+  peer.yields = link_ != nullptr ? link_->yields : transport::Yields::kNothing;
   return peer;
 }
 

@@ -197,9 +197,10 @@ class Peer {
   std::size_t successor_path = 0;           // index in paths(), as all of them
   transport::Session* retiring = nullptr;   // was replaced; what it still brings is taken
   Instant retires_at;
-  FailedRenewal renewal;         // of the link that is up
-  std::string own_certificate;   // SHA-256 of the one that we show in the session; empty: unknown
-  bool was_fed = false;          // the last pump handed its session a transfer
+  FailedRenewal renewal;        // of the link that is up
+  std::string own_certificate;  // SHA-256 of the one that we show in the session; empty: unknown
+  bool was_fed = false;         // the last pump handed its session a transfer
+  Instant bulk_ready_at = Instant::never();  // when bulk, which waits, may go; never() = none does
   bool no_storage = false;       // a lane could not be opened: the session must end and begin again
   transport::Identity identity;  // of the last session that was established
   // By path, the least of the last session that was up there; zero = none was.

@@ -18,13 +18,7 @@ namespace {
 
 using port::ip::Address;
 
-constexpr std::size_t kSitesMax = 64;      // chosen: headroom of the sums is 2^62 / sites
-constexpr std::size_t kNameBytesMax = 32;  // chosen: a column of a table
-
-// A site's certificate must be able to name it, too.
-bool name_is_valid(std::string_view name) {
-  return name.size() <= kNameBytesMax && transport::is_site_name(name);
-}
+constexpr std::size_t kSitesMax = 64;  // chosen: headroom of the sums is 2^62 / sites
 
 // An endpoint as the file has it. The text is empty, and the node the table, when there is none.
 struct Written {
@@ -160,24 +154,25 @@ void read_sites(TableReader& root, Problems& problems, Config& config) {
   std::set<SiteId> seen;
   for (const auto& [key, node] : *sites) {
     const std::string name(key.str());
-    if (!name_is_valid(name)) {
+    if (!transport::is_site_name(name)) {
       problems.add(
           key.source(),
           fmt::format("site \"{}\": a name has 1 to {} of a-z, 0-9 and '-', and begins and "
                       "ends with a letter or a digit",
                       name,
-                      kNameBytesMax));
-      continue;
+                      transport::kSiteNameBytesMax));
     }
-    if (!node.is_table()) {
-      problems.add(key.source(), fmt::format("[sites] {}: must be a table", name));
-      continue;
-    }
-    const std::string path = fmt::format("[sites.{}]", name);
-    TableReader reader(*node.as_table(), path, problems);
+    // What is wrong with a site is said here; the rest of the file may name it all the same.
     SiteConfig site{.name = name, .id = SiteId::of(name), .endpoints = {}};
-    read_endpoints(reader, *node.as_table(), path, problems, config, site);
-    reader.finish();
+    const std::string path = fmt::format("[sites.{}]", name);
+    if (const toml::table* table = node.as_table()) {
+      TableReader reader(*table, path, problems);
+      read_endpoints(reader, *table, path, problems, config, site);
+      reader.finish();
+    } else {
+      problems.add(key.source(), fmt::format("site \"{}\": must be a table, {}", name, path));
+      site.endpoints.emplace_back();
+    }
     if (!seen.insert(site.id).second) {
       problems.add(key.source(),
                    fmt::format("site \"{}\" has the same hash as another; rename it", name));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -43,6 +44,18 @@ const toml::node* TableReader::find(std::string_view key) {
     known_.emplace_back(key);
   }
   return table_.get(key);
+}
+
+std::string TableReader::written(const toml::node& node) {
+  if (const auto* text = node.as_string()) {
+    return text->get();
+  }
+  if (!node.is_value()) {
+    return node.is_table() ? "a table" : "an array";
+  }
+  std::ostringstream out;
+  node.visit([&out](const auto& value) { out << value; });
+  return out.str();
 }
 
 void TableReader::complain(const toml::node& node, std::string_view key, std::string_view what) {
@@ -99,22 +112,13 @@ std::uint64_t TableReader::whole_number(std::string_view key,
   const auto* value = node->as_integer();
   if (value == nullptr || value->get() < 0 || static_cast<std::uint64_t>(value->get()) < least ||
       static_cast<std::uint64_t>(value->get()) > most) {
-    complain(*node, key, fmt::format("must be a whole number from {} to {}", least, most));
+    complain(*node,
+             key,
+             least == most ? fmt::format("must be the whole number {}", least)
+                           : fmt::format("must be a whole number from {} to {}", least, most));
     return fallback;
   }
   return static_cast<std::uint64_t>(value->get());
-}
-
-bool TableReader::boolean(std::string_view key, bool fallback) {
-  const toml::node* node = find(key);
-  if (node == nullptr) {
-    return fallback;
-  }
-  if (const auto* value = node->as_boolean()) {
-    return value->get();
-  }
-  complain(*node, key, "must be true or false");
-  return fallback;
 }
 
 std::vector<std::string> TableReader::texts(std::string_view key) {
@@ -204,7 +208,8 @@ void TableReader::finish() {
       continue;
     }
     std::string_view nearest;
-    std::size_t distance = 4;  // chosen: further away, a suggestion confuses
+    // Chosen: with most letters, or more than three, wrong a suggestion confuses.
+    std::size_t distance = std::min<std::size_t>((key.str().size() + 1) / 2, 3) + 1;
     for (const auto& candidate : known_) {
       const std::size_t d = edit_distance(key.str(), candidate);
       if (d < distance) {
@@ -212,10 +217,12 @@ void TableReader::finish() {
         nearest = candidate;
       }
     }
-    const std::string hint = nearest.empty()
-                                 ? fmt::format("allowed here: {}", fmt::join(known_, ", "))
-                                 : fmt::format("did you mean `{}`?", nearest);
-    problems_.add(key.source(), fmt::format("{}: unknown key `{}`; {}", path_, key.str(), hint));
+    problems_.add(key.source(),
+                  fmt::format("{}: unknown key `{}`; {}allowed here: {}",
+                              path_,
+                              key.str(),
+                              nearest.empty() ? "" : fmt::format("did you mean `{}`? ", nearest),
+                              fmt::join(known_, ", ")));
   }
 }
 

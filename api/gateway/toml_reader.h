@@ -1,8 +1,8 @@
 // Strict reading of a TOML table: what is not asked for is an error.
 //
 // A TableReader hands out values by key, remembers which keys were asked for, and complains about
-// the rest with file:line:column and the nearest known key. Problems are collected, not thrown, so
-// that a person sees all of them at once.
+// the rest with file:line:column, the nearest known key and all that are allowed. Problems are
+// collected, not thrown, so that a person sees all of them at once.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
 #include <toml++/toml.h>
 
 #include "dataplane/base/result.h"
@@ -52,7 +53,6 @@ class TableReader {
                              std::uint64_t fallback,
                              std::uint64_t least,
                              std::uint64_t most);
-  bool boolean(std::string_view key, bool fallback);
   std::vector<std::string> texts(std::string_view key);
   const toml::table* table(std::string_view key);
   const toml::array* array(std::string_view key);
@@ -68,15 +68,13 @@ class TableReader {
     if (node == nullptr) {
       return;
     }
-    const auto value = node->value<std::string>();
-    if (!node->is_string() || !value) {
-      complain(*node, key, "must be a string");
-      return;
-    }
-    if (auto result = parse(*value)) {
-      out = *result;
-    } else {
+    const std::string value = written(*node);
+    if (auto result = parse(value); !result) {
       complain(*node, key, result.error().message);
+    } else if (!node->is_string()) {
+      complain(*node, key, fmt::format("must be a string, {}", toml_string(value)));
+    } else {
+      out = *result;
     }
   }
 
@@ -88,6 +86,8 @@ class TableReader {
 
  private:
   const toml::node* find(std::string_view key);
+  // A string's content; how a number, a date or a truth is written; else the word for what it is.
+  static std::string written(const toml::node& node);
   void complain(const toml::node& node, std::string_view key, std::string_view what);
 
   const toml::table& table_;

@@ -20,6 +20,7 @@
 #include "dataplane/port/peer.h"
 #include "dataplane/transport/session.h"
 #include "dataplane/transport/shared_cap.h"
+#include "dataplane/transport/yielding_rate.h"
 
 namespace godwit::transport {
 
@@ -40,7 +41,7 @@ struct PeerConfig {
   Duration rtt_expected = Duration::zero();  // zero: unknown; else the last one measured
   // Of this link's sessions; none: the endpoint's.
   std::optional<CongestionControl> congestion = std::nullopt;
-  bool is_background = false;  // yields to others on the path; needs a cap
+  Yields yields = Yields::kNothing;  // to others on the path; needs a cap
 };
 
 struct EndpointCounters {

@@ -74,7 +74,7 @@ void QuicEndpoint::configure(std::vector<PeerConfig> peers) {
       sites_.push_back(peer.site);
     }
     shaper_of(peer).set_cap(peer.cap, peer.shared_cap);
-    shaper_of(peer).set_background(peer.is_background);
+    shaper_of(peer).set_yields(peer.yields);
   }
 }
 

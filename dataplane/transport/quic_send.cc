@@ -71,6 +71,9 @@ void QuicSession::send_transfer(Instant now,
   waiting_.push_back({.bytes = shared_.pool.take_copy(bytes), .precedence = precedence});
   unsent_ += bytes.size();
   wants_turn_ = true;
+  if (precedence == Precedence::kBulk) {
+    setup_.shaper->charge_bulk(now, bytes.size());
+  }
 }
 
 bool QuicSession::send_control(Instant now, std::span<const std::byte> message) {

@@ -88,6 +88,7 @@ class QuicSession final : public Session {
   Instant deadline() const override;
   std::optional<Event> poll_event() override;
   bool wants_transfer() const override;
+  Instant bulk_ready_at() const override { return setup_.shaper->bulk_ready_at(); }
   void send_transfer(Instant now, std::span<const std::byte> bytes, Precedence precedence) override;
   bool send_control(Instant now, std::span<const std::byte> message) override;
   void set_rate(BitRate rate) override { rate_ = rate; }

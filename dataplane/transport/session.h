@@ -101,6 +101,9 @@ class Session {
   // True when less than one to two quanta wait unsent and the peer can take more: the moment to
   // choose the next transfer. False before kEstablished and after kClosed.
   virtual bool wants_transfer() const = 0;
+  // From when on the next transfer may be bulk: later than now only where bulk alone yields to
+  // others on the path (PeerConfig::yields).
+  virtual Instant bulk_ready_at() const { return Instant::from_ns(0); }
   // Queues one transfer of 1 .. kTransferBytesMax bytes. Ignored after kClosed. `precedence` marks
   // its packets; the order stays that of the calls.
   virtual void send_transfer(Instant now,

@@ -1,12 +1,13 @@
 #include "dataplane/transport/shaper.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "dataplane/base/assert.h"
 
 namespace godwit::transport {
 
-LinkShaper::LinkShaper(BitRate cap, SharedCap* shared) {
+LinkShaper::LinkShaper(BitRate cap, SharedCap* shared) : yielding_(usable(cap)) {
   set_cap(cap, shared);
 }
 
@@ -35,7 +36,7 @@ Duration LinkShaper::credit_at(BitRate rate) {
 
 BitRate LinkShaper::expected() const {
   const BitRate left = share_ ? share_->left() : most();
-  const BitRate expected = is_background_ ? left : std::min(left, estimate_.bound());
+  const BitRate expected = yields_ == Yields::kAll ? left : std::min(left, estimate_.bound());
   return expected.is_unlimited() ? estimate_.delivery() : expected;
 }
 
@@ -44,8 +45,8 @@ void LinkShaper::set_rate(BitRate rate) {
   credit_ = credit_at(rate_);
 }
 
-void LinkShaper::set_background(bool yields) {
-  is_background_ = yields && has_cap();
+void LinkShaper::set_yields(Yields yields) {
+  yields_ = has_cap() ? yields : Yields::kNothing;
 }
 
 void LinkShaper::use_path(const port::Peer& local, const port::Peer& remote) {
@@ -55,8 +56,7 @@ void LinkShaper::use_path(const port::Peer& local, const port::Peer& remote) {
   local_ = local;
   remote_ = remote;
   estimate_ = {};
-  floor_ = {};
-  least_ = Duration::max();
+  yielding_ = YieldingRate(most());
   set_cap(cap_, share_ ? &share_->whole() : nullptr);
 }
 
@@ -65,30 +65,16 @@ void LinkShaper::on_arrival(Instant now, const RateEstimate::Arrival& arrival) {
   if (share_) {
     share_->look(now);
   }
-  if (is_background_) {
-    yield(now, arrival.rtt);
-  } else {
-    set_rate(std::min(most(), estimate_.pace()));
+  if (yields_ != Yields::kNothing) {
+    yielding_.on_round_trip(now, arrival.rtt, due(), most());
   }
+  set_rate(yields_ == Yields::kAll ? yielding_.rate() : std::min(most(), estimate_.pace()));
 }
 
-void LinkShaper::yield(Instant now, Duration rtt) {
-  floor_.on_round_trip(now, rtt);
-  least_ = std::min(least_, rtt);
-  if (now < moves_at_) {
-    return;
+void LinkShaper::charge_bulk(Instant now, std::uint64_t bytes) {
+  if (yields_ == Yields::kBulk) {
+    bulk_clock_ = std::max(bulk_clock_, now) + yielding_.rate().time_for(Bytes(bytes));
   }
-  const double room = 1.0 - floor_.queue(least_).to_seconds() / kQueueTarget.to_seconds();
-  // Workers that share the cap move by their parts, so that all together move as one.
-  const auto due_now = static_cast<double>(due().bits_per_second());
-  const double step =
-      std::clamp(room > 0 ? room : kRetreat * room, -kRetreatMax, 1.0) * kGain * due_now;
-  const double next = std::clamp(static_cast<double>(rate_.bits_per_second()) + step,
-                                 due_now * kBackgroundMin,
-                                 static_cast<double>(most().bits_per_second()));
-  set_rate(BitRate::bps(static_cast<std::uint64_t>(next)));
-  least_ = Duration::max();
-  moves_at_ = now + rtt;
 }
 
 std::size_t LinkShaper::train_packets(std::size_t packet_bytes) const {
@@ -101,13 +87,35 @@ std::size_t LinkShaper::train_packets(std::size_t packet_bytes) const {
 }
 
 void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes, bool has_waited) {
-  if (!rate_.is_unlimited()) {
-    const Instant earliest = has_waited ? now - credit_ : now;
-    clock_ = std::max(clock_, earliest) + rate_.time_for(Bytes(layer3_bytes));
-  }
   if (share_) {
     share_->charge(now, layer3_bytes, has_waited);
   }
+  if (rate_.is_unlimited()) {
+    return;
+  }
+  const Bytes bytes(layer3_bytes);
+  const Duration late =
+      has_waited ? std::clamp(now - clock_, Duration::zero(), credit_) : Duration::zero();
+  const Duration time = rate_.time_for(bytes);
+  const Duration repaid =
+      is_at_cap() ? std::min(debt_, time - cap_.time_for(bytes)) : Duration::zero();
+  const Duration good = at_once(now, late);
+  debt_ = std::min(debt_ - repaid + (late - good), kDebtMax);
+  clock_ = std::max(clock_, now - good) + (time - repaid);
+}
+
+Duration LinkShaper::at_once(Instant now, Duration late) {
+  if (!is_at_cap() || share_) {
+    return late;
+  }
+  const double age = (now - late_at_).to_seconds() / kLateHalfLife.to_seconds();
+  const Duration usual =
+      Duration::ns(std::llround(static_cast<double>(usual_late_.count_ns()) * std::exp2(-age)));
+  if (late > Duration::zero()) {
+    usual_late_ = std::max(usual, late);
+    late_at_ = now;
+  }
+  return std::min(late, usual);
 }
 
 }  // namespace godwit::transport

@@ -4,14 +4,18 @@
 //
 // Each packet moves the virtual clock on by its time at 97 % of the cap, or at the estimate's pace
 // where that is less (rate_estimate.h); a train may start when the clock is not ahead of `now`.
-// Lost wake-up time is made good up to a credit in time and in bytes, idleness never. In front of
-// the congestion controller this leaves the bottleneck's queue empty (measured: 1 ms instead of 91
-// ms mean queue, no tail drops).
+// In front of the congestion controller this leaves the bottleneck's queue empty (measured: 1 ms
+// instead of 91 ms mean queue, no tail drops).
 //
-// A background link takes what others leave, as LEDBAT does (RFC 6817): once in a round trip the
-// rate moves up while the queue on the path is shorter than kQueueTarget, and down while it is
-// longer. The queue is the round trip less its floor, so a queue on the way back counts as well.
-// Two background links on one path do not share evenly.
+// A late wake-up is made good up to a credit in time and in bytes, idleness never. What comes again
+// and again, as on a busy host, is made good at once, else the link would fall behind for good.
+// What is rare would fill the bottleneck's queue in front of the next control message for nothing:
+// at the cap it is made good bit by bit, by the share of the cap that is left free. (At once in any
+// case where workers share the cap, or where the path bounds the rate: there is no free share
+// then.)
+//
+// A link may yield to others on its path (yielding_rate.h): with all that it carries, or with its
+// bulk alone. Bulk has a virtual clock of its own then, which is asked before a transfer is chosen.
 //
 // Time: sans-I/O. Thread: one.
 #pragma once
@@ -24,8 +28,8 @@
 #include "dataplane/base/units.h"
 #include "dataplane/port/peer.h"
 #include "dataplane/transport/rate_estimate.h"
-#include "dataplane/transport/round_trip_floor.h"
 #include "dataplane/transport/shared_cap.h"
+#include "dataplane/transport/yielding_rate.h"
 
 namespace godwit::transport {
 
@@ -39,6 +43,10 @@ class LinkShaper {
   static constexpr Duration kCreditTimeMax = Duration::ms(10);
   static constexpr Bytes kCreditBytes = Bytes(64 * 1024);
   static constexpr Duration kCreditTimeMin = Duration::ms(2);
+  // How soon half of a lateness that does not come again is forgotten, and what is made good bit by
+  // bit at most: 0.6 s of the free share. Chosen.
+  static constexpr Duration kLateHalfLife = Duration::ms(50);
+  static constexpr Duration kDebtMax = Duration::ms(20);
   // The longest train in packets and in time, so that a choice is bound at most this early.
   static constexpr std::size_t kTrainPacketsMax = 16;
   static constexpr Duration kTrainTime = Duration::ms(1);
@@ -46,19 +54,6 @@ class LinkShaper {
   static constexpr std::size_t kOverheadV4 = 28;
   static constexpr std::size_t kOverheadV6 = 48;
   static constexpr std::size_t overhead(bool is_v6) { return is_v6 ? kOverheadV6 : kOverheadV4; }
-
-  // RFC 6817 section 2.5 allows 100 ms; 25 ms disturbs a call or a game less, and is above the
-  // delay of acknowledgements on an idle path.
-  static constexpr Duration kQueueTarget = Duration::ms(25);
-  // Share of the cap by which a round trip with an empty queue moves the rate up. A queue of twice
-  // the target moves it down by kRetreat times as much, so that a newcomer has room soon. Chosen:
-  // the queue then swings up to three times the target (transport_link_rules_test), with 0.05 and 2
-  // up to four times by calculation.
-  static constexpr double kGain = 0.01;
-  static constexpr double kRetreat = 4;
-  static constexpr double kRetreatMax = 8;
-  // What a background link always takes, share of the cap: control must go on. Chosen.
-  static constexpr double kBackgroundMin = 0.02;
 
   // What is used of a cap.
   static BitRate usable(BitRate cap);
@@ -71,9 +66,9 @@ class LinkShaper {
   void set_cap(BitRate cap, SharedCap* shared = nullptr);
   BitRate cap() const { return cap_; }
   bool has_cap() const { return !cap_.is_unlimited(); }
-  // Whether the link yields to others; without a cap it does not.
-  void set_background(bool yields);
-  bool is_background() const { return is_background_; }
+  // Without a cap nothing does.
+  void set_yields(Yields yields);
+  Yields yields() const { return yields_; }
   // The link's newest session goes between these hosts. When that is another path than before, what
   // was learnt of the former one is forgotten, and only sessions on the new one tell of arrivals.
   void use_path(const port::Peer& local, const port::Peer& remote);
@@ -89,7 +84,7 @@ class LinkShaper {
   BitRate rate() const { return rate_; }
   // What to plan with: the cap's share, of a shared cap what the other workers leave of it, or what
   // the path carries if that is less; without a cap and a bound what was delivered, zero while
-  // nothing was. Of a background link the cap's share: what others leave is not the path's.
+  // nothing was. Of a link that yields the cap's share: what others leave is not the path's.
   BitRate expected() const;
   // Whether nothing but the cap bounds the rate.
   bool is_at_cap() const { return has_cap() && rate_ >= most(); }
@@ -105,28 +100,34 @@ class LinkShaper {
   // idleness earns nothing.
   void charge(Instant now, std::uint64_t layer3_bytes, bool has_waited);
 
+  // When the next bulk transfer may be queued, where bulk alone yields; else at any time.
+  Instant bulk_ready_at() const { return bulk_clock_; }
+  void charge_bulk(Instant now, std::uint64_t bytes);
+
  private:
+  // How much of a lateness is made good at once.
+  Duration at_once(Instant now, Duration late);
   // The most that is ever sent.
   BitRate most() const { return usable(cap_); }
   // What is ours whatever other workers do.
   BitRate due() const { return share_ ? share_->whole().part() : most(); }
   void set_rate(BitRate rate);
-  void yield(Instant now, Duration rtt);
 
   BitRate cap_;
   BitRate rate_;
   Duration credit_ = kCreditTimeMin;
+  Duration usual_late_;  // at late_at_
+  Instant late_at_ = Instant::from_ns(0);
+  Duration debt_;  // is made good bit by bit
   Instant clock_ = Instant::from_ns(0);
   std::optional<CapShare> share_;
   RateEstimate estimate_;
   port::Peer local_;
   port::Peer remote_;
 
-  // Of a background link.
-  bool is_background_ = false;
-  RoundTripFloor floor_;
-  Duration least_ = Duration::max();  // since the last move: the filter of RFC 6817 section 2.4.2
-  Instant moves_at_ = Instant::from_ns(0);
+  Yields yields_ = Yields::kNothing;
+  YieldingRate yielding_;
+  Instant bulk_clock_ = Instant::from_ns(0);
 };
 
 }  // namespace godwit::transport

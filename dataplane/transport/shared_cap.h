@@ -11,9 +11,10 @@
 //
 // So a busy worker has at least its part, however busy the others' threads are, and however late
 // its own, up to the credit. What others leave goes to whoever asks first, in no even measure; a
-// worker that is alone sends as a LinkShaper does that shares nothing. Over any interval all
-// together send at most the usable cap, two credits (LinkShaper: what a late thread may make good;
-// one from before the interval, one of the parts) and three trains for each worker.
+// worker that is alone sends as a LinkShaper does that shares nothing, but makes all that is late
+// good at once. Over any interval all together send at most the usable cap, two credits
+// (LinkShaper: what a late thread may make good; one from before the interval, one of the parts)
+// and three trains for each worker.
 //
 // Time: sans-I/O; what a worker's time is behind the others' at most adds to the credit.
 #pragma once

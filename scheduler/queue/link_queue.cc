@@ -184,7 +184,7 @@ void LinkQueue::unrank(Slot slot) {
 
 void LinkQueue::unage(Slot slot) {
   if (states_[slot].aging) {
-    ages_.remove(age_links_, slot);
+    ages_[static_cast<std::size_t>(states_[slot].age_class)].remove(age_links_, slot);
     states_[slot].aging = false;
   }
 }
@@ -198,10 +198,11 @@ void LinkQueue::place(Slot slot) {
     lane.parked.push_back(rank_links_, slot);
     return;
   }
-  // waiting_since never decreases from one insertion to the next, so the list stays sorted.
+  // waiting_since never decreases from one insertion to the next, so the lists stay sorted.
   if (!state.aging) {
     state.aging = true;
-    ages_.push_back(age_links_, slot);
+    state.age_class = state.traffic_class;
+    ages_[static_cast<std::size_t>(state.age_class)].push_back(age_links_, slot);
   }
   const auto traffic_class = static_cast<std::size_t>(state.traffic_class);
   if (state.fresh) {

@@ -32,6 +32,7 @@ struct LinkView {
   BitRate rate;   // What the link can take: min(cap, estimate).
   Bytes quantum;  // The most bytes that one choice may take (room in the transfer being built).
   Duration delay = Duration::zero();  // One way; what is sent now arrives that much later.
+  Class least = Class::kBulk;         // The least urgent class that may be chosen now.
 };
 
 // Why a key was chosen; the order is that of the metric's label values.
@@ -136,7 +137,8 @@ class LinkQueue {
     bool fresh = false;       // Changed since its last complete visit.
     bool unfinished = false;  // A visit goes on: its second part, or what the quantum cut off.
     bool resting = false;     // Nothing was merged for an interval after its last visit.
-    bool aging = false;       // In the age list.
+    bool aging = false;       // In the age list of age_class.
+    Class age_class = Class::kBulk;
     bool idle_visit = false;  // Its last visit made no bytes.
     double energy = 0;
     MergeStatistics statistics;
@@ -184,7 +186,7 @@ class LinkQueue {
   void release_held();
   void refresh_demand();
   std::optional<Slot> choose(Reason& reason, const LinkView& link);
-  std::optional<Slot> starving();
+  std::optional<Slot> starving(Class least);
   std::optional<Slot> near_deadline(std::size_t traffic_class, const LinkView& link);
   std::optional<Slot> top(const BucketQueue& queue);
   [[nodiscard]] Bytes plan(const KeyState& state, const LinkView& link) const;
@@ -205,7 +207,7 @@ class LinkQueue {
   std::vector<BucketQueue> deepen_;
   std::vector<DeadlineHeap> deadlines_;
   SlotList held_[kHoldCount];
-  SlotList ages_;  // Oldest first.
+  SlotList ages_[kClassCount];  // By the class that a key had when it was put there; oldest first.
   LastChoice last_;
   Duration delay_ = Duration::zero();  // Of the link, as next() was told last.
   std::uint32_t since_age_turn_ = kAgeTurn;

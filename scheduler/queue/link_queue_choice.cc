@@ -45,18 +45,21 @@ std::optional<Slot> LinkQueue::top(const BucketQueue& queue) {
   return std::nullopt;
 }
 
-std::optional<Slot> LinkQueue::starving() {
-  while (!ages_.empty()) {
-    const Slot slot = ages_.first();
-    if (lanes_[states_[slot].lane_index].blocked) {
-      park(slot);
-    } else if (now_ - states_[slot].waiting_since < options_.age_cap) {
-      break;
-    } else {
-      return slot;
+std::optional<Slot> LinkQueue::starving(Class least) {
+  std::optional<Slot> oldest;
+  for (std::size_t traffic_class = 0; traffic_class <= static_cast<std::size_t>(least);
+       ++traffic_class) {
+    const SlotList& ages = ages_[traffic_class];
+    while (!ages.empty() && lanes_[states_[ages.first()].lane_index].blocked) {
+      park(ages.first());
+    }
+    const auto since = [this](Slot slot) { return states_[slot].waiting_since; };
+    if (!ages.empty() && (!oldest || since(ages.first()) < since(*oldest))) {
+      oldest = ages.first();
     }
   }
-  return std::nullopt;
+  const bool is_starving = oldest && now_ - states_[*oldest].waiting_since >= options_.age_cap;
+  return is_starving ? oldest : std::nullopt;
 }
 
 // All keys of the class that have a deadline are counted in front of the earliest one, so the
@@ -86,12 +89,13 @@ std::optional<Slot> LinkQueue::near_deadline(std::size_t traffic_class, const Li
 
 std::optional<Slot> LinkQueue::choose(Reason& reason, const LinkView& link) {
   if (since_age_turn_ >= kAgeTurn) {
-    if (const auto slot = starving()) {
+    if (const auto slot = starving(link.least)) {
       reason = Reason::kAge;
       return slot;
     }
   }
-  for (std::size_t traffic_class = 0; traffic_class < kClassCount; ++traffic_class) {
+  for (std::size_t traffic_class = 0; traffic_class <= static_cast<std::size_t>(link.least);
+       ++traffic_class) {
     if (const auto slot = near_deadline(traffic_class, link)) {
       reason = Reason::kDeadline;
       return slot;
@@ -183,7 +187,10 @@ std::optional<double> LinkQueue::pending_energy(Key key) const {
 }
 
 Duration LinkQueue::oldest_age(Instant now) const {
-  Instant oldest = ages_.empty() ? now : states_[ages_.first()].waiting_since;
+  Instant oldest = now;
+  for (const SlotList& ages : ages_) {
+    oldest = ages.empty() ? oldest : std::min(oldest, states_[ages.first()].waiting_since);
+  }
   for (const Lane& lane : lanes_) {
     if (lane.used && lane.blocked && lane.pending > 0) {
       oldest = std::min(oldest, lane.blocked_since);

@@ -1,3 +1,6 @@
+#include <set>
+#include <string>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -82,13 +85,17 @@ Config drawn_config() {
   }
   link.rtt = Duration::ns(*rc::gen::inRange<std::int64_t>(1'000, 10'000'000'001));
   link.congestion = *rc::gen::element<std::string>("", "bbr", "cubic");
-  link.background = !link.cap.is_unlimited() && *rc::gen::arbitrary<bool>();
+  if (!link.cap.is_unlimited()) {
+    link.yields = *rc::gen::element(
+        transport::Yields::kNothing, transport::Yields::kBulk, transport::Yields::kAll);
+  }
   link.connections = 1U << *rc::gen::inRange(0U, 7U);
   config.links.push_back(link);
   PolicyConfig policy;
   policy.match = *rc::gen::element<std::string>("**", "a/*", "b/**/c");
   if (*rc::gen::arbitrary<bool>()) {
-    policy.allowed = {config.sites[0].name, config.site};
+    std::set<std::string> allowed{config.sites[0].name, config.site};
+    policy.allowed.assign(allowed.begin(), allowed.end());
     policy.deadline = Duration::ns(*rc::gen::inRange<std::int64_t>(1'000'000, 10'000'000'000));
     policy.tolerance = *rc::gen::inRange(0, 1000) / 997.0;
     policy.significance = *rc::gen::inRange(0, 1000) / 991.0;

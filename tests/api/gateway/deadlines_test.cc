@@ -266,6 +266,27 @@ TEST(Deadlines, OrderWhatIsSentAgainWithinItsClass) {
   EXPECT_EQ(sender.b.peer("a").counters.transfers_resent, 4U);
 }
 
+TEST(Bulk, WaitsWhileItsLinkYieldsAndNothingElseDoes) {
+  Sender sender(kTopics, kClasses);
+  sender.open();
+  sender.a->bulk_ready = sender.b.now + Duration::ms(40);
+  sender.b.publish(sender.handles[0], 0, {5});
+  sender.b.publish(sender.handles[1], 0, {5});
+  sender.b.turn(1);
+  EXPECT_EQ(sender.order(), std::vector<std::string>{"late"});
+  EXPECT_LE(sender.b.gateway->deadline(), sender.a->bulk_ready) << "it is woken then";
+  sender.b.turn(20);
+  EXPECT_EQ(sender.order(), std::vector<std::string>{"bulk"});
+  // The same of what is sent again.
+  sender.cut();
+  sender.agree();
+  sender.a->bulk_ready = sender.b.now + Duration::ms(40);
+  sender.open();
+  EXPECT_EQ(sender.order(), std::vector<std::string>{"late"});
+  sender.b.turn(20);
+  EXPECT_EQ(sender.order(), std::vector<std::string>{"bulk"});
+}
+
 TEST(Deadlines, LetWhatIsMoreUrgentGoBeforeWhatIsSentAgain) {
   Sender sender(kTopics, kClasses);
   sender.open();

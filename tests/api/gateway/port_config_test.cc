@@ -68,5 +68,17 @@ TEST(PortConfig, RefusesANeighbourThatIsNoHost) {
               HasSubstr("f.toml:7:14: [port] neighbours: 224.0.0.1 cannot be a static neighbour"));
 }
 
+TEST(PortConfig, TakesTheNetworkOfTheAddressFamily) {
+  PortConfig config;
+  config.kind = "dpdk";
+  config.device = "net_null0";
+  EXPECT_EQ(port_options(config, "192.0.2.1:7001")->ip.v4->prefix_bits, 24U);
+  EXPECT_EQ(port_options(config, "[2001:db8::1]:7002")->ip.v6->prefix_bits, 64U);
+  config.address = "10.0.0.7";  // behind a translator, the endpoint is somebody else's
+  EXPECT_EQ(port_options(config, "192.0.2.1:7001")->ip.v4->address.format(), "10.0.0.7");
+  config.device = "";
+  EXPECT_FALSE(port_options(config, "192.0.2.1:7001").has_value());
+}
+
 }  // namespace
 }  // namespace godwit::gateway

@@ -49,6 +49,7 @@ class ScriptedSession final : public transport::Session {
   std::uint64_t close_code = 0;
   std::string close_reason;
   bool retired = false;
+  Instant bulk_ready = Instant::from_ns(0);
   port::Peer from;  // of one that the peer began: the ends of its path
   port::Peer to;
 
@@ -77,6 +78,7 @@ class ScriptedSession final : public transport::Session {
     return event;
   }
   bool wants_transfer() const override { return can_send() && transfers.size() < 4; }
+  Instant bulk_ready_at() const override { return bulk_ready; }
   void send_transfer(Instant /*now*/,
                      std::span<const std::byte> bytes,
                      transport::Precedence /*precedence*/) override {

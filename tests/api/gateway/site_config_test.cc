@@ -55,6 +55,35 @@ TEST(SiteConfig, TakesNamesThatACertificateCanHave) {
   }
 }
 
+TEST(SiteConfig, SaysOfABrokenSiteWhatIsWrongWithItAndNoMore) {
+  EXPECT_EQ(problem("192.0.2.1:7001",
+                    "192.0.2.2:7002",
+                    "[[links]]\nends = [\"a\", \"B\"]\n[[policies]]\nmatch = \"x\"\n"
+                    "allowed = [\"B\"]\n",
+                    "B"),
+            "f.toml:10:8: site \"B\": a name has 1 to 32 of a-z, 0-9 and '-', and begins and ends "
+            "with a letter or a digit");
+  EXPECT_EQ(parse_config("version = 1\n[self]\nsite = \"a\"\n"
+                         "[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n"
+                         "[[sites.a]]\nendpoint = \"192.0.2.1:7001\"\n"
+                         "[sites.b]\nendpoint = \"192.0.2.2:7002\"\n",
+                         "f.toml")
+                .error()
+                .message,
+            "f.toml:8:9: site \"a\": must be a table, [sites.a]");
+}
+
+TEST(SiteConfig, AreAllowedASetWhateverItsOrder) {
+  const auto hash = [](std::string_view sites) {
+    const auto config = parse("192.0.2.1:7001",
+                              "192.0.2.2:7002",
+                              fmt::format("[[policies]]\nmatch = \"x\"\nallowed = {}\n", sites));
+    return config ? shared_hash(*config) : 0;
+  };
+  EXPECT_NE(hash("[\"a\", \"b\"]"), 0U);
+  EXPECT_EQ(hash("[\"a\", \"b\"]"), hash("[\"b\", \"a\"]"));
+}
+
 TEST(SiteConfig, RefusesAnEndpointThatIsNoAddress) {
   EXPECT_THAT(problem("host.example:7001", "192.0.2.2:7002"),
               HasSubstr("f.toml:9:12: [sites.a] endpoint: 'host.example:7001'"));

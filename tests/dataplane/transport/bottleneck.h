@@ -101,8 +101,10 @@ class Bottleneck {
   void send(Totals& totals) {
     bool was_held = false;
     while (has_data()) {
-      was_held = in_flight_ >= window_ || !shaper.allows(now_);
+      const bool is_full = in_flight_ >= window_;
+      was_held = is_full || !shaper.allows(now_);
       if (was_held) {
+        earns_ = !is_full;  // who waits for the window earns nothing
         break;
       }
       const std::size_t packets = std::min<std::size_t>(
@@ -110,7 +112,7 @@ class Bottleneck {
       for (std::size_t index = 0; index < packets; ++index) {
         launch(totals);
       }
-      shaper.charge(now_, packets * kPacket, true);
+      shaper.charge(now_, packets * kPacket, earns_);
     }
     if (held_since_ < now_) {
       shaper.on_held(now_ - held_since_);
@@ -167,6 +169,7 @@ class Bottleneck {
   Instant now_ = Instant::from_ns(1'000'000'000);
   Instant free_at_ = Instant::from_ns(0);
   Instant held_since_ = Instant::never();
+  bool earns_ = true;
   Duration rtt_ = Duration::zero();
   std::uint64_t window_ = 10 * kPacket;
   std::uint64_t in_flight_ = 0;

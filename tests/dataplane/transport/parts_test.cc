@@ -200,29 +200,81 @@ TEST(LinkShaper, PassesNinetySevenPercentOfTheCapOverASecond) {
   EXPECT_LE(static_cast<double>(bytes) * 8, 100e6 * 0.97 * 1.007);
 }
 
-// What one instant lets through after a second of waiting or of silence.
-std::uint64_t burst_after_a_second(BitRate cap, bool has_waited) {
-  LinkShaper shaper(cap);
-  const Instant start = Instant::from_ns(1'000'000'000);
-  std::uint64_t burst = 0;
-  while (shaper.allows(start)) {
-    shaper.charge(start, 1000, has_waited);
-    burst += 1000;
+// What a thread sends that always waits, and wakes up so much late each time.
+struct LateThread {
+  LinkShaper shaper;
+  Instant now = Instant::from_ns(1'000'000'000);
+  bool has_waited = true;
+  std::uint64_t sent = 0;
+
+  // What one wake-up lets through.
+  std::uint64_t wake_up(Duration late) {
+    now = std::max(now, shaper.ready_at()) + late;
+    std::uint64_t burst = 0;
+    while (shaper.allows(now)) {
+      shaper.charge(now, 1000, has_waited);
+      burst += 1000;
+    }
+    sent += burst;
+    return burst;
   }
-  return burst;
+  // Without a late one.
+  void go_on(Instant until) {
+    while (now < until) {
+      wake_up(Duration::zero());
+    }
+  }
+  double megabits_since(Instant start) const {
+    return static_cast<double>(sent) * 8e-6 / (now - start).to_seconds();
+  }
+};
+
+// What the second of two late wake-ups lets through, each after a second of waiting or of silence.
+std::uint64_t burst_after_a_second(BitRate cap, bool has_waited) {
+  LateThread thread{.shaper = LinkShaper(cap), .has_waited = has_waited};
+  thread.wake_up(Duration::ms(20));
+  return thread.wake_up(Duration::ms(20));
 }
 
-TEST(LinkShaper, MakesUpForLateWakeUpsButNotForIdleness) {
-  // A slow link: 10 ms × 9.7 Mbit/s = 12,125 bytes.
-  EXPECT_NEAR(static_cast<double>(burst_after_a_second(BitRate::mbps(10), true)), 12'125, 1'500);
-  // One on which 64 KiB take less than that, 6.75 ms.
-  EXPECT_NEAR(static_cast<double>(burst_after_a_second(BitRate::mbps(80), true)), 65'536, 1'500);
-  // A fast one: 2 ms × 9.7 Gbit/s = 2,425,000 bytes.
+TEST(LinkShaper, MakesUpAtOnceForWakeUpsThatAreLateAgainAndAgainButNotForIdleness) {
+  // A slow link, whose credit is 10 ms; three quarters of it, since 20 ms have passed,
+  // and 3 % of the burst, which is made good bit by bit.
   EXPECT_NEAR(
-      static_cast<double>(burst_after_a_second(BitRate::mbps(10'000), true)), 2'425'000, 2'500);
+      static_cast<double>(burst_after_a_second(BitRate::mbps(10), true)), 0.76 * 12'125, 1'500);
+  // One on which 64 KiB take less than that, 6.75 ms.
+  EXPECT_NEAR(
+      static_cast<double>(burst_after_a_second(BitRate::mbps(80), true)), 0.76 * 65'536, 3'000);
+  // A fast one: 2 ms × 9.7 Gbit/s = 2,425,000 bytes.
+  EXPECT_NEAR(static_cast<double>(burst_after_a_second(BitRate::mbps(10'000), true)),
+              0.76 * 2'425'000,
+              75'000);
   for (const auto cap : {BitRate::mbps(10), BitRate::mbps(80), BitRate::mbps(10'000)}) {
     EXPECT_EQ(burst_after_a_second(cap, false), 1000U);
   }
+}
+
+TEST(LinkShaper, KeepsItsRateOnAHostThatIsAlwaysLate) {
+  LateThread thread{.shaper = LinkShaper(BitRate::mbps(50))};
+  const Instant start = thread.now;
+  while (thread.now < start + Duration::ms(1000)) {
+    thread.wake_up(Duration::ms(6));
+  }
+  EXPECT_GE(thread.megabits_since(start), 50 * 0.97 * 0.94);
+  EXPECT_LE(thread.megabits_since(start), 50 * 0.97 * 1.02);
+}
+
+TEST(LinkShaper, MakesUpForARareLateWakeUpBitByBitAndNeverAboveTheCap) {
+  LateThread thread{.shaper = LinkShaper(BitRate::mbps(50))};
+  thread.go_on(thread.now + Duration::ms(500));
+  const Instant start = thread.now;
+  thread.sent = 0;
+  EXPECT_EQ(thread.wake_up(Duration::ms(5)), 1000U);
+  while (thread.now < start + Duration::ms(1000)) {
+    thread.wake_up(Duration::zero());
+    const double since = (thread.now - start).to_seconds();
+    EXPECT_LE(static_cast<double>(thread.sent) * 8, 50e6 * since + 8000) << since;
+  }
+  EXPECT_NEAR(thread.megabits_since(start), 50 * 0.97, 0.03) << "all is made good";
 }
 
 TEST(LinkShaper, TrainsAreAtMostAMillisecondAndAtLeastTwoPackets) {

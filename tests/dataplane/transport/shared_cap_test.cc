@@ -25,9 +25,7 @@ TEST(SharedCap, LetsAWorkerThatIsAloneSendAsIfTheCapWereItsOwn) {
   Instant now = sharers_ms(0);
   for (int train = 0; train < 1'000; ++train) {
     ASSERT_EQ(workers.shapers[2].ready_at(), alone.ready_at()) << train;
-    // On time, a little late, or later than can be made good.
-    const Duration late = Duration::us(train % 7 == 0 ? 900 : train % 50 == 0 ? 9'000 : 0);
-    now = std::max(now, alone.ready_at()) + late;
+    now = std::max(now, alone.ready_at());
     const bool has_waited = train % 20 != 0;
     const std::size_t packets = 1 + static_cast<std::size_t>(train) % 8;
     ASSERT_TRUE(workers.send(2, now, packets, has_waited));
@@ -132,7 +130,7 @@ TEST(SharedCap, IsPlannedWithAsTheOthersLeaveIt) {
 TEST(SharedCap, OfALinkThatYieldsIsTakenInStepsOfTheParts) {
   Sharers workers(BitRate::mbps(20), 4);
   LinkShaper& shaper = workers.shapers[0];
-  shaper.set_background(true);
+  shaper.set_yields(Yields::kAll);
   const auto arrive = [&](std::int64_t ms, Duration rtt) {
     shaper.on_arrival(sharers_ms(ms), {.rtt = rtt});
     return static_cast<double>(shaper.rate().bits_per_second());

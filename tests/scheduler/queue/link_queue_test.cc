@@ -193,6 +193,24 @@ TEST(LinkQueue, PromotesAStarvingKeyAfterTheAgeCap) {
   EXPECT_EQ(choice->reason, Reason::kAge);
 }
 
+TEST(LinkQueue, ChoosesNothingBelowTheLeastClassThatMayGo) {
+  LinkQueue queue({.age_cap = Duration::ms(100), .depth = {}});
+  LinkView link = kLink;
+  link.least = Class::kNormal;
+  queue.on_merge(at_ms(0), {1, 7}, update(1, Class::kBulk));
+  EXPECT_FALSE(queue.next(at_ms(200), link)) << "not by its age either";
+  EXPECT_EQ(queue.next(at_ms(200), kLink)->key.tile, 7U);
+  // Who starves behind it has its turn.
+  queue.on_merge(at_ms(200), {1, 5}, update(1, Class::kNormal));
+  queue.on_merge(at_ms(300), {1, 0}, update(1e6, Class::kUrgent));
+  const auto choice = queue.next(at_ms(300), link);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->key.tile, 5U);
+  EXPECT_EQ(choice->reason, Reason::kAge);
+  EXPECT_EQ(queue.next(at_ms(300), kLink)->key.tile, 7U) << "the oldest of all";
+  EXPECT_EQ(queue.oldest_age(at_ms(300)), Duration::ms(300));
+}
+
 TEST(LinkQueue, GivesStarvingKeysAtMostEveryFourthVisit) {
   LinkQueue queue({.age_cap = Duration::ms(100), .depth = {}});
   for (std::uint32_t tile = 0; tile < 100; ++tile) {
