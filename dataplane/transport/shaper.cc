@@ -1,7 +1,6 @@
 #include "dataplane/transport/shaper.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "dataplane/base/assert.h"
 
@@ -93,29 +92,17 @@ void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes, bool has_waited
   if (rate_.is_unlimited()) {
     return;
   }
-  const Bytes bytes(layer3_bytes);
-  const Duration late =
+  const Duration time = rate_.time_for(Bytes(layer3_bytes));
+  Duration at_once =
       has_waited ? std::clamp(now - clock_, Duration::zero(), credit_) : Duration::zero();
-  const Duration time = rate_.time_for(bytes);
-  const Duration repaid =
-      is_at_cap() ? std::min(debt_, time - cap_.time_for(bytes)) : Duration::zero();
-  const Duration good = at_once(now, late);
-  debt_ = std::min(debt_ - repaid + (late - good), kDebtMax);
-  clock_ = std::max(clock_, now - good) + (time - repaid);
-}
-
-Duration LinkShaper::at_once(Instant now, Duration late) {
-  if (!is_at_cap() || share_) {
-    return late;
+  Duration bit = Duration::zero();
+  if (is_at_cap() && !share_) {
+    const Duration owed = owed_ + at_once;
+    at_once = std::max(owed - kOwedMax, Duration::zero());
+    bit = std::min(owed - at_once, time - cap_.time_for(Bytes(layer3_bytes)));
+    owed_ = owed - at_once - bit;
   }
-  const double age = (now - late_at_).to_seconds() / kLateHalfLife.to_seconds();
-  const Duration usual =
-      Duration::ns(std::llround(static_cast<double>(usual_late_.count_ns()) * std::exp2(-age)));
-  if (late > Duration::zero()) {
-    usual_late_ = std::max(usual, late);
-    late_at_ = now;
-  }
-  return std::min(late, usual);
+  clock_ = std::max(clock_, now - at_once) + time - bit;
 }
 
 }  // namespace godwit::transport

@@ -7,12 +7,11 @@
 // In front of the congestion controller this leaves the bottleneck's queue empty (measured: 1 ms
 // instead of 91 ms mean queue, no tail drops).
 //
-// A late wake-up is made good up to a credit in time and in bytes, idleness never. What comes again
-// and again, as on a busy host, is made good at once, else the link would fall behind for good.
-// What is rare would fill the bottleneck's queue in front of the next control message for nothing:
-// at the cap it is made good bit by bit, by the share of the cap that is left free. (At once in any
-// case where workers share the cap, or where the path bounds the rate: there is no free share
-// then.)
+// A late wake-up is made good up to a credit in time and in bytes, idleness never. At the cap it is
+// made good bit by bit, by the share of the cap that is left free: at once it would fill the
+// bottleneck's queue, in front of the next control message. Only of a host that is late again and
+// again, so that more is owed than can be had in this way, the rest is made good at once. (All of
+// it where workers share the cap, or where the path bounds the rate: there is no free share then.)
 //
 // A link may yield to others on its path (yielding_rate.h): with all that it carries, or with its
 // bulk alone. Bulk has a virtual clock of its own then, which is asked before a transfer is chosen.
@@ -43,10 +42,8 @@ class LinkShaper {
   static constexpr Duration kCreditTimeMax = Duration::ms(10);
   static constexpr Bytes kCreditBytes = Bytes(64 * 1024);
   static constexpr Duration kCreditTimeMin = Duration::ms(2);
-  // How soon half of a lateness that does not come again is forgotten, and what is made good bit by
-  // bit at most: 0.6 s of the free share. Chosen.
-  static constexpr Duration kLateHalfLife = Duration::ms(50);
-  static constexpr Duration kDebtMax = Duration::ms(20);
+  // What is made good bit by bit at most: two thirds of a second of the free share. Chosen.
+  static constexpr Duration kOwedMax = Duration::ms(20);
   // The longest train in packets and in time, so that a choice is bound at most this early.
   static constexpr std::size_t kTrainPacketsMax = 16;
   static constexpr Duration kTrainTime = Duration::ms(1);
@@ -105,8 +102,6 @@ class LinkShaper {
   void charge_bulk(Instant now, std::uint64_t bytes);
 
  private:
-  // How much of a lateness is made good at once.
-  Duration at_once(Instant now, Duration late);
   // The most that is ever sent.
   BitRate most() const { return usable(cap_); }
   // What is ours whatever other workers do.
@@ -116,9 +111,7 @@ class LinkShaper {
   BitRate cap_;
   BitRate rate_;
   Duration credit_ = kCreditTimeMin;
-  Duration usual_late_;  // at late_at_
-  Instant late_at_ = Instant::from_ns(0);
-  Duration debt_;  // is made good bit by bit
+  Duration owed_;  // is made good bit by bit
   Instant clock_ = Instant::from_ns(0);
   std::optional<CapShare> share_;
   RateEstimate estimate_;
