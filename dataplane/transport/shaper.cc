@@ -97,10 +97,12 @@ void LinkShaper::charge(Instant now, std::uint64_t layer3_bytes, bool has_waited
       has_waited ? std::clamp(now - clock_, Duration::zero(), credit_) : Duration::zero();
   Duration bit = Duration::zero();
   if (is_at_cap() && !share_) {
-    const Duration owed = owed_ + at_once;
-    at_once = std::max(owed - kOwedMax, Duration::zero());
-    bit = std::min(owed - at_once, time - cap_.time_for(Bytes(layer3_bytes)));
-    owed_ = owed - at_once - bit;
+    const Duration usual = std::min(at_once, kTrainTime);
+    const Duration owed = owed_ + (at_once - usual);
+    const Duration beyond = std::max(owed - kOwedMax, Duration::zero());
+    at_once = usual + beyond;
+    bit = std::min(owed - beyond, time - cap_.time_for(Bytes(layer3_bytes)));
+    owed_ = owed - beyond - bit;
   }
   clock_ = std::max(clock_, now - at_once) + time - bit;
 }

@@ -7,11 +7,12 @@
 // In front of the congestion controller this leaves the bottleneck's queue empty (measured: 1 ms
 // instead of 91 ms mean queue, no tail drops).
 //
-// A late wake-up is made good up to a credit in time and in bytes, idleness never. At the cap it is
-// made good bit by bit, by the share of the cap that is left free: at once it would fill the
-// bottleneck's queue, in front of the next control message. Only of a host that is late again and
-// again, so that more is owed than can be had in this way, the rest is made good at once. (All of
-// it where workers share the cap, or where the path bounds the rate: there is no free share then.)
+// A late wake-up is made good up to a credit in time and in bytes, idleness never. At the cap what
+// is beyond a train's time is made good bit by bit, by the share of the cap that is left free: at
+// once it would fill the bottleneck's queue, in front of the next control message. Only of a host
+// that is late again and again, so that more is owed than can be had in this way, the rest is made
+// good at once. (All of it where workers share the cap, or where the path bounds the rate: there is
+// no free share then.)
 //
 // A link may yield to others on its path (yielding_rate.h): with all that it carries, or with its
 // bulk alone. Bulk has a virtual clock of its own then, which is asked before a transfer is chosen.
