@@ -49,6 +49,7 @@ void QuicSession::tell_arrivals(Instant now) {
   if (setup_.shaper->estimate().is_round_over(now)) {
     const std::uint64_t lost = std::max(packets_lost(), lost_told_);
     arrival.lost = (lost - lost_told_) * (packet + overhead);
+    measurement_.on_losses(lost - lost_told_);
     lost_told_ = lost;
   }
   setup_.shaper->on_arrival(now, arrival);

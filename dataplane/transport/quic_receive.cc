@@ -32,6 +32,7 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
     return;
   }
   note_in_flight();
+  const std::uint64_t in_flight = quic::figures(connection_).in_flight;
   const int status = read(now, packet, ecn);
   wants_turn_ = true;
   ++totals_.packets_received;
@@ -40,8 +41,10 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
     on_library_error(now, status);
     return;
   }
-  if (const auto rtt = quic::figures(connection_).rtt_latest_ns; rtt > 0) {
-    measurement_.on_round_trip(now, Duration::ns(static_cast<std::int64_t>(rtt)));
+  if (const auto figures = quic::figures(connection_); figures.in_flight < in_flight) {
+    measurement_.on_acknowledgement(now,
+                                    Duration::ns(static_cast<std::int64_t>(figures.rtt_latest_ns)),
+                                    figures.congestion_window <= measuring_window());
   }
   has_heard_ = true;
   last_heard_ = now;

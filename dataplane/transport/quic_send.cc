@@ -49,7 +49,11 @@ bool QuicSession::has_window_for_bulk() const {
     return quic::figures(connection_).in_flight < (kPipeMinPackets - kControlPackets) * packet;
   }
   return left > kControlPackets * packet ||
-         quic::figures(connection_).congestion_window > kPipeMinPackets * packet;
+         quic::figures(connection_).congestion_window > measuring_window();
+}
+
+std::uint64_t QuicSession::measuring_window() const {
+  return kPipeMinPackets * shared_.options.packet_bytes;
 }
 
 bool QuicSession::wants_transfer() const {

@@ -229,6 +229,7 @@ class QuicSession final : public Session {
   void update_keys(Instant now);
   std::uint64_t backlog_max() const;
   bool has_window_for_bulk() const;
+  std::uint64_t measuring_window() const;
   Duration silence_limit() const;
   Duration handshake_patience() const;
 

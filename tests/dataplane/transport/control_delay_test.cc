@@ -70,8 +70,8 @@ double quantile_99(std::vector<double> values) {
   return values.empty() ? 0 : values.at(values.size() * 99 / 100);
 }
 
-// A message of 64 bytes every 10 ms, for 12 s of full load over 50 Mbit/s.
-Excess excess_of(Duration rtt, double loss) {
+// A message of 64 bytes every 10 ms, for 30 s of full load over 50 Mbit/s.
+Excess excess_of(Duration rtt, double loss, Duration jitter = Duration::zero()) {
   World world(3, QuicOptions{.markings = kMarkings});
   LosesBulk* lossy = nullptr;
   world.decorate = [&](std::unique_ptr<port::Port> port) -> std::unique_ptr<port::Port> {
@@ -85,7 +85,8 @@ Excess excess_of(Duration rtt, double loss) {
   Site& a = world.site("fra");
   Site& b = world.site("nyc");
   const BitRate rate = BitRate::mbps(50);
-  world.join(a, b, {.delay = rtt / 2, .rate = rate, .queue_bytes = 625'000}, rate);
+  world.join(
+      a, b, {.delay = rtt / 2, .jitter = jitter, .rate = rate, .queue_bytes = 625'000}, rate);
   Session* session = world.dial(a, b);
   EXPECT_TRUE(world.run_until([&] { return a.of(session).is_established; }, Duration::ms(4'000)));
   b.keeps_transfers = false;
@@ -100,7 +101,7 @@ Excess excess_of(Duration rtt, double loss) {
   std::vector<Instant> sent;
   int measuring = 0;  // of the messages, those that came while BBR measured the path
   b.seen[0]->control_at.clear();
-  constexpr std::uint32_t kMessages = 1'200;
+  constexpr std::uint32_t kMessages = 3'000;
   for (std::uint32_t number = 0; number < kMessages; ++number) {
     EXPECT_TRUE(session->send_control(world.now(), numbered(number, 64)));
     sent.push_back(world.now());
@@ -117,7 +118,8 @@ Excess excess_of(Duration rtt, double loss) {
   for (std::size_t index = 0; index < std::min(came.size(), sent.size()); ++index) {
     all.push_back((came[index] - sent[index] - rtt / 2).to_seconds() * 1e3);
   }
-  EXPECT_GE(measuring, 20) << "200 ms every 10 s";
+  // Beside losses the pause before it often shows a round trip so short that it is not needed.
+  EXPECT_TRUE(loss > 0 || measuring >= 20) << "200 ms every 10 s, and not " << measuring * 10;
   const Excess excess{.p99 = quantile_99(all), .most = *std::max_element(all.begin(), all.end())};
   fmt::print(
       "{} ms, {} % of bulk lost: 99 of 100 messages take at most {:.2f} ms more, all {:.2f} ms\n",
@@ -135,6 +137,8 @@ constexpr double kMostMs = 1.5 * 1 + 1;
 TEST(ControlDelay, IsShortForEveryMessageUnderFullLoadAndWhileThePathIsMeasured) {
   for (const int rtt_ms : {20, 100}) {
     EXPECT_LE(excess_of(Duration::ms(rtt_ms), 0).most, kMostMs) << rtt_ms;
+    // Too little for packets to change places.
+    EXPECT_LE(excess_of(Duration::ms(rtt_ms), 0, Duration::us(200)).most, kMostMs) << rtt_ms;
   }
 }
 
