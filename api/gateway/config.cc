@@ -39,6 +39,7 @@ constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of th
 constexpr std::array<std::string_view, transport::kPrecedences> kDscpKeys{
     "control", "urgent", "normal", "bulk"};
 
+constexpr std::string_view kNulInPath = "must not hold the character U+0000; a path ends there";
 // In the order of transport::Yields.
 constexpr std::array<std::string_view, 3> kYields{"none", "bulk", "all"};
 
@@ -232,7 +233,7 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
     if (value.empty()) {
       self.reject(key, "must not be empty");
     } else if (value.find('\0') != std::string::npos) {
-      self.reject(key, "must not hold the character U+0000; a path ends there");
+      self.reject(key, kNulInPath);
     }
     return substitute_site(value, config.site);
   };
@@ -283,9 +284,16 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
     return;
   }
   TableReader reader(*tls, "[tls]", problems);
-  config.certificate = substitute_site(reader.required_text("cert"), config.site);
-  config.key = substitute_site(reader.required_text("key"), config.site);
-  config.authority = substitute_site(reader.required_text("ca"), config.site);
+  const auto file = [&](std::string_view key) {
+    const std::string value = reader.required_text(key);
+    if (value.find('\0') != std::string::npos) {
+      reader.reject(key, kNulInPath);
+    }
+    return substitute_site(value, config.site);
+  };
+  config.certificate = file("cert");
+  config.key = file("key");
+  config.authority = file("ca");
   reader.finish();
 }
 

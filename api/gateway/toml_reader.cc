@@ -169,9 +169,12 @@ const toml::array* TableReader::array(std::string_view key) {
 std::string TableReader::choice(std::string_view key,
                                 std::string_view fallback,
                                 const std::vector<std::string_view>& allowed) {
-  const std::string value = text(key, fallback);
-  const bool is_written = table_.get(key) != nullptr;
-  if (is_written && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+  const toml::node* node = find(key);
+  if (node == nullptr) {
+    return std::string(fallback);
+  }
+  const std::string value = written(*node);
+  if (!node->is_string() || std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
     reject(key, fmt::format("\"{}\" is not one of: {}", value, fmt::join(allowed, ", ")));
     return std::string(fallback);
   }

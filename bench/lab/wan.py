@@ -38,9 +38,20 @@ class Wan:
         self.name = ready["wan"]
         self.sites = ready["sites"]
         self.unprivileged = ready.get("unprivileged", False)
+        self._connect()
+
+    def _connect(self):
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._channel.connect(self.socket_path)
         self._answers = self._channel.makefile("r", encoding="utf-8")
+
+    def _answer(self, request):
+        """The line that answers; empty when the connection has ended."""
+        try:
+            self._channel.sendall(request)
+            return self._answers.readline()
+        except OSError:
+            return ""
 
     def close(self):
         self._answers.close()
@@ -49,8 +60,14 @@ class Wan:
 
     def ask(self, op, **members):
         members["op"] = op
-        self._channel.sendall(json.dumps(members).encode() + b"\n")
-        line = self._answers.readline()
+        request = json.dumps(members).encode() + b"\n"
+        line = self._answer(request)
+        if not line:  # it may have closed the connection in favour of others'; asking twice does no harm
+            try:
+                self._connect()
+            except OSError as error:
+                raise Failure("the WAN emulator has ended") from error
+            line = self._answer(request)
         if not line:
             raise Failure("the WAN emulator has ended")
         answer = json.loads(line)

@@ -10,18 +10,18 @@
 namespace godwit::cli {
 namespace {
 
-// The innermost command that was understood.
-const CLI::App& innermost(const CLI::App& app) {
+// The innermost command that was understood; `path` gets the words that lead to it.
+const CLI::App& innermost(const CLI::App& app, std::string& path) {
+  path += (path.empty() ? "" : " ") + app.get_name();
   const auto parsed = app.get_subcommands();
-  return parsed.empty() ? app : innermost(*parsed.back());
+  return parsed.empty() ? app : innermost(*parsed.back(), path);
 }
 
 }  // namespace
 
 std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App& command = innermost(app);
-  const std::string path =
-      &command == &app ? app.get_name() : fmt::format("{} {}", app.get_name(), command.get_name());
+  std::string path;
+  const CLI::App& command = innermost(app, path);
   std::string problem = error.what();
   const auto commands = command.get_subcommands([](const CLI::App*) { return true; });
   if (error.get_name() == "RequiredError" && !commands.empty()) {

@@ -204,6 +204,7 @@ TEST_F(Cli, AnUnknownCommandIsNamedWithAllThatThereAre) {
   EXPECT_THAT(run_words({"cert", "isue"}).err,
               AllOf(HasSubstr("\"isue\" is no command; godwit cert has: init, issue, show"),
                     HasSubstr("`godwit cert --help`")));
+  EXPECT_THAT(run_words({"config", "check"}).err, HasSubstr("`godwit config check --help`"));
   EXPECT_THAT(run_words({"config"}).err, HasSubstr("a command is missing; godwit config has: "));
 }
 

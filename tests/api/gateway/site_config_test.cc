@@ -55,6 +55,14 @@ TEST(SiteConfig, TakesNamesThatACertificateCanHave) {
   }
 }
 
+TEST(SiteConfig, NeedsTwoSites) {
+  EXPECT_THAT(parse_config("version = 1\n[self]\nsite=\"a\"\n[sites.a]\nendpoint=\"127.0.0.1:1\"\n",
+                           "f.toml")
+                  .error()
+                  .message,
+              HasSubstr("needs 2 to 64 tables"));
+}
+
 TEST(SiteConfig, SaysOfABrokenSiteWhatIsWrongWithItAndNoMore) {
   EXPECT_EQ(problem("192.0.2.1:7001",
                     "192.0.2.2:7002",
