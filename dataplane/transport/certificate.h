@@ -34,9 +34,8 @@ struct PemPair {
 
 inline constexpr std::size_t kSiteNameBytesMax = 32;  // chosen: a column of a table
 
-// A site's name: 1 to kSiteNameBytesMax of a-z, 0-9 and '-', a letter or a digit first and last,
-// so that it is also a DNS label
-// (RFC 1035 section 2.3.4).
+// A site's name: 1 to kSiteNameBytesMax of a-z, 0-9 and '-', a letter or a digit first and last, so
+// that it is also a DNS label (RFC 1035 section 2.3.4).
 bool is_site_name(std::string_view name);
 
 // In memory, for tests and the simulator.

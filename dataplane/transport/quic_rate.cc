@@ -10,7 +10,7 @@ namespace godwit::transport {
 // done between this and tell_arrivals.
 void QuicSession::note_in_flight() {
   if (!in_flight_before_) {
-    in_flight_before_ = quic::figures(connection_).in_flight;
+    in_flight_before_ = in_flight_seen_ = quic::figures(connection_).in_flight;
   }
 }
 

@@ -32,7 +32,6 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
     return;
   }
   note_in_flight();
-  const std::uint64_t in_flight = quic::figures(connection_).in_flight;
   const int status = read(now, packet, ecn);
   wants_turn_ = true;
   ++totals_.packets_received;
@@ -41,11 +40,13 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
     on_library_error(now, status);
     return;
   }
-  if (const auto figures = quic::figures(connection_); figures.in_flight < in_flight) {
+  const quic::Figures figures = quic::figures(connection_);
+  if (figures.in_flight < in_flight_seen_) {
     measurement_.on_acknowledgement(now,
                                     Duration::ns(static_cast<std::int64_t>(figures.rtt_latest_ns)),
                                     figures.congestion_window <= measuring_window());
   }
+  in_flight_seen_ = figures.in_flight;
   has_heard_ = true;
   last_heard_ = now;
   if (phase_ == Phase::kHandshake &&

@@ -303,6 +303,7 @@ class QuicSession final : public Session {
   Holder holder_ = Holder::kNobody;
   Instant held_since_ = Instant::from_ns(0);
   std::optional<std::uint64_t> in_flight_before_;  // bytes, before this turn's acknowledgements
+  std::uint64_t in_flight_seen_ = 0;               // bytes, after the last packet that came in
   std::uint64_t lost_told_ = 0;                    // of packets_lost, told to the shaper
   SessionStats totals_;                            // the counting part
 };

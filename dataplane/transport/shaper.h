@@ -99,7 +99,9 @@ class LinkShaper {
   void charge(Instant now, std::uint64_t layer3_bytes, bool has_waited);
 
   // When the next bulk transfer may be queued, where bulk alone yields; else at any time.
-  Instant bulk_ready_at() const { return bulk_clock_; }
+  Instant bulk_ready_at() const {
+    return yields_ == Yields::kBulk ? bulk_clock_ : Instant::from_ns(0);
+  }
   void charge_bulk(Instant now, std::uint64_t bytes);
 
  private:
