@@ -1,0 +1,48 @@
+"""The driver's connection to the WAN emulator: what breaks it, and what is said when it cannot be mended.
+
+Run inside `unshare -rUn`: the emulator's sites need no privilege there.
+"""
+import pathlib
+import signal
+import socket
+import sys
+import unittest
+
+import lab as harness
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from bench.lab.failure import Failure  # noqa: E402
+from bench.lab.processes import Registry  # noqa: E402
+from bench.lab.wan import Wan, amplest  # noqa: E402
+
+CLIENTS = 90  # more than the emulator keeps
+
+
+class Emulator(unittest.TestCase):
+    def setUp(self):
+        self.registry = Registry()
+        self.addCleanup(self.registry.close)
+        self.wan = Wan(str(harness.WAN), self.registry, amplest(str(harness.WAN)), 2)
+        self.addCleanup(self.wan.close)
+
+    def test_who_is_pushed_out_by_idle_clients_connects_again(self):
+        self.assertTrue(self.wan.ask("stats")["ok"])
+        for _ in range(CLIENTS):
+            idle = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.addCleanup(idle.close)
+            idle.connect(self.wan.socket_path)
+        # The last one is taken: so are all before it.
+        idle.sendall(b'{"op": "stats"}\n')
+        self.assertIn(b'"ok"', idle.recv(65536))
+        self.assertTrue(self.wan.ask("stats")["ok"])
+
+    def test_an_emulator_that_was_killed_is_a_failure_with_a_sentence(self):
+        self.wan.process.send_signal(signal.SIGKILL)
+        self.wan.process.wait()
+        with self.assertRaisesRegex(Failure, "the WAN emulator has ended"):
+            self.wan.ask("stats")
+
+
+if __name__ == "__main__":
+    unittest.main()
