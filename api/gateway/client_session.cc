@@ -104,7 +104,7 @@ void ClientSession::finish_refused() {
       ++core_.counters.clients_refused.at(static_cast<std::size_t>(refusal_));
   if (is_milestone(count)) {  // a broken client may come again at once, without end
     log::warn("client {} is closed: {} ({} such so far)",
-              hello_.client_name,
+              hello_.client_name.empty() ? "(unnamed)" : hello_.client_name,
               channel_.broken_reason(),
               count);
   }

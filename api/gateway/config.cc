@@ -39,7 +39,6 @@ constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of th
 constexpr std::array<std::string_view, transport::kPrecedences> kDscpKeys{
     "control", "urgent", "normal", "bulk"};
 
-constexpr std::string_view kNulInPath = "must not hold the character U+0000; a path ends there";
 // In the order of transport::Yields.
 constexpr std::array<std::string_view, 3> kYields{"none", "bulk", "all"};
 
@@ -55,6 +54,12 @@ std::string substitute_site(std::string path, std::string_view site) {
 // To the nanosecond, as parse_duration reads it back.
 std::string in_microseconds(Duration duration) {
   return fmt::format("\"{}.{:03}us\"", duration.count_ns() / 1000, duration.count_ns() % 1000);
+}
+
+void expect_path(TableReader& reader, std::string_view key, const std::string& path) {
+  if (path.find('\0') != std::string::npos) {
+    reader.reject(key, "must not hold the character U+0000; a path ends there");
+  }
 }
 
 // Complains of a name that is no site's. Where no site could be read, that was said before.
@@ -232,9 +237,8 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
     const std::string value = self.text(key, fallback);
     if (value.empty()) {
       self.reject(key, "must not be empty");
-    } else if (value.find('\0') != std::string::npos) {
-      self.reject(key, kNulInPath);
     }
+    expect_path(self, key, value);
     return substitute_site(value, config.site);
   };
   config.state_dir = path("state_dir", "/dev/shm/godwit/{site}");
@@ -286,9 +290,7 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   TableReader reader(*tls, "[tls]", problems);
   const auto file = [&](std::string_view key) {
     const std::string value = reader.required_text(key);
-    if (value.find('\0') != std::string::npos) {
-      reader.reject(key, kNulInPath);
-    }
+    expect_path(reader, key, value);
     return substitute_site(value, config.site);
   };
   config.certificate = file("cert");

@@ -1,4 +1,5 @@
 // What a gateway bears of its clients: how many, how long, and those that go wrong.
+#include <algorithm>
 #include <list>
 #include <optional>
 #include <string>
@@ -151,7 +152,6 @@ TEST(ClientSessions, GoOnWhenOneOfTheirTopicsIsRefused) {
   EXPECT_TRUE(client.link.gateway_end().broken());
 }
 
-// Each is reached at once, and none can be answered before the client takes the changes.
 TEST(ClientSessions, AreRefusedATopicWhoseNameThePoliciesCouldNotJudge) {
   OneGateway b("b");
   b.declare("hospital//x", 10);
@@ -161,6 +161,25 @@ TEST(ClientSessions, AreRefusedATopicWhoseNameThePoliciesCouldNotJudge) {
   EXPECT_EQ(b.declared.code, Code::kOk) << "the client lives on";
 }
 
+// A broken client may come again at once, without end.
+TEST(ClientSessions, ThatAreRefusedAreToldInTheLogAtEachPowerOfTen) {
+  OneGateway b("b");
+  ::testing::internal::CaptureStderr();
+  for (std::uint64_t id = 2; id < 32; ++id) {
+    local::MemoryLink link;
+    b.gateway->attach_client(id, link.gateway_end(), OneGateway::kRingBytes);
+    ASSERT_TRUE(local::send(link.client_end(), local::Tick{local::TopicHandle{0}, 1}));
+    b.turn(1);
+    EXPECT_TRUE(link.gateway_end().broken());
+  }
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
+  EXPECT_NE(log.find("client (unnamed) is closed: the first record must be Hello (10 such so far)"),
+            std::string::npos)
+      << log;
+}
+
+// Each is reached at once, and none can be answered before the client takes the changes.
 TEST(ClientSessions, EndOneThatWaitsForClocksAndTakesNoChanges) {
   OneGateway b("b");
   RawClient client(b, 2, "trainer", {1, 1});

@@ -223,8 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"site = \"a\"",
             "site = \"a\"\nmemory = \"much\"",
             "[self] memory: \"much\" is not a size such as \"64MiB\": a number and, without a "
-            "space, "
-            "one of: KiB, MiB, GiB, kB, MB, GB, B"},
+            "space, one of: KiB, MiB, GiB, kB, MB, GB, B"},
         Bad{"site = \"a\"",
             "site = \"a\"\nmetrics_port = 70000",
             "f.toml:4:16: [self] metrics_port: must be a whole number from 0 to 65535"},
@@ -291,8 +290,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"\"20Mbit/s\"",
             "\"20Mbps\"",
             "f.toml:14:7: [[links]] cap: \"20Mbps\" is not a rate such as \"20Mbit/s\": a number "
-            "and, "
-            "without a space, one of: Gbit/s, Mbit/s, kbit/s, bit/s"},
+            "and, without a space, one of: Gbit/s, Mbit/s, kbit/s, bit/s"},
         Bad{"\"20Mbit/s\"", "20", "f.toml:14:7: [[links]] cap: \"20\" is not a rate such as"},
         Bad{"\"20Mbit/s\"", "[20]", "[[links]] cap: \"an array\" is not a rate such as"},
         Bad{"[tls]", "[dscp]\nurgent = 46\n[tls]", "[dscp] urgent: must be a string, \"46\""},
