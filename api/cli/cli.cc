@@ -24,15 +24,19 @@ exit: 0 ok, 1 could not ask, 2 command line or configuration is wrong, 10 unheal
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--admin", options.admin, "Path of the gateway's admin socket")
+      ->check(not_empty())
       ->envname("GODWIT_ADMIN");
-  app.add_option("--config", options.config, "Configuration file that names the socket");
-  app.add_option("--site", options.site, "Which gateway, when several run on this host");
+  app.add_option("--config", options.config, "Configuration file that names the socket")
+      ->check(not_empty());
+  app.add_option("--site", options.site, "Which gateway, when several run on this host")
+      ->check(not_empty());
   app.add_option("--run-folder", options.run_folder, "Folder that holds SITE/admin.sock")
+      ->check(not_empty())
       ->envname("GODWIT_RUN_FOLDER")
       ->capture_default_str();
   app.add_flag("--json", options.json, "Answer as one line of JSON");
   app.add_option("--timeout", options.timeout_seconds, "Seconds to wait for one answer")
-      ->check(CLI::Range(0.01, 3600.0))
+      ->check(number_between(0.01, 3600))
       ->capture_default_str();
 }
 
@@ -67,7 +71,7 @@ ExitCode run(const std::vector<std::string>& arguments, Streams streams) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {  // --help, --version
+    if (is_question(app, error)) {
       app.exit(error, streams.out, streams.err);
       return ExitCode::kOk;
     }

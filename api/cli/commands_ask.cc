@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "api/cli/commands.h"
+#include "api/cli/usage/usage.h"
 #include "dataplane/base/system_time.h"
 
 namespace godwit::cli {
@@ -16,6 +17,7 @@ struct StatusFlags {
 
 // How often --wait and --watch ask; chosen: a link is dialled again within a second.
 constexpr auto kPollEvery = std::chrono::milliseconds(500);
+constexpr double kSecondsMax = 86'400;  // of --wait and --drain; chosen: a day
 
 ExitCode status_once(const Session& session) {
   admin::AdminRequest request;
@@ -89,7 +91,7 @@ void add_status(CLI::App& app, Dispatch& dispatch) {
   const auto flags = std::make_shared<StatusFlags>();
   auto* watching = command->add_flag("--watch", flags->watch, "Ask again every second");
   command->add_option("--wait", flags->wait_seconds, "Wait so many seconds for health, or exit 11")
-      ->check(CLI::Range(0.0, 86'400.0))
+      ->check(number_between(0, kSecondsMax))
       ->excludes(watching);
   command->callback([&dispatch, flags] {
     if (flags->watch) {
@@ -154,7 +156,7 @@ void add_questions(CLI::App& app, Dispatch& dispatch) {
   auto* stop = app.add_subcommand("stop", "Ask the gateway to stop; nothing is lost");
   const auto drain_seconds = std::make_shared<double>(0);
   stop->add_option("--drain", *drain_seconds, "Go on sending open changes for so many seconds")
-      ->check(CLI::Range(0.0, 86'400.0));
+      ->check(number_between(0, kSecondsMax));
   stop->callback([&dispatch, drain_seconds] {
     admin::AdminRequest request;
     request.mutable_stop()->set_drain_ns(

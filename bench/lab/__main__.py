@@ -49,6 +49,12 @@ def network(text):
     return text
 
 
+def file_name(text):
+    if not text:
+        raise argparse.ArgumentTypeError("a file's name must not be empty")
+    return text
+
+
 def runs(text):
     """Names of rows; a name of the table stands for all rows behind it."""
     names = []
@@ -91,7 +97,7 @@ def parse(arguments):
     parser.add_argument("--cut", type=second, action="append", default=[], metavar="SECOND",
                         help=f"cut a link for {CUT_SECONDS:.0f} s from that second of Godwit's run, and "
                              "measure how soon it is up and carries changes again; may be repeated")
-    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser.add_argument("--json", type=file_name, metavar="FILE", help="write the figures there")
     options = parser.parse_args(arguments)
     options.full = options.extent == "full"
     options.runs = options.only or runs(",".join(RUNS))

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/usage/usage.h"
+#include "bench/wan/control.h"
 #include "bench/wan/control_socket.h"
 #include "bench/wan/emulator.h"
 #include "bench/wan/enter.h"
@@ -136,13 +137,19 @@ int control(const std::string& socket, const std::vector<std::string>& words, bo
   if (!request) {
     return complain(request.error());
   }
-  const auto reply = ask(socket, request->dump());
+  const std::string line = request->dump();
+  if (line.size() > kRequestBytesMax) {
+    return complain(
+        Error{Code::kInvalid,
+              fmt::format("the request has {} bytes; allowed: {}", line.size(), kRequestBytesMax)});
+  }
+  const auto reply = ask(socket, line);
   if (!reply) {
     return complain(reply.error());
   }
   std::printf("%s\n", reply->c_str());
   const Json answer = Json::parse(*reply, nullptr, false);
-  return answer.is_object() && answer.value("ok", false) ? kDone : kFailed;
+  return answer.is_object() && answer.value("ok", false) ? kDone : kUsage;
 }
 
 struct Arguments {
@@ -228,7 +235,7 @@ int main_of(int argc, char** argv) {
   try {
     app.parse(own, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) {  // --help
+    if (cli::is_question(app, error)) {
       app.exit(error);
       return kDone;
     }

@@ -65,12 +65,24 @@ class Config(unittest.TestCase):
 
     def test_a_good_file_passes_and_reads_back_as_itself(self):
         self.file.write_text(GOOD)
-        self.assertEqual(harness.run(harness.GODWITD, "--check", "--config",
-                                     self.file).returncode, 0)
         effective = self.lab.cli("config", "check", "--effective", self.file).stdout
         self.file.write_text(effective)
         again = self.lab.cli("config", "check", "--effective", self.file).stdout
         self.assertEqual(again, effective)
+
+    def test_the_daemon_checks_the_certificate_as_well(self):
+        tls = self.lab.folder / "tls"
+        for certificate, key, status, said in (("a.pem", "a.key", 0, ": good for site a"),
+                                               ("c.pem", "a.key", 2, "c.pem"),
+                                               ("a.pem", "b.key", 2, "does not belong"),
+                                               ("b.pem", "b.key", 2, "of another site")):
+            with self.subTest(certificate + key):
+                self.file.write_text(GOOD.replace('"ca.pem"', f'"{tls}/ca.pem"')
+                                     .replace('"a.pem"', f'"{tls}/{certificate}"')
+                                     .replace('"a.key"', f'"{tls}/{key}"'))
+                done = harness.run(harness.GODWITD, "--check", "--config", self.file)
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(said, done.stdout + done.stderr)
 
     def test_the_port_of_the_command_line_is_checked_too(self):
         self.file.write_text(GOOD)
@@ -78,6 +90,8 @@ class Config(unittest.TestCase):
             done = harness.run(harness.GODWITD, "--port", "dpdk", "--config", self.file, *check)
             self.assertEqual(done.returncode, 2)
             self.assertIn("[port] device: is missing; DPDK needs one", done.stderr)
+        nobody = harness.run(harness.GODWITD, "--site", "", "--config", self.file)
+        self.assertIn('[self] site: "" is no site of this file', nobody.stderr)
 
     def test_every_problem_is_named_at_once(self):
         text = GOOD.replace('site = "a"\n', 'site = "d"\nsight = 1\n').replace("20Mbit/s", "fast")

@@ -37,6 +37,18 @@ class Emulator(unittest.TestCase):
         self.assertIn(b'"ok"', idle.recv(65536))
         self.assertTrue(self.wan.ask("stats")["ok"])
 
+    def test_what_the_command_asks_wrongly_is_wrong_use(self):
+        site = self.wan.ask("sites")["sites"][0]["name"]
+        for words, said in ((["stats"], '"ok":true'),
+                            (["statistics"], "unknown op 'statistics'"),
+                            (["cut", "x" * 5000, site], "the request has 5"),
+                            (["cut", "nowhere", site], "nowhere"),
+                            (["set", site, "*", "rate=fast"], "fast")):
+            with self.subTest(words[0]):
+                done = harness.run(harness.WAN, "ctl", self.wan.socket_path, *words)
+                self.assertEqual(done.returncode, 0 if words == ["stats"] else 2, done.stderr)
+                self.assertIn(said, done.stdout + done.stderr)
+
     def test_an_emulator_that_was_killed_is_a_failure_with_a_sentence(self):
         self.wan.process.send_signal(signal.SIGKILL)
         self.wan.process.wait()

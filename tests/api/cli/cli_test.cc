@@ -231,6 +231,13 @@ TEST_F(Cli, WrongCommandLinesAreExitTwo) {
                                              {"explain"},
                                              {"status", "--wait", "soon"},
                                              {"status", "--wait", "1", "--watch"},
+                                             {"status", "--wait", "nan"},
+                                             {"status", "--timeout", "nan"},
+                                             {"status", "--timeout", "0"},
+                                             {"stop", "--drain", "inf"},
+                                             {"status", "--admin", ""},
+                                             {"status", "--site="},
+                                             {"stat", "--help"},
                                              {"lab", "up", "x", "--sites", "1"},
                                              {"config"}}) {
     const Ran ran = run_words(words);

@@ -161,6 +161,19 @@ TEST(ClientSessions, AreRefusedATopicWhoseNameThePoliciesCouldNotJudge) {
   EXPECT_EQ(b.declared.code, Code::kOk) << "the client lives on";
 }
 
+// A topic that may not be held is told at once, however many a client was refused for other
+// reasons.
+TEST(ClientSessions, AreToldInTheLogOfTheFirstRefusalOfEachKind) {
+  OneGateway b("b", "[[policies]]\nmatch = \"private/**\"\nallowed = [\"a\"]\n");
+  ::testing::internal::CaptureStderr();
+  b.declare("hospital//x", 10);
+  b.declare("hospital//y", 10);
+  b.declare("private/x", 10);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(log.find("hospital//y"), std::string::npos) << log;
+  EXPECT_NE(log.find("is not among the allowed sites"), std::string::npos) << log;
+}
+
 // A broken client may come again at once, without end.
 TEST(ClientSessions, ThatAreRefusedAreToldInTheLogAtEachPowerOfTen) {
   OneGateway b("b");

@@ -16,13 +16,16 @@ namespace {
 using ::testing::HasSubstr;
 
 // The table stands in line 4, its kind and device in the next two, `lines` from line 7 on.
-std::string port_refusal(std::string_view lines, std::string_view endpoint = "192.0.2.1:7001") {
+std::string port_refusal(std::string_view lines,
+                         std::string_view endpoint = "192.0.2.1:7001",
+                         std::string_view kind = "dpdk") {
   const bool is_v6 = endpoint.starts_with('[');
   const std::string text = fmt::format(
       "version = 1\n[self]\nsite = \"a\"\n"
-      "[port]\nkind = \"dpdk\"\ndevice = \"net_null0\"\n{}\n"
+      "[port]\nkind = \"{}\"\ndevice = \"net_null0\"\n{}\n"
       "[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n"
       "[sites.a]\nendpoint = \"{}\"\n[sites.b]\nendpoint = \"{}:7002\"\n",
+      kind,
       lines,
       endpoint,
       is_v6 ? "[2001:db8::9]" : "192.0.2.9");
@@ -59,13 +62,40 @@ TEST(PortConfig, RefusesAGatewayThatIsNotReached) {
         HasSubstr("f.toml:8:11: [port] gateway: the gateway " + std::string(gateway) +
                   " is no other host in the network of 192.0.2.1 with its prefix of 28 bits"));
   }
-  EXPECT_THAT(port_refusal("gateway = \"fe80::1\""),
-              HasSubstr("f.toml:7:11: [port] gateway: fe80::1 is not of the address's kind"));
+  EXPECT_THAT(
+      port_refusal("gateway = \"fe80::1\""),
+      HasSubstr(
+          "f.toml:7:11: [port] gateway: fe80::1 is not of the kind of the own address, 192.0.2.1"));
 }
 
 TEST(PortConfig, RefusesANeighbourThatIsNoHost) {
   EXPECT_THAT(port_refusal("neighbours = [\"224.0.0.1 02:77:00:00:00:01\"]"),
               HasSubstr("f.toml:7:14: [port] neighbours: 224.0.0.1 cannot be a static neighbour"));
+}
+
+TEST(PortConfig, RefusesNeighboursThatContradict) {
+  EXPECT_THAT(port_refusal("neighbours = [\"fe80::7 02:77:00:00:00:01\"]"),
+              HasSubstr("f.toml:7:14: [port] neighbours: fe80::7 is not of the kind of the own "
+                        "address, 192.0.2.1"));
+  EXPECT_THAT(port_refusal("neighbours = [\"192.0.2.9 02:77:00:00:00:01\", "
+                           "\"192.0.2.9 02:77:00:00:00:02\"]"),
+              HasSubstr("[port] neighbours: 192.0.2.9 stands there twice"));
+}
+
+// The device's network is checked before somebody starts with --port dpdk.
+TEST(PortConfig, ChecksWhatOnlyAnotherKindUses) {
+  EXPECT_EQ(port_refusal("prefix = 28\ngateway = \"192.0.2.14\"", "192.0.2.1:7001", "uring"),
+            "none");
+  EXPECT_THAT(port_refusal("prefix = 33", "192.0.2.1:7001", "uring"),
+              HasSubstr("f.toml:7:10: [port] prefix: 33 is over the 32 bits of IPv4"));
+  EXPECT_THAT(port_refusal("gateway = \"::1\"", "192.0.2.1:7001", "epoll"),
+              HasSubstr("f.toml:7:11: [port] gateway: ::1 is not of the kind of"));
+  EXPECT_EQ(port_refusal("", "0.0.0.0:7001", "uring"), "none") << "listens everywhere";
+}
+
+TEST(PortConfig, RefusesACaptureWithoutAPath) {
+  EXPECT_THAT(port_refusal("capture = \"\"", "192.0.2.1:7001", "uring"),
+              HasSubstr("f.toml:7:11: [port] capture: must not be empty; leave the key out"));
 }
 
 TEST(PortConfig, TakesTheNetworkOfTheAddressFamily) {

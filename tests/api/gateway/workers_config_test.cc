@@ -51,7 +51,8 @@ TEST(WorkersConfig, RefusesOtherNumbers) {
   EXPECT_THAT(refusal("1", "128"), HasSubstr("[[links]] connections: must be"));
   EXPECT_THAT(refusal("0", "1"), HasSubstr("[self] workers: must be"));
   EXPECT_THAT(refusal("4", "2"),
-              HasSubstr("workers is 4, and each needs a connection of its own to b: give the link "
+              HasSubstr("f.toml:4:11: [self] workers: is 4, and each needs a connection of its own "
+                        "to b: give the link "
                         "[[links]] connections = 4 or more, not 2"));
 }
 
