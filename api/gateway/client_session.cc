@@ -221,9 +221,8 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
     refused_.insert(record.handle);
     answer.code = topic.error().code;
     answer.error = topic.error().message;
-    if (is_milestone(++declares_refused_)) {
-      log::warn(
-          "client {}: {} ({} such so far)", hello_.client_name, answer.error, declares_refused_);
+    if (const auto count = ++declares_refused_[answer.code]; is_milestone(count)) {
+      log::warn("client {}: {} ({} such so far)", hello_.client_name, answer.error, count);
     }
   }
   reply(std::move(answer));

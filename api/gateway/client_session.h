@@ -150,7 +150,7 @@ class ClientSession {
   bool leaving_ = false;  // nobody reads the answers any more
   std::optional<local::RecordView> stalled_;
   std::map<local::TopicHandle, Declared> declared_;
-  std::uint64_t declares_refused_ = 0;
+  std::map<Code, std::uint64_t> declares_refused_;
   std::set<local::TopicHandle> refused_;  // by Declare; the client may have gone on before it knew
   std::deque<std::unique_ptr<Subscription>> subscriptions_;
   std::deque<std::function<bool(local::Channel&)>> outbox_;

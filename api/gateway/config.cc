@@ -187,7 +187,8 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
     if (reader.has("tolerance")) {
       policy.tolerance = reader.number("tolerance", 0, 0, 1e6);
     }
-    if (const toml::table* filter = reader.table("significance")) {
+    if (const toml::table* filter =
+            reader.table("significance", "{ filter = \"relative\", threshold = 0.01 }")) {
       TableReader inner(*filter, "[[policies]] significance", problems);
       inner.choice("filter", "relative", {"relative"});
       policy.significance = inner.number("threshold", 0.01, 0, 1e3);
@@ -243,8 +244,9 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   };
   config.state_dir = path("state_dir", "/dev/shm/godwit/{site}");
   config.durable_dir = path("durable_dir", "/var/lib/godwit/{site}");
-  if (is_inside(config.state_dir, config.durable_dir) ||
-      is_inside(config.durable_dir, config.state_dir)) {
+  const bool are_named = !config.state_dir.empty() && !config.durable_dir.empty();
+  if (are_named && (is_inside(config.state_dir, config.durable_dir) ||
+                    is_inside(config.durable_dir, config.state_dir))) {
     // Whoever empties the one, as after a host's restart, must not take the counter along.
     self.reject(self.has("state_dir") ? "state_dir" : "durable_dir",
                 fmt::format("{} and {} are one place, or one lies in the other; state_dir and "
@@ -425,17 +427,17 @@ Result<Config> parse_config(std::string_view text,
     const LinkConfig* link = config.find_link(config.site, site.name);
     const std::uint32_t connections = link != nullptr ? link->connections : 1;
     if (site.name != config.site && connections < config.workers) {
-      root.reject("self",
-                  fmt::format("workers is {}, and each needs a connection of its own to {}: give "
-                              "the link [[links]] connections = {} or more, not {}",
-                              config.workers,
-                              site.name,
-                              config.workers,
-                              connections));
+      problems.add(document["self"]["workers"].node()->source(),
+                   fmt::format("[self] workers: is {}, and each needs a connection of its own to "
+                               "{}: give the link [[links]] connections = {} or more, not {}",
+                               config.workers,
+                               site.name,
+                               config.workers,
+                               connections));
     }
   }
   root.finish();
-  if (problems.empty() && config.port.kind == "dpdk") {
+  if (problems.empty()) {
     const std::string endpoint = listen_endpoint(*config.find_site(config.site));
     check_port(root.table("port"), config.port, endpoint, problems);
     const auto port = port_options(config.port, endpoint, 0, config.workers);

@@ -217,8 +217,8 @@ int run_daemon(int argc, char** argv) {
       "The gateway of one site: queues, merges and ships model updates to the other sites.\n"
       "The same file serves all sites; --site says which one this is."};
   std::string file = "/etc/godwit/godwit.toml";
-  std::string site;
-  std::string port;
+  std::optional<std::string> site;
+  std::optional<std::string> port;
   std::string level = "info";
   bool check = false;
   app.add_option("-c,--config", file, "The configuration file")->capture_default_str();
@@ -228,7 +228,7 @@ int run_daemon(int argc, char** argv) {
   app.add_option("--log-level", level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
-  app.add_flag("--check", check, "Check the configuration and end");
+  app.add_flag("--check", check, "Check the configuration and the certificate, and end");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -238,19 +238,16 @@ int run_daemon(int argc, char** argv) {
                  : level == "warn"  ? log::Level::kWarn
                  : level == "error" ? log::Level::kError
                                     : log::Level::kInfo);
-  Overrides overrides;
-  if (!site.empty()) {
-    overrides.site = site;
-  }
-  if (!port.empty()) {
-    overrides.port = port;
-  }
-  auto config = load_config(file, overrides);
+  auto config = load_config(file, {.site = site, .port = port});
   if (!config) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
     return kExitConfig;
   }
   if (check) {
+    if (const auto loaded = load_certificate(*config); !loaded) {
+      std::fprintf(stderr, "%s\n", loaded.error().message.c_str());
+      return kExitConfig;
+    }
     std::printf("%s: good for site %s\n", file.c_str(), config->site.c_str());
     return 0;
   }

@@ -15,6 +15,9 @@ constexpr std::size_t kSocketPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
 }  // namespace
 
 std::optional<std::string> socket_path_problem(const std::string& path) {
+  if (path.ends_with('/')) {
+    return fmt::format("\"{}\" is a directory; give the path of a socket in it", path);
+  }
   if (path.size() <= kSocketPathBytesMax) {
     return std::nullopt;
   }

@@ -94,7 +94,10 @@ tl::expected<port::ip::Options, Wrong> ip_options(const PortConfig& config,
   if (!config.gateway.empty()) {
     const auto gateway = Address::parse(config.gateway);
     if (!gateway || gateway->is_v6 != address->is_v6) {
-      return wrong("gateway", fmt::format("{} is not of the address's kind", config.gateway));
+      return wrong(
+          "gateway",
+          fmt::format(
+              "{} is not of the kind of the own address, {}", config.gateway, address->format()));
     }
     if (const auto ok = port::ip::check_gateway(own, *gateway); !ok) {
       return wrong("gateway", ok.error().message);
@@ -105,6 +108,12 @@ tl::expected<port::ip::Options, Wrong> ip_options(const PortConfig& config,
     auto neighbour = parse_neighbour(text);
     if (!neighbour) {
       return wrong("neighbours", neighbour.error().message);
+    }
+    if (neighbour->address.is_v6 != address->is_v6) {
+      return wrong("neighbours",
+                   fmt::format("{} is not of the kind of the own address, {}",
+                               neighbour->address.format(),
+                               address->format()));
     }
     options.neighbours.push_back(*neighbour);
   }
@@ -135,6 +144,9 @@ PortConfig read_port(const toml::table* table,
   }
   reader.parsed("idle", &port::parse_idle_mode, config.idle);
   config.capture = reader.text("capture", "");
+  if (reader.has("capture") && config.capture.empty()) {
+    reader.reject("capture", "must not be empty; leave the key out for none");
+  }
   reader.parsed("capture_max", &parse_bytes, config.capture_max);
   if (config.capture_max < port::kCaptureBytesMin) {
     reader.reject("capture_max", "must be at least 2MiB");
@@ -178,6 +190,11 @@ void check_port(const toml::table* table,
   if (!peer) {
     return;  // said of the endpoint
   }
+  const bool is_described = !config.address.empty() || config.prefix || !config.gateway.empty() ||
+                            !config.neighbours.empty();
+  if (config.kind != "dpdk" && !is_described) {
+    return;  // the kernel's address is the kernel's affair
+  }
   if (const auto ip = ip_options(config, *peer); !ip) {
     static const toml::table kEmpty;
     TableReader reader(table != nullptr ? *table : kEmpty, "[port]", problems);
@@ -186,11 +203,11 @@ void check_port(const toml::table* table,
 }
 
 std::string port_as_toml(const PortConfig& config) {
-  std::string out = fmt::format("kind = {}\nidle = {}\ncapture = {}\ncapture_max = \"{}B\"\n",
+  std::string out = fmt::format("kind = {}\nidle = {}\ncapture_max = \"{}B\"\n",
                                 toml_string(config.kind),
                                 toml_string(port::name(config.idle)),
-                                toml_string(config.capture),
                                 config.capture_max.count());
+  out += line_of("capture", config.capture);
   out += line_of("device", config.device);
   out += line_of("address", config.address);
   if (config.prefix) {

@@ -25,7 +25,8 @@ PortConfig read_port(const toml::table* table,
                      Problems& problems);
 
 // What of the table does not fit `endpoint`, where the own site listens, or itself: an address that
-// no host can have, a gateway outside of its network. Of use when the kind is dpdk.
+// no host can have, a gateway outside of its network. Where the kind is not dpdk, of a table that
+// says nothing about the network nothing is asked.
 void check_port(const toml::table* table,
                 const PortConfig& config,
                 std::string_view endpoint,

@@ -29,10 +29,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 void Problems::add(const toml::source_region& where, std::string_view what) {
-  lines_.push_back(
+  std::string line =
       where.begin.line == 0
           ? fmt::format("{}: {}", file_, what)
-          : fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what));
+          : fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what);
+  std::replace_if(  // the file's words must not command the terminal
+      line.begin(),
+      line.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+      '?');
+  lines_.push_back(std::move(line));
 }
 
 std::string Problems::text() const {
@@ -142,13 +148,15 @@ std::vector<std::string> TableReader::texts(std::string_view key) {
   return out;
 }
 
-const toml::table* TableReader::table(std::string_view key) {
+const toml::table* TableReader::table(std::string_view key, std::string_view such_as) {
   const toml::node* node = find(key);
   if (node == nullptr) {
     return nullptr;
   }
   if (!node->is_table()) {
-    complain(*node, key, "must be a table");
+    complain(*node,
+             key,
+             such_as.empty() ? "must be a table" : fmt::format("must be a table: {}", such_as));
     return nullptr;
   }
   return node->as_table();

@@ -54,7 +54,8 @@ class TableReader {
                              std::uint64_t least,
                              std::uint64_t most);
   std::vector<std::string> texts(std::string_view key);
-  const toml::table* table(std::string_view key);
+  // `such_as` is a value that a person may have meant, for who wrote something else.
+  const toml::table* table(std::string_view key, std::string_view such_as = "");
   const toml::array* array(std::string_view key);
   // One of a few words; `fallback`, which need not be one of them, where nothing is written.
   std::string choice(std::string_view key,

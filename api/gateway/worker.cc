@@ -26,6 +26,21 @@ std::string numbered(const std::string& path, std::uint32_t worker) {
 
 }  // namespace
 
+Result<std::unique_ptr<transport::TlsContext>> load_certificate(const Config& config) {
+  auto tls = transport::TlsContext::load({config.authority, config.certificate, config.key});
+  if (!tls) {
+    return Failure(tls.error());
+  }
+  const auto& names = (*tls)->own().sites;
+  if (std::find(names.begin(), names.end(), config.site) == names.end()) {
+    return fail(Code::kRefused,
+                "{}: is the certificate of another site, not of \"{}\"",
+                config.certificate,
+                config.site);
+  }
+  return tls;
+}
+
 Worker::Worker(const Config& config, const WorkerPlace& place)
     : config_(config),
       place_(place),
@@ -87,18 +102,11 @@ Result<void> Worker::open_port() {
 }
 
 Result<void> Worker::open_transport() {
-  auto tls = transport::TlsContext::load({config_.authority, config_.certificate, config_.key});
+  auto tls = load_certificate(config_);
   if (!tls) {
     return Failure(tls.error());
   }
   tls_ = std::move(*tls);
-  const auto& names = tls_->own().sites;
-  if (std::find(names.begin(), names.end(), config_.site) == names.end()) {
-    return fail(Code::kRefused,
-                "{}: is the certificate of another site, not of \"{}\"",
-                config_.certificate,
-                config_.site);
-  }
   transport::QuicOptions quic;
   quic.congestion = config_.congestion == "cubic" ? transport::CongestionControl::kCubic
                                                   : transport::CongestionControl::kBbr;

@@ -40,6 +40,10 @@
 
 namespace godwit::gateway {
 
+// What sessions show and trust, from the files of [tls]. kIo, kCorrupt, or kRefused when the
+// certificate does not name the own site.
+Result<std::unique_ptr<transport::TlsContext>> load_certificate(const Config& config);
+
 class Worker {
  public:
   using Task = std::function<void(Worker&)>;

@@ -17,7 +17,7 @@ Result<std::uint16_t> parse_port(std::string_view digits, std::string_view whole
   const char* end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, value);
   if (digits.empty() || error != std::errc() || stop != end) {
-    return fail(Code::kInvalid, "'{}': the port must be a number from 0 to 65535", whole);
+    return fail(Code::kInvalid, "'{}': the port must be a number of at most 65535", whole);
   }
   return value;
 }

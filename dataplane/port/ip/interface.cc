@@ -76,6 +76,12 @@ Result<void> check_neighbours(const std::vector<StaticNeighbour>& neighbours) {
     if (!one.address.is_one_host() || is_group(one.mac)) {
       return fail(Code::kInvalid, "{} cannot be a static neighbour", one.address.format());
     }
+    if (std::count_if(neighbours.begin(), neighbours.end(), [&](const StaticNeighbour& other) {
+          return other.address == one.address;
+        }) > 1) {
+      return fail(
+          Code::kInvalid, "{} stands there twice; it has one MAC address", one.address.format());
+    }
   }
   return {};
 }
