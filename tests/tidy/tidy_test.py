@@ -213,13 +213,17 @@ class Planted(unittest.TestCase):
     # Headers alone.
 
     def test_a_header_that_needs_another_one(self):
-        self.write("codec/a.h", HEADER + "inline std::vector<int> none() { return {}; }\n")
+        self.write("codec/e.h", HEADER + "inline std::vector<int> none() { return {}; }\n")
         self.write("codec/b.h", HEADER + "#include <vector>\ninline std::vector<int> n;\n")
+        self.write("codec/c.h", HEADER + "inline std::vector<int> no() { return {}; }\n")
+        self.write("codec/c.cc", '// Proves it.\n#include "codec/c.h"\n')
+        self.write("codec/d.h", HEADER + "inline std::vector<int> nothing() { return {}; }\n")
+        self.write("codec/d.cc", '#include <vector>\n#include "codec/d.h"\n')
         command = f"/usr/bin/c++ -I{self.root} -std=c++20 -Wall -o x.o -c {self.root}/codec/a.cc"
         self.write(".build/compile_commands.json",
                    json.dumps([{"file": "codec/a.cc", "command": command}]))
         found = headers.check(Tree(self.root), self.root / ".build")
-        self.assertEqual([f.path for f in found], ["codec/a.h"])
+        self.assertEqual([f.path for f in found], ["codec/d.h", "codec/e.h"])
 
 
 class Comments(unittest.TestCase):
