@@ -485,6 +485,7 @@ TEST(Config, IsReadFromAFileOfAtMostAMebibyte) {
   EXPECT_THAT(load_config(path).error().message, HasSubstr("cannot be read"));
   EXPECT_THAT(load_config((folder / ".").string()).error().message,
               HasSubstr("is a directory; give the path of a configuration file"));
+  EXPECT_THAT(load_config("/proc/self/mem").error().message, HasSubstr("reading it failed"));
   std::ofstream(path) << kGood;
   EXPECT_TRUE(load_config(path).has_value());
   std::ofstream(path) << std::string(1'100'000, '#');
