@@ -144,7 +144,7 @@ class QuicSession final : public Session {
   LinkShaper& shaper() const { return *setup_.shaper; }
   void use_shaper(LinkShaper& shaper) { setup_.shaper = &shaper; }
   // The link goes where this session goes.
-  void take_path() { setup_.shaper->use_path(setup_.local, setup_.remote); }
+  void take_path() const { setup_.shaper->use_path(setup_.local, setup_.remote); }
   const Close& close_cause() const { return close_; }
   const Identity& identity() const { return identity_; }
 

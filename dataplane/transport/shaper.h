@@ -45,9 +45,12 @@ class LinkShaper {
   static constexpr Duration kCreditTimeMin = Duration::ms(2);
   // What is made good bit by bit at most: two thirds of a second of the free share. Chosen.
   static constexpr Duration kOwedMax = Duration::ms(20);
-  // The longest train in packets and in time, so that a choice is bound at most this early.
+  // The longest train in packets and in time, so that a choice is bound at most this early, and a
+  // control message waits at most so long for one. Measured over 50 Mbit/s: with half of a quantum
+  // instead of a whole one, 99 of 100 messages come 0.4 ms sooner, for a twentieth more of the
+  // gateway's processor time.
   static constexpr std::size_t kTrainPacketsMax = 16;
-  static constexpr Duration kTrainTime = Duration::ms(1);
+  static constexpr Duration kTrainTime = Duration::us(500);
   // Layer-3 overhead of a datagram, bytes: UDP with IPv4 and IPv6.
   static constexpr std::size_t kOverheadV4 = 28;
   static constexpr std::size_t kOverheadV6 = 48;

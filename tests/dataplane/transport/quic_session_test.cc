@@ -122,7 +122,7 @@ TEST(QuicSession, CarriesTheLargestControlMessageAndRefusesAFullBacklog) {
 }
 
 // The link is saturated by bulk for the whole test; control must pass within its propagation
-// delay, two trains of 1 ms, and a little for a queue of packets at the cap's 97 %.
+// delay, two trains, and a little for a queue of packets at the cap's 97 %.
 TEST(QuicSession, ControlStaysAheadOfBulkWhenTheLinkIsSaturated) {
   const BitRate cap = BitRate::mbps(20);
   Pair pair(7, {.delay = Duration::ms(30), .rate = cap, .queue_bytes = 150'000}, cap);

@@ -27,7 +27,7 @@ TEST(SharedCap, LetsAWorkerThatIsAloneSendAsIfTheCapWereItsOwn) {
     ASSERT_EQ(workers.shapers[2].ready_at(), alone.ready_at()) << train;
     now = std::max(now, alone.ready_at());
     const bool has_waited = train % 20 != 0;
-    const std::size_t packets = 1 + static_cast<std::size_t>(train) % 8;
+    const std::size_t packets = 1 + static_cast<std::size_t>(train) % 4;
     ASSERT_TRUE(workers.send(2, now, packets, has_waited));
     alone.charge(now, packets * Sharers::kPacket, has_waited);
   }
