@@ -39,6 +39,7 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
   if (is_about_command && !commands.empty()) {
     const auto unknown = unknown_word(app);
     std::vector<std::string> names;
+    names.reserve(commands.size());
     for (const CLI::App* one : commands) {
       names.push_back(one->get_name());
     }
