@@ -35,6 +35,7 @@ Result<double> parse_quantity(std::string_view text,
     break;
   }
   std::vector<std::string_view> names;
+  names.reserve(units.size());
   for (const Unit& unit : units) {
     names.push_back(unit.suffix);
   }
