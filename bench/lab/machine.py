@@ -1,6 +1,7 @@
 """What the machine must have: packages, a build, and the right to make network namespaces."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from bench.lab.failure import Failure
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.join(ROOT, ".build", "quickstart")
 TUN = "/dev/net/tun"
+BUILD_LOOK_SECONDS = 10
 RUN_EXTRA_SECONDS = 7  # of a run: its start, its last evaluations
 BASELINE_PROGRAMS = {"godwit-wan": "bench/wan", "godwit-site": "bench/workloads/programs",
                      "godwit-evaluator": "bench/workloads/programs"}
@@ -91,12 +93,26 @@ def program(name):
     return os.path.join(BUILD, {**PROGRAMS, **SUITE_PROGRAMS}[name], name)
 
 
-def _run(registry, command, log_path):
+def how_far(log_path):
+    """The last "12/345" of ninja's log; empty when there is none yet."""
+    with open(log_path, "rb") as log:
+        log.seek(max(0, os.path.getsize(log_path) - 4096))
+        steps = re.findall(rb"^\[(\d+/\d+)\]", log.read(), re.MULTILINE)
+    return steps[-1].decode() if steps else ""
+
+
+def _run(registry, command, log_path, console):
     with open(log_path, "ab") as log:
         process = registry.start(command, stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=subprocess.STDOUT, cwd=ROOT)
+    began = time.monotonic()
     try:
-        code = process.wait()
+        while True:
+            try:
+                code = process.wait(BUILD_LOOK_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                console.progress("build", f"  {time.monotonic() - began:5.0f} s  {how_far(log_path)}")
     except KeyboardInterrupt:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)  # with the compilers that it has started
@@ -107,7 +123,7 @@ def _run(registry, command, log_path):
         raise Failure(f"{' '.join(command[:4])} … failed; {log_path} ends with:\n{tail}")
 
 
-def build(registry, say, names, port="uring"):
+def build(registry, console, names, port="uring"):
     """Configures and builds only `names`."""
     os.makedirs(BUILD, exist_ok=True)
     log_path = os.path.join(BUILD, "build.log")
@@ -117,6 +133,6 @@ def build(registry, say, names, port="uring"):
     # -O2: what all warnings are checked with; the trainer sets its own -O3.
     _run(registry, ["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
           "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache",
-          "-DGODWIT_TESTS=OFF", f"-DGODWIT_DPDK={'ON' if port == 'dpdk' else 'OFF'}"], log_path)
-    _run(registry, ["ninja", "-C", BUILD, *names], log_path)
-    say(f"built in {time.monotonic() - began:.0f} s")
+          "-DGODWIT_TESTS=OFF", f"-DGODWIT_DPDK={'ON' if port == 'dpdk' else 'OFF'}"], log_path, console)
+    _run(registry, ["ninja", "-C", BUILD, *names], log_path, console)
+    console.say(f"built in {time.monotonic() - began:.0f} s")

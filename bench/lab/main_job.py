@@ -75,7 +75,7 @@ class MainJob:
         self.registry.base = machine.scratch_base(options.sites)
         machine.install(*machine.sections(options.port))
         wanted = list(machine.PROGRAMS if with_godwit else machine.BASELINE_PROGRAMS)
-        machine.build(self.registry, say, wanted, options.port)
+        machine.build(self.registry, self.console, wanted, options.port)
         name = options.wan or wan.scarcest(self.program("godwit-wan"))
         self.wan = wan.Wan(self.program("godwit-wan"), self.registry, name, options.sites)
         self.character = self.wan.character()

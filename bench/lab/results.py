@@ -130,8 +130,12 @@ def _comparisons(numbers):
     out = []
     oracle = numbers["ratio_to_oracle"]
     if oracle is not None:
-        bound = "less than " if isinstance(oracle, str) else ""
-        out.append(f"{bound}{str(oracle).lstrip('<')} times what latency alone costs")
+        if isinstance(oracle, str):
+            out.append(f"less than {oracle.lstrip('<')} times what latency alone costs")
+        elif oracle > 1:
+            out.append(f"{oracle} times what latency alone costs")
+        else:  # nothing is faster than the bound: the step in which the worst site passes is luck
+            out.append("no more than what latency alone costs")
     for key, name in (("speedup_over_bsp", "TCP in lockstep"),
                       ("speedup_over_async", "asynchronous TCP")):
         factor = numbers[key]

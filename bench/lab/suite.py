@@ -104,7 +104,7 @@ def run(options, table, registry, console):
     machine.check_tun()
     needs = sorted({benchmark.needs for benchmark in chosen if benchmark.needs})
     machine.install("run", "bench", *needs)
-    machine.build(registry, console.say, programs(table, needs), "dpdk" if "dpdk" in needs else "uring")
+    machine.build(registry, console, programs(table, needs), "dpdk" if "dpdk" in needs else "uring")
     lab, figures = Lab(registry, console), []
     for benchmark in chosen:
         console.say(f"\n{benchmark.summary}")

@@ -15,8 +15,8 @@ sys.path.insert(0, ROOT)
 
 from bench.lab.failure import Failure  # noqa: E402
 from bench.lab import __main__ as command_line  # noqa: E402
-from bench.lab import (chart, evaluation, learning_rates, machine, main_job,  # noqa: E402
-                       metrics, picture, report_html, results, rows, training, wan)
+from bench.lab import (chart, console, evaluation, learning_rates, machine, main_job,  # noqa: E402
+                       metrics, picture, processes, report_html, results, rows, training, wan)
 
 
 def result(name, seconds_to_target, final=0.81, seconds=40.0):
@@ -163,6 +163,8 @@ class Sentence(unittest.TestCase):
         self.assertTrue(self.told(godwit).endswith("reached 80% in 20.0 s."))
         self.assertTrue(self.told(godwit, result("oracle", 10.0)).endswith(
             "in 20.0 s: 2.0 times what latency alone costs."))
+        self.assertTrue(self.told(godwit, result("oracle", 20.5)).endswith(
+            "in 20.0 s: no more than what latency alone costs."))
 
     def test_a_bound_is_told_as_a_bound(self):
         text = self.told(result("godwit", 20.0), result("oracle", None), result("tcp-bsp", None),
@@ -339,6 +341,18 @@ class Tuning(unittest.TestCase):
         self.assertEqual((status, stored["godwit"]), (1, 0.02))
         self.assertEqual(job.problems, ["godwit at 0.01: the sites do not hold the same sums"])
         self.assertIs(job.results["godwit"].audit["identical"], True)
+
+
+class Build(unittest.TestCase):
+    def test_says_how_far_it_is(self):
+        out = io.StringIO()
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(machine, "BUILD_LOOK_SECONDS", 0.1):
+            log = os.path.join(folder, "build.log")
+            with contextlib.closing(processes.Registry()) as registry:
+                machine._run(registry, ["sh", "-c", "echo '[1/9] a'; echo '[3/9] b'; sleep 1"], log,
+                             console.Console(out))
+            self.assertEqual(machine.how_far(log), "3/9")
+        self.assertRegex(out.getvalue(), r"^ +0 s  3/9\n")
 
 
 class LearningRates(unittest.TestCase):
