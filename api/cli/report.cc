@@ -283,6 +283,11 @@ std::string to_text(const admin::LedgerReport& report) {
     }
     out += table.text();
   }
+  if (report.topics_size() > 0) {
+    out +=
+        "\nquanta: sums of magnitudes, which merging lessens; what must balance are the "
+        "checksums\n";
+  }
   return out;
 }
 

@@ -100,12 +100,16 @@ ClientSession::Taken ClientSession::break_with(Code code, std::string text) {
 
 void ClientSession::finish_refused() {
   finished_ = true;
+  const std::string why(channel_.broken_reason());
+  // It was told, unless its ring is what is broken.
+  static_cast<void>(local::send(channel_, local::ErrorRecord{Code::kCorrupt, why}));
   const std::uint64_t count =
       ++core_.counters.clients_refused.at(static_cast<std::size_t>(refusal_));
-  if (is_milestone(count)) {  // a broken client may come again at once, without end
+  if (core_.is_new_client_fault(why) ||
+      is_milestone(count)) {  // a broken client may come again at once, without end
     log::warn("client {} is closed: {} ({} such so far)",
               hello_.client_name.empty() ? "(unnamed)" : hello_.client_name,
-              channel_.broken_reason(),
+              why,
               count);
   }
 }

@@ -356,7 +356,8 @@ Result<Config> parse_config(std::string_view text,
   for (const auto& site : config.sites) {
     const LinkConfig* link = config.find_link(config.site, site.name);
     const std::uint32_t connections = link != nullptr ? link->connections : 1;
-    if (site.name != config.site && connections < config.workers) {
+    if (site.name != config.site && is_shard_count(config.workers) &&
+        connections < config.workers) {
       problems.add(document["self"]["workers"].node()->source(),
                    fmt::format("[self] workers: is {}, and each needs a connection of its own to "
                                "{}: give the link [[links]] connections = {} or more, not {}",

@@ -14,6 +14,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -107,6 +109,11 @@ struct Core {
   }
   // One of the worker's peers of the site; each has some of the link's connections.
   Peer* find_any(SiteId id) { return find_peer(id, worker); }
+  // Whether no client was cut off for this reason before; beyond 64 reasons (chosen: their texts
+  // may hold numbers) none is new. So that the log names each once, however many come.
+  bool is_new_client_fault(const std::string& why) {
+    return client_faults.size() < 64 && client_faults.insert(why).second;
+  }
   std::uint64_t memory_used() const {
     std::uint64_t sum = 0;
     for (const auto& [id, topic] : topics) {
@@ -143,7 +150,8 @@ struct Core {
   CoreCounters counters;
   // Clients that have greeted, by publisher and in the order in which they came.
   std::map<std::pair<PublisherId, std::uint64_t>, PresentClient> present;
-  std::uint64_t client_sessions = 0;  // ever begun
+  std::uint64_t client_sessions = 0;    // ever begun
+  std::set<std::string> client_faults;  // the first reasons why clients were cut off
   // Storage was short somewhere in this turn: what waits for it is tried again soon.
   bool short_of_storage = false;
 };

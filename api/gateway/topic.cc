@@ -441,6 +441,9 @@ bool Topic::adopt(const TopicSpec& other) {
 }
 
 Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<const float> values) {
+  if (auto good = local::check_seed(first, values, spec_.fraction_bits); !good) {
+    return fail(Code::kInvalid, "topic {}: {}", spec_.name, good.error().message);
+  }
   if (seed_complete()) {
     return {};
   }
@@ -454,9 +457,6 @@ Result<void> Topic::write_seed(Store& store, std::uint64_t first, std::span<cons
   }
   first = seed_next_;
   values = values.subspan(skipped);
-  if (auto good = local::check_seed(first, values, spec_.fraction_bits); !good) {
-    return fail(Code::kInvalid, "topic {}: {}", spec_.name, good.error().message);
-  }
   if (auto written = ledger_->write_seed(first, values); !written) {
     return written;
   }

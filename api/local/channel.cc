@@ -20,7 +20,7 @@ bool Channel::send(std::uint16_t type,
                    std::span<const std::byte> head,
                    std::span<const std::byte> payload,
                    std::uint16_t flags) {
-  if (broken()) {
+  if (!reason_.empty() || outgoing_.fault() != RingFault::kNone) {
     return false;
   }
   const auto body = outgoing_.reserve(head.size() + payload.size());

@@ -38,7 +38,8 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   // Sends one record whose body is `head` followed by `payload`. False when there is no room now
-  // or the channel is broken; head + payload must not exceed body_bytes_max().
+  // or the channel is broken, but for a fault of the incoming ring, of which the peer may still be
+  // told; head + payload must not exceed body_bytes_max().
   [[nodiscard]] bool send(std::uint16_t type,
                           std::span<const std::byte> head,
                           std::span<const std::byte> payload = {},
@@ -54,7 +55,7 @@ class Channel {
   // The largest body that send() takes.
   std::size_t body_bytes_max() const { return body_bytes_max_; }
 
-  // True when the peer broke the protocol; nothing is sent or received any more.
+  // True when the peer broke the protocol; nothing is received any more.
   bool broken() const { return !broken_reason().empty(); }
   // Why: a ring fault, or what break_with() was given. Empty while the channel works.
   std::string_view broken_reason() const;

@@ -192,6 +192,30 @@ TEST(ClientSessions, ThatAreRefusedAreToldInTheLogAtEachPowerOfTen) {
       << log;
 }
 
+// Each fault is named to the client and, once, in the log, whatever was counted before it.
+TEST(ClientSessions, ThatBreakTheirRingAreToldWhyAndSoIsTheLog) {
+  OneGateway b("b");
+  ::testing::internal::CaptureStderr();
+  std::uint64_t id = 2;
+  const auto told = [&](std::uint64_t head) {
+    local::MemoryLink link;
+    b.gateway->attach_client(++id, link.gateway_end(), OneGateway::kRingBytes);
+    link.to_gateway_memory().control->head = head;
+    b.turn(1);
+    const auto view = link.client_end().receive();
+    const auto record = view ? local::decode_gateway_record(*view) : Failure(Error{});
+    const bool is_error = record && std::holds_alternative<local::ErrorRecord>(*record);
+    return is_error ? std::get<local::ErrorRecord>(*record).text : "nothing";
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(told(4), "ring: position not a multiple of 8");
+    EXPECT_EQ(told(std::uint64_t{1} << 40U), "ring: position more than a ring away");
+  }
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
+  EXPECT_NE(log.find("position more than a ring away (2 such so far)"), std::string::npos) << log;
+}
+
 // Each is reached at once, and none can be answered before the client takes the changes.
 TEST(ClientSessions, EndOneThatWaitsForClocksAndTakesNoChanges) {
   OneGateway b("b");

@@ -161,6 +161,8 @@ TEST(Topic, TakesOneSeedFromSeveralClientsAtOnce) {
   EXPECT_TRUE(write(1, 2));
   EXPECT_TRUE(write(2, 2));
   EXPECT_TRUE(topic.seed_complete());
+  const std::vector<float> bad = {std::nanf("")};
+  EXPECT_FALSE(topic.write_seed(b.store, 0, bad)) << "whether it is wanted or not";
   EXPECT_TRUE(write(0, 4)) << "late";
   std::vector<float> kept(ledger::kTileElements);
   ASSERT_TRUE(topic.ledger().read_seed(0, kept));

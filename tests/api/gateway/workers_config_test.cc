@@ -47,6 +47,7 @@ TEST(WorkersConfig, TakesPowersOfTwoAndAtLeastAsManyConnections) {
 
 TEST(WorkersConfig, RefusesOtherNumbers) {
   EXPECT_THAT(refusal("6", "8"), HasSubstr("f.toml:4:11: [self] workers: must be a power of two"));
+  EXPECT_THAT(refusal("3", "1"), testing::Not(HasSubstr("connections = 3")));
   EXPECT_THAT(refusal("1", "3"), HasSubstr("connections: must be a power of two from 1 to 64"));
   EXPECT_THAT(refusal("1", "128"), HasSubstr("[[links]] connections: must be"));
   EXPECT_THAT(refusal("0", "1"), HasSubstr("[self] workers: must be"));

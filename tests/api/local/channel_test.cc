@@ -66,7 +66,11 @@ TEST(Channel, StopsForEverWithAReasonOnceItIsBroken) {
   EXPECT_FALSE(link.gateway_end().receive());
   EXPECT_TRUE(link.gateway_end().broken());
   EXPECT_EQ(link.gateway_end().broken_reason(), "ring: position not a multiple of 8");
-  EXPECT_FALSE(link.gateway_end().send(64, as_bytes("x")));
+  EXPECT_FALSE(link.gateway_end().receive());
+  EXPECT_TRUE(link.gateway_end().send(64, as_bytes("the peer is told")));
+  EXPECT_EQ(as_text(link.client_end().receive()->body), "the peer is told");
+  link.gateway_end().break_with("too late to name another reason");
+  EXPECT_EQ(link.gateway_end().broken_reason(), "ring: position not a multiple of 8");
   link.client_end().break_with("a record that makes no sense");
   EXPECT_EQ(link.client_end().broken_reason(), "a record that makes no sense");
   EXPECT_FALSE(link.client_end().send(1, as_bytes("x")));
