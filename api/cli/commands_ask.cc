@@ -5,6 +5,7 @@
 
 #include "api/cli/commands.h"
 #include "api/cli/usage/usage.h"
+#include "dataplane/base/plain.h"
 #include "dataplane/base/system_time.h"
 
 namespace godwit::cli {

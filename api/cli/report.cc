@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "api/cli/text.h"
+#include "dataplane/base/plain.h"
 
 namespace godwit::cli {
 namespace {

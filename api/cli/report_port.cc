@@ -10,6 +10,7 @@
 
 #include "api/cli/report.h"
 #include "api/cli/text.h"
+#include "dataplane/base/plain.h"
 
 namespace godwit::cli {
 namespace {

@@ -14,6 +14,7 @@
 #include "api/cli/report.h"
 #include "api/cli/text.h"
 #include "api/gateway/config.h"
+#include "dataplane/base/plain.h"
 
 namespace godwit::cli {
 namespace {

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "dataplane/base/plain.h"
+
 namespace godwit::cli {
 namespace {
 
@@ -77,13 +79,6 @@ std::string human_count(std::uint64_t count) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
-}
-
-std::string plain(std::string_view text) {
-  std::string out(text);
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-  return out;
 }
 
 std::string Table::text() const {

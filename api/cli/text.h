@@ -16,10 +16,6 @@ std::string human_bytes(std::uint64_t bytes);           // "1.21 MiB"
 std::string human_rate(std::uint64_t bits_per_second);  // "16.8 Mbit/s"
 std::string human_count(std::uint64_t count);           // "12,288"
 
-// `text` without control characters, which could otherwise steer the terminal: names come from
-// other sites.
-std::string plain(std::string_view text);
-
 // Rows of cells under a heading, each column as wide as its widest cell. Columns whose cells all
 // begin with a digit or '-' stand right.
 class Table {

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "dataplane/base/plain.h"
+
 namespace godwit::gateway {
 namespace {
 
@@ -29,16 +31,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 void Problems::add(const toml::source_region& where, std::string_view what) {
-  std::string line =
-      where.begin.line == 0
-          ? fmt::format("{}: {}", file_, what)
-          : fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what);
-  std::replace_if(  // the file's words must not command the terminal
-      line.begin(),
-      line.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
-      '?');
-  lines_.push_back(std::move(line));
+  lines_.push_back(
+      plain(where.begin.line == 0
+                ? fmt::format("{}: {}", file_, what)
+                : fmt::format("{}:{}:{}: {}", file_, where.begin.line, where.begin.column, what)));
 }
 
 std::string Problems::text() const {

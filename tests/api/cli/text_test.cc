@@ -43,11 +43,6 @@ TEST(Text, CountsAreGroupedByThousands) {
   EXPECT_EQ(human_count(1'234'567), "1,234,567");
 }
 
-TEST(Text, WhatOthersNamedCannotSteerTheTerminal) {
-  EXPECT_EQ(plain("a\x1b[2Jb\nc\x7f"), "a?[2Jb?c?");
-  EXPECT_EQ(plain("Zürich"), "Zürich");
-}
-
 TEST(Table, ColumnsAreAsWideAsTheirWidestCell) {
   Table table({"SITE", "BYTES"});
   table.add({"fra", "7"});
