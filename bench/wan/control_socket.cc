@@ -151,6 +151,10 @@ bool ControlSocket::write_answers(Client& client) {
 }
 
 Result<std::string> ask(const std::string& path, std::string_view line) {
+  if (line.size() > kRequestBytesMax) {  // the other end stops reading there
+    return fail(
+        Code::kInvalid, "the request has {} bytes; allowed: {}", line.size(), kRequestBytesMax);
+  }
   const auto socket = connect_to(path);
   if (!socket) {
     return tl::unexpected(socket.error());

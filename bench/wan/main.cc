@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/usage/usage.h"
-#include "bench/wan/control.h"
 #include "bench/wan/control_socket.h"
 #include "bench/wan/emulator.h"
 #include "bench/wan/enter.h"
@@ -137,13 +136,7 @@ int control(const std::string& socket, const std::vector<std::string>& words, bo
   if (!request) {
     return complain(request.error());
   }
-  const std::string line = request->dump();
-  if (line.size() > kRequestBytesMax) {
-    return complain(
-        Error{Code::kInvalid,
-              fmt::format("the request has {} bytes; allowed: {}", line.size(), kRequestBytesMax)});
-  }
-  const auto reply = ask(socket, line);
+  const auto reply = ask(socket, request->dump());
   if (!reply) {
     return complain(reply.error());
   }
