@@ -130,8 +130,8 @@ Excess excess_of(Duration rtt, double loss, Duration jitter = Duration::zero()) 
   return excess;
 }
 
-// The limit: a message waits for a train that is being sent, and has a millisecond more.
-constexpr double kMostMs = 0.5 + 1;
+// The limit: a message waits for a train that is being sent, and has half a millisecond more.
+constexpr double kMostMs = 0.5 + 0.5;
 
 TEST(ControlDelay, IsShortForEveryMessageUnderFullLoadAndWhileThePathIsMeasured) {
   for (const int rtt_ms : {20, 100}) {
