@@ -5,16 +5,11 @@ Run as root and inside `unshare -rUn`; the drivers are DPDK's packet sockets.
 import json
 import os
 import pathlib
-import sys
 import time
 import unittest
 
+import emulated_wan
 import lab as harness
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-
-from bench.lab.processes import Registry  # noqa: E402
-from bench.lab.wan import Wan, amplest  # noqa: E402
 
 HUGE_MIB_ENOUGH = 64  # a gateway's buffers and DPDK's own: 42 MiB
 HUGE_PAGES = 128  # 256 MiB where they have 2 MiB: enough beside gateways of other tests
@@ -34,10 +29,7 @@ def is_host_root():
 
 class Dpdk(unittest.TestCase):
     def setUp(self):
-        self.registry = Registry()
-        self.addCleanup(self.registry.close)
-        self.wan = Wan(str(harness.WAN), self.registry, amplest(str(harness.WAN)), 2)
-        self.addCleanup(self.wan.close)
+        self.registry, self.wan = emulated_wan.of_two_sites(self)
         self.places = {name: place for name, place in zip("ab", self.wan.sites)}
         self.pair = [place["name"] for place in self.wan.sites]
 

@@ -2,29 +2,21 @@
 
 Run inside `unshare -rUn`: the emulator's sites need no privilege there.
 """
-import pathlib
 import signal
 import socket
-import sys
 import unittest
 
+import emulated_wan  # which makes bench importable
 import lab as harness
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-
 from bench.lab.failure import Failure  # noqa: E402
-from bench.lab.processes import Registry  # noqa: E402
-from bench.lab.wan import Wan, amplest  # noqa: E402
 
 CLIENTS = 90  # more than the emulator keeps
 
 
 class Emulator(unittest.TestCase):
     def setUp(self):
-        self.registry = Registry()
-        self.addCleanup(self.registry.close)
-        self.wan = Wan(str(harness.WAN), self.registry, amplest(str(harness.WAN)), 2)
-        self.addCleanup(self.wan.close)
+        self.registry, self.wan = emulated_wan.of_two_sites(self)
 
     def test_who_is_pushed_out_by_idle_clients_connects_again(self):
         self.assertTrue(self.wan.ask("stats")["ok"])
