@@ -21,6 +21,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "api/cli/usage/usage.h"
 #include "dataplane/base/random.h"
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/ip/wire.h"
@@ -146,8 +147,12 @@ int main_of(int argc, char** argv) {
   double seconds = 0;
   app.add_option("--from", from_text, "The source that the packets show, address:port")->required();
   app.add_option("--to", to_text, "Whom they go to, address:port")->required();
-  app.add_option("--pps", pps, "Packets a second")->required()->check(CLI::Range(1.0, 1e6));
-  app.add_option("--seconds", seconds, "How long")->required()->check(CLI::Range(0.1, 60.0));
+  app.add_option("--pps", pps, "Packets a second")
+      ->required()
+      ->check(godwit::cli::number_between(1.0, 1e6));
+  app.add_option("--seconds", seconds, "How long")
+      ->required()
+      ->check(godwit::cli::number_between(0.1, 60.0));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -21,6 +21,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api/cli/usage/usage.h"
 #include "bench/dataplane/path_kernel.h"
 #include "bench/dataplane/path_quic.h"
 #include "dataplane/base/log.h"
@@ -88,7 +89,7 @@ CLI::App* command(CLI::App& app, Arguments& a, const char* name, const char* wor
   CLI::App* sub = app.add_subcommand(name, words);
   sub->add_option("--seconds", a.seconds, "How long this end runs")
       ->required()
-      ->check(CLI::Range(0.1, 600.0));
+      ->check(godwit::cli::number_between(0.1, 600.0));
   return sub;
 }
 
@@ -100,11 +101,11 @@ void add_quic(CLI::App& app, Arguments& a, const char* name, const char* words) 
   sub->add_option("--site", a.site, "Our site's name")->required();
   sub->add_option("--peer-site", a.peer_site, "The other end's site's name")->required();
   sub->add_option("--cap-mbit", a.cap_mbit, "The link's rate, Mbit/s of layer 3; 97 % are used")
-      ->check(CLI::Range(0.1, 100'000.0));
+      ->check(godwit::cli::number_between(0.1, 100'000.0));
   sub->add_option("--rtt-ms", a.rtt_ms, "The round trip, if it is known")
-      ->check(CLI::Range(0.0, 10'000.0));
+      ->check(godwit::cli::number_between(0.0, 10'000.0));
   sub->add_option("--control-ms", a.message_ms, "A control message every so many milliseconds")
-      ->check(CLI::Range(1.0, 10'000.0));
+      ->check(godwit::cli::number_between(1.0, 10'000.0));
 }
 
 int main_of(int argc, char** argv) {
@@ -122,7 +123,7 @@ int main_of(int argc, char** argv) {
   datagrams->add_option("--peer", a.peer, "Where to, address:port")->required();
   datagrams->add_option("--every-ms", a.message_ms, "One every so many milliseconds")
       ->required()
-      ->check(CLI::Range(1.0, 10'000.0));
+      ->check(godwit::cli::number_between(1.0, 10'000.0));
   CLI::App* catcher = command(app, a, "datagram-receive", "Their other end");
   catcher->add_option("--local", a.local, "Our address:port")->required();
   CLI::App* flood = command(app, a, "udp-flood", "Datagrams that nobody reads");

@@ -14,6 +14,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api/cli/usage/usage.h"
 #include "bench/dataplane/port_flow.h"
 #include "bench/dataplane/port_rings.h"
 #include "dataplane/base/log.h"
@@ -84,7 +85,7 @@ CLI::App* add_end(CLI::App& app, Arguments& a, const char* name, const char* wor
   sub->add_option("--local", a.local, "Our address with its prefix")->required();
   sub->add_option("--seconds", a.seconds, "How long this end runs")
       ->required()
-      ->check(CLI::Range(0.1, 600.0));
+      ->check(godwit::cli::number_between(0.1, 600.0));
   return sub;
 }
 

@@ -16,9 +16,11 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 
+#include "api/cli/usage/usage.h"
 #include "api/client/client.h"
 #include "bench/workloads/through/audit.h"
 #include "bench/workloads/through/godwit_exchange.h"
+#include "bench/workloads/through/published_sums.h"
 #include "bench/workloads/trainer/model.h"
 #include "bench/workloads/trainer/stop.h"
 #include "dataplane/base/system_time.h"
@@ -119,7 +121,7 @@ int main(int argc, char** argv) {
   app.add_option("--socket", sockets, "client socket of a site's gateway")->required();
   app.add_option("--log", logs, "log of a publisher")->required();
   app.add_option("--deadline", seconds, "seconds to wait for equality")
-      ->check(CLI::Range(0.0, 3600.0));
+      ->check(godwit::cli::number_between(0.0, 3600.0));
   CLI11_PARSE(app, argc, argv);
   godwit::trainer::stop_on_signals();
   const auto code = run(sockets, logs, Duration::seconds(seconds));

@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "api/cli/usage/usage.h"
 #include "bench/baselines/delay_line.h"
 #include "bench/baselines/tcp_async.h"
 #include "bench/baselines/tcp_bsp.h"
@@ -105,7 +106,7 @@ void declare_options(CLI::App& app, Arguments& a) {
       ->check(CLI::Range(0, 60000));
   app.add_option("--learning-rate", a.site.learning_rate)->check(CLI::PositiveNumber);
   app.add_option("--decay-steps", a.site.decay_steps)->check(CLI::PositiveNumber);
-  app.add_option("--skew", a.site.skew)->check(CLI::Range(0.0, 1.0));
+  app.add_option("--skew", a.site.skew)->check(godwit::cli::number_between(0.0, 1.0));
   app.add_option("--seed", a.site.seed);
   app.add_option("--dataset", a.site.dataset, "folder of the IDX files");
   app.add_option("--snapshots", a.site.snapshots, "folder for the evaluator");

@@ -1,20 +1,14 @@
 #include "bench/workloads/through/godwit_exchange.h"
 
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
+#include "bench/workloads/through/published_sums.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/system_time.h"
 
 namespace godwit::through {
 namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
 
 // How long a publish may wait for room before the run fails: chosen, far above a step's time.
 constexpr Duration kPublishTime = Duration::seconds(5);
@@ -99,31 +93,6 @@ Result<void> GodwitExchange::collect(std::uint64_t /*step*/, std::span<float> pa
 std::string GodwitExchange::description() const {
   return fmt::format(
       "Godwit through {}, topic memory bound {} B", options_.socket, topic_->memory_bound());
-}
-
-Result<void> write_sums(const std::string& path, std::span<const std::int64_t> sums) {
-  const File file(std::fopen(path.c_str(), "wb"));
-  const std::uint64_t count = sums.size();
-  if (!file || std::fwrite(&count, sizeof count, 1, file.get()) != 1 ||
-      std::fwrite(sums.data(), sizeof sums[0], sums.size(), file.get()) != sums.size() ||
-      std::fflush(file.get()) != 0) {
-    return fail(Code::kIo, "{}: {}", path, error_text(errno));
-  }
-  return {};
-}
-
-Result<std::vector<std::int64_t>> read_sums(const std::string& path, std::size_t elements) {
-  const File file(std::fopen(path.c_str(), "rb"));
-  if (!file) {
-    return fail(Code::kNotFound, "{}: {}", path, error_text(errno));
-  }
-  std::uint64_t count = 0;
-  std::vector<std::int64_t> sums(elements);
-  if (std::fread(&count, sizeof count, 1, file.get()) != 1 || count != elements ||
-      std::fread(sums.data(), sizeof sums[0], elements, file.get()) != elements) {
-    return fail(Code::kCorrupt, "{}: not the log of {} elements", path, elements);
-  }
-  return sums;
 }
 
 }  // namespace godwit::through

@@ -49,8 +49,4 @@ class GodwitExchange final : public trainer::Exchange {
   std::optional<Topic> topic_;
 };
 
-// The log's file: count u64, then count × i64, little endian.
-Result<void> write_sums(const std::string& path, std::span<const std::int64_t> sums);
-Result<std::vector<std::int64_t>> read_sums(const std::string& path, std::size_t elements);
-
 }  // namespace godwit::through

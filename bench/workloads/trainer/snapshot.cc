@@ -1,28 +1,17 @@
 #include "bench/workloads/trainer/snapshot.h"
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <memory>
+#include <cstring>
 
+#include "bench/workloads/trainer/file.h"
 #include "bench/workloads/trainer/model.h"
+#include "dataplane/base/bytes.h"
 
 namespace godwit::trainer {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x31'70'61'6e'73'77'67'00;  // "\0gwsnap1"
-
-struct Header {
-  std::uint64_t magic;
-  std::uint64_t step;
-  std::int64_t since_start_ns;
-  std::uint64_t count;
-};
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
+constexpr std::size_t kHeaderBytes = 32;
 
 }  // namespace
 
@@ -31,42 +20,45 @@ Result<void> write_snapshot(const std::string& folder,
                             std::uint64_t step,
                             Duration since_start,
                             std::span<const float> parameters) {
-  const std::string path = fmt::format("{}/{:06}.snapshot", folder, sequence);
-  const std::string aside = path + ".part";
-  const Header header = {.magic = kMagic,
-                         .step = step,
-                         .since_start_ns = since_start.count_ns(),
-                         .count = parameters.size()};
-  File file(std::fopen(aside.c_str(), "wb"));
-  if (!file || std::fwrite(&header, sizeof header, 1, file.get()) != 1 ||
-      std::fwrite(parameters.data(), sizeof(float), parameters.size(), file.get()) !=
-          parameters.size() ||
-      std::fflush(file.get()) != 0) {
-    return fail(Code::kIo, "{}: {}", aside, error_text(errno));
+  std::array<std::byte, kHeaderBytes> header;
+  ByteWriter out(header);
+  out.u64(kMagic);
+  out.u64(step);
+  out.i64(since_start.count_ns());
+  out.u64(parameters.size());
+  return write_file(
+      fmt::format("{}/{:06}.snapshot", folder, sequence), header, std::as_bytes(parameters));
+}
+
+Result<Snapshot> parse_snapshot(std::span<const std::byte> file, std::size_t count) {
+  ByteReader in(file);
+  const bool is_snapshot = in.u64() == kMagic;
+  Snapshot snapshot;
+  snapshot.step = in.u64();
+  snapshot.since_start = Duration::ns(in.i64());
+  const std::uint64_t announced = in.u64();
+  if (!in.ok() || !is_snapshot || announced != count) {
+    return fail(Code::kCorrupt, "not a snapshot of {} parameters", count);
   }
-  file.reset();
-  if (std::rename(aside.c_str(), path.c_str()) != 0) {
-    return fail(Code::kIo, "{}: {}", path, error_text(errno));
+  if (in.remaining() != count * sizeof(float)) {
+    return fail(
+        Code::kCorrupt, "{} parameters announced, {} bytes of them there", count, in.remaining());
   }
-  return {};
+  snapshot.parameters.resize(count);
+  if (count > 0) {
+    std::memcpy(snapshot.parameters.data(), in.bytes(in.remaining()).data(), count * sizeof(float));
+  }
+  return snapshot;
 }
 
 Result<Snapshot> read_snapshot(const std::string& path) {
-  const File file(std::fopen(path.c_str(), "rb"));
+  const auto file = read_file(path, kHeaderBytes + kParameters * sizeof(float));
   if (!file) {
-    return fail(Code::kNotFound, "{}: {}", path, error_text(errno));
+    return Failure(file.error());
   }
-  Header header = {};
-  if (std::fread(&header, sizeof header, 1, file.get()) != 1 || header.magic != kMagic ||
-      header.count != kParameters) {
-    return fail(Code::kCorrupt, "{}: not a snapshot of {} parameters", path, kParameters);
-  }
-  Snapshot snapshot = {.step = header.step,
-                       .since_start = Duration::ns(header.since_start_ns),
-                       .parameters = std::vector<float>(kParameters)};
-  if (std::fread(snapshot.parameters.data(), sizeof(float), kParameters, file.get()) !=
-      kParameters) {
-    return fail(Code::kCorrupt, "{}: cut short", path);
+  auto snapshot = parse_snapshot(*file, kParameters);
+  if (!snapshot) {
+    return fail(snapshot.error().code, "{}: {}", path, snapshot.error().message);
   }
   return snapshot;
 }

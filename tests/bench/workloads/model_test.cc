@@ -1,17 +1,12 @@
-// The gradient against differences of the loss, and snapshots against the disk.
+// The gradient against differences of the loss.
 #include "bench/workloads/trainer/model.h"
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include "bench/workloads/through/audit.h"
-#include "bench/workloads/trainer/snapshot.h"
 #include "dataplane/base/random.h"
 
 namespace godwit::trainer {
@@ -79,48 +74,6 @@ TEST(Model, LearnsAFewSamplesByHeart) {
     }
   }
   EXPECT_EQ(model.correct(parameters, data, 0, 8), 8U);
-}
-
-TEST(Snapshot, ComesBackAsItWasAndIsRefusedWhenCut) {
-  const auto folder =
-      std::filesystem::temp_directory_path() / ("godwit-snapshot-" + std::to_string(getpid()));
-  std::filesystem::create_directory(folder);
-  const std::vector<float> parameters = seed_parameters(2);
-  ASSERT_TRUE(write_snapshot(folder.string(), 3, 17, Duration::ms(1700), parameters));
-  const std::string path = (folder / "000003.snapshot").string();
-  const auto back = read_snapshot(path);
-  ASSERT_TRUE(back);
-  EXPECT_EQ(back->step, 17U);
-  EXPECT_EQ(back->since_start, Duration::ms(1700));
-  EXPECT_EQ(back->parameters, parameters);
-  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 4);
-  EXPECT_EQ(read_snapshot(path).error().code, Code::kCorrupt);
-  std::filesystem::remove_all(folder);
-}
-
-TEST(Audit, FindsNothingWhenAllHoldWhatWasPublished) {
-  const std::vector<std::vector<std::int64_t>> published = {{1, -2, 3}, {10, 20, 30}};
-  const std::vector<std::vector<std::int64_t>> held = {{11, 18, 33}, {11, 18, 33}};
-  const through::Audit found = through::audit(held, published);
-  EXPECT_TRUE(found.identical);
-  EXPECT_EQ(found.conservation_defect, 0);
-}
-
-TEST(Audit, OneFlippedBitIsADefectAndADifference) {
-  const std::vector<std::vector<std::int64_t>> published = {{1, -2, 3}, {10, 20, 30}};
-  const std::vector<std::vector<std::int64_t>> held = {{11, 18, 33}, {11, 18 ^ (1 << 4), 33}};
-  const through::Audit found = through::audit(held, published);
-  EXPECT_FALSE(found.identical);
-  EXPECT_EQ(found.conservation_defect, 16);
-  EXPECT_EQ(found.elements_wrong, 1U);
-}
-
-TEST(Audit, EqualSumsThatNobodyPublishedAreADefect) {
-  const std::vector<std::vector<std::int64_t>> published = {{5}};
-  const std::vector<std::vector<std::int64_t>> held = {{6}, {6}};
-  const through::Audit found = through::audit(held, published);
-  EXPECT_TRUE(found.identical);
-  EXPECT_EQ(found.conservation_defect, 2);
 }
 
 }  // namespace
