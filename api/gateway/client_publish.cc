@@ -241,12 +241,9 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishData
   }
   const auto staged = ledger.stage(*declared->inbox, record.first, values);
   if (!staged) {
-    if (staged.error().code == Code::kFull) {
-      return Taken::kStalled;
-    }
-    ledger.abandon_publish(*declared->inbox);
-    return refuse_publish(
-        *declared, record.topic, PublishRefusal::kShape, staged.error(), record.first);
+    return staged.error().code == Code::kFull
+               ? Taken::kStalled
+               : break_with(staged.error().code, staged.error().message);
   }
   return Taken::kDone;
 }
@@ -274,7 +271,7 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::PublishComm
       case Code::kRefused:
         return refuse_sum(*declared, record.topic, beyond);
       default:  // values are missing
-        return refuse_publish(*declared, record.topic, PublishRefusal::kShape, number.error());
+        return break_with(number.error().code, number.error().message);
     }
   }
   Publishing& publishing = declared->publishing;

@@ -37,7 +37,7 @@ namespace godwit::gateway {
 enum class PublishRefusal : std::uint8_t {
   kNotFinite,   // a value is NaN or infinite
   kOutOfRange,  // a value, or the sum with it, is beyond the topic's range
-  kShape,       // its elements are not within the topic, or not those that were begun
+  kShape,       // its elements are not within the topic
   kNoMemory,    // the budget holds no further publisher of the topic
   kOther,
 };

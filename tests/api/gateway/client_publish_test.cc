@@ -126,6 +126,36 @@ TEST(ClientPublish, TakesAllThatADeadClientLeftBeforeItsSuccessorsFirst) {
   EXPECT_EQ(b.gateway->core().present.size(), 2U) << "its own client and the successor";
 }
 
+// Of a publish of three elements: what each record must not do, and how its channel then ends.
+TEST(ClientPublish, EndsTheChannelOfWhoSendsOtherElementsThanWereBegun) {
+  using Values = std::vector<std::int64_t>;
+  const struct {
+    std::uint64_t first;
+    Values values;
+    std::string reason;
+  } faults[] = {
+      {1, {5, 5}, "publish: values at 1+2, expected at 0, 3 left"},        // a gap
+      {0, {5, 5, 5, 5}, "publish: values at 0+4, expected at 0, 3 left"},  // beyond what was begun
+      {0, {5, 5}, "publish: commit after 2 of 3 values"},                  // too few
+  };
+  std::uint64_t id = 2;
+  for (const auto& fault : faults) {
+    OneGateway b("b");
+    RawClient client(b, id++, "trainer", {1, 1});
+    client.publish(1);
+    client.say(local::PublishBegin{.topic = kTopic, .number = 2, .first = 0, .count = 3});
+    client.say(local::PublishData{
+        .topic = kTopic, .number = 2, .first = fault.first, .fixed = fault.values});
+    client.say(local::PublishCommit{.topic = kTopic, .number = 2});
+    client.publish(3);
+    b.turn();
+    EXPECT_EQ(client.answers(), Answers{"safe 1"}) << fault.reason;
+    EXPECT_EQ(client.link.gateway_end().broken_reason(), fault.reason);
+    EXPECT_EQ(b.topic("t").ledger().publishes(), 1U);
+    EXPECT_EQ(b.sum("t"), (Values{1, 0, 0, 0}));
+  }
+}
+
 TEST(ClientPublish, CutsOffALivingProcessOfTheSameName) {
   OneGateway b("b");
   RawClient first(b, 2, "trainer", {1, 1});
