@@ -1,5 +1,6 @@
 #include "tests/dataplane/port/dpdk/tap.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
@@ -10,6 +11,8 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "dataplane/base/result.h"
 
 namespace godwit::port {
 
