@@ -152,9 +152,11 @@ struct SubscribeOptions {
   // Called on the background thread for each change as it arrives, without a copy. Without it
   // changes add up in the client until poll() fetches them.
   ViewCallback on_change = {};
-  // Called when the gateway lost its state: everything will be delivered again from zero, so
-  // whoever adds changes must return to the seed first. Runs before the first repeated change.
-  // Without it a polled subscription says so through poll().
+  // Called when the gateway lost its state: everything that is left will be delivered again from
+  // zero, so whoever adds changes must return to the seed first. Runs before the first repeated
+  // change: in poll(), which says so besides, or before a callback. What this client published
+  // before that poll, or before on_restart returned, is delivered as well, as far as it is not
+  // lost; what it publishes later is not. Who publishes from another thread waits meanwhile.
   std::function<void()> on_restart = {};
   // Keep the sum of everything received; see Topic::copy_sum().
   bool keep_sum = false;
@@ -162,7 +164,9 @@ struct SubscribeOptions {
 
 struct PollOutcome {
   std::uint64_t elements = 0;  // handed out, a count
-  bool restarted = false;      // the sums start again from zero: return to the seed, then add
+  // The sums start again from zero, this client's own publishes before this poll among them:
+  // return to the seed. The next poll hands out the first of them.
+  bool restarted = false;
 };
 
 struct ClockOutcome {
@@ -189,7 +193,8 @@ class Topic {
   Result<Ticket> publish_fixed(std::span<const std::int64_t> values,
                                const PublishOptions& options = {});
 
-  // Starts to receive what the other publishers, here and elsewhere, have changed. Once per topic.
+  // Starts to receive all changes of the other publishers, here and elsewhere, from the seed on,
+  // and with them what this client itself published before. Once per topic.
   Result<void> subscribe(const SubscribeOptions& options = {});
 
   // Hands out and forgets what has added up, in rising order of elements, on the calling thread.

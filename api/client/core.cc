@@ -228,24 +228,32 @@ Result<void> Core::subscribe(std::uint32_t index, Subscription kind, bool keep_s
     return fail(Code::kDuplicate, "topic {} is already subscribed", topic.options.name);
   }
   topic.subscription = kind;
+  topic.begin_behind_publishes();
   if (keep_sum) {
     topic.sum = std::make_unique<BlockSums>();
   }
   return {};
 }
 
-void Core::subscribe_anew(std::uint32_t index) {
+void Core::restart(std::uint32_t index) {
   GODWIT_ASSERT(!delivered_, "what was handed out is finished");
   TopicPart& topic = *topics_[index];
-  if (!topic.holds_changes()) {
+  if (!topic.has_received() && topic.outbox.last_number() == 0) {
     return;  // nothing of it has to come again
   }
   topic.forget_received();
-  topic.from = {};
-  topic.restarted = false;
-  topic.incarnation = Incarnation::from_packed(topic.incarnation.packed() + 1);
-  if (topic.subscribe_sent) {
-    give_up("another shard of topic " + topic.options.name + " starts again");
+  topic.restart_untold = true;
+  if (topic.subscription == Subscription::kPolled) {
+    topic.restarted = true;
+    restart_told(index);  // a poll may be long in coming, and waits for clocks are before it
+  }
+}
+
+void Core::restart_told(std::uint32_t index) {
+  TopicPart& topic = *topics_[index];
+  if (std::exchange(topic.restart_untold, false)) {
+    topic.begin_behind_publishes();
+    topic.incarnation = Incarnation::from_packed(topic.incarnation.packed() + 1);
   }
 }
 
@@ -253,9 +261,12 @@ bool Core::has_pending(std::uint32_t topic) const {
   return !topics_[topic]->pending.empty() || topics_[topic]->restarted;
 }
 
-SumBlocks Core::take_pending(std::uint32_t topic, bool& restarted) {
-  restarted = std::exchange(topics_[topic]->restarted, false);
-  return topics_[topic]->pending.take();
+bool Core::take_restart(std::uint32_t topic) {
+  TopicPart& part = *topics_[topic];
+  if (part.restarted && part.outbox.last_number() != part.begins_after) {
+    restart(topic);
+  }
+  return std::exchange(part.restarted, false);
 }
 
 void Core::recycle(std::uint32_t topic, SumBlocks blocks) {

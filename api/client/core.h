@@ -61,7 +61,8 @@ struct Delivery {
   local::Transfer transfer = {};
 };
 
-// The gateway lost its state: this topic's changes come again from zero.
+// The gateway lost its state: this topic's changes come again from zero. Of a subscription with
+// callbacks, once Core::restart_told().
 struct Restart {
   std::uint32_t topic = 0;
 };
@@ -149,12 +150,17 @@ class Core {
   // ---- subscribing ----
   using Subscription = client::Subscription;
   Result<void> subscribe(std::uint32_t index, Subscription kind, bool keep_sum);
-  // Another shard of the topic starts again from zero, and so must this one: drops what was
-  // received and asks for everything under a new incarnation, over a new connection if need be.
-  void subscribe_anew(std::uint32_t index);
-  // What has added up, and whether the sums started again from zero before it.
+  Subscription subscription(std::uint32_t topic) const { return topics_[topic]->subscription; }
+  // The topic starts again from zero, because of this shard or of another one: drops what was
+  // received. What the application has published when it knows is answered first, then all is asked
+  // for under a new incarnation. It knows by restart_told(); one that polls by take_restart(),
+  // where the topic starts once more if something was published since.
+  void restart(std::uint32_t index);
+  void restart_told(std::uint32_t index);
+  bool take_restart(std::uint32_t topic);
+  // Whether there is something to take of a polled topic, a restart or what has added up since.
   bool has_pending(std::uint32_t topic) const;
-  SumBlocks take_pending(std::uint32_t topic, bool& restarted);
+  SumBlocks take_pending(std::uint32_t topic) { return topics_[topic]->pending.take(); }
   // Gives back what take_pending handed out, for reuse.
   void recycle(std::uint32_t topic, SumBlocks blocks);
   // The sum of everything received; nullptr without keep_sum.

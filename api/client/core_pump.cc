@@ -107,7 +107,15 @@ bool Core::pump_control(std::uint32_t index) {
 bool Core::pump_subscription(std::uint32_t index) {
   TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
-  if (topic.subscription == Subscription::kNone) {
+  if (topic.has_to_begin && topic.outbox.is_answered(topic.begins_after)) {
+    topic.has_to_begin = false;
+    topic.from = {};
+    if (topic.subscribe_sent) {
+      give_up("topic " + topic.options.name + " starts again");
+      return false;
+    }
+  }
+  if (topic.subscription == Subscription::kNone || !topic.may_receive()) {
     return true;
   }
   if (!topic.subscribe_sent) {
@@ -142,7 +150,7 @@ bool Core::pump_waits(Instant now) {
         return one.second.sent && !one.second.outcome;
       }));
   for (auto& [request, wait] : waits_) {
-    if (wait.sent || wait.outcome || wait.deadline <= now) {
+    if (wait.sent || wait.outcome || wait.deadline <= now || !topics_[wait.topic]->may_receive()) {
       continue;
     }
     if (waiting++ >= local::kWaitsMax) {
@@ -184,7 +192,8 @@ PumpResult Core::pump_bulk(Instant now, std::uint32_t index) {
   if (topic.state != TopicState::kOpen) {
     return PumpResult::kNothing;  // before the first publish it must be known whom it replaces
   }
-  return topic.outbox.pump(*channel_, handle, now);
+  const std::uint64_t last = topic.has_to_begin ? topic.begins_after : Outbox::kNoLimit;
+  return topic.outbox.pump(*channel_, handle, now, last);
 }
 
 void Core::leave(Instant now) {

@@ -183,7 +183,12 @@ void Core::on_covered(const local::Covered& record) {
 
 void Core::on_clock_reached(const local::ClockReached& record) {
   const auto found = waits_.find(record.request);
-  if (found != waits_.end()) {
+  if (found == waits_.end()) {
+    return;
+  }
+  if (!topics_[found->second.topic]->may_receive()) {
+    found->second.sent = false;  // its changes come again, and so must the answer behind them
+  } else {
     found->second.outcome = ClockOutcome{
         .kind = record.missing.empty() ? ClockOutcome::Kind::kOk : ClockOutcome::Kind::kPartial,
         .missing = record.missing};
@@ -196,21 +201,30 @@ void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& 
     give_up("the gateway answered a subscription that does not exist");
     return;
   }
-  const bool held_changes = topic->holds_changes();
-  topic->from = record.from;
-  topic->lanes_open = true;
-  if (record.resumed) {
+  if (!topic->may_receive()) {
+    return;  // of a subscription that will not be used
+  }
+  // What it published itself comes again as well, since it cannot be told from the others' then.
+  const bool began_before =
+      topic->from != Incarnation{} && (topic->has_received() || topic->outbox.has_published());
+  if (!record.resumed && began_before) {
+    const auto index = static_cast<std::uint32_t>(record.topic);
+    restart(index);
+    event = Restart{index};
     return;
   }
-  topic->forget_received();
-  if (held_changes) {
-    topic->restarted = topic->subscription == Subscription::kPolled;
-    event = Restart{static_cast<std::uint32_t>(record.topic)};
+  topic->from = record.from;
+  topic->lanes_open = true;
+  if (!record.resumed) {
+    topic->forget_received();
   }
 }
 
 std::optional<Event> Core::on_transfer(const local::Transfer& record) {
   TopicPart* const topic = topic_of(record.topic);
+  if (topic != nullptr && topic->subscribe_sent && !topic->may_receive()) {
+    return std::nullopt;  // it comes again
+  }
   if (topic == nullptr || !topic->lanes_open) {
     give_up("the gateway sent a transfer on a lane that is not open");
     return std::nullopt;

@@ -34,11 +34,11 @@ std::uint64_t Outbox::add(Publish publish) {
   GODWIT_ASSERT(publish.values.size() == publish.count * publish.width());
   entries_.push_back({.publish = std::move(publish)});
   ++unsafe_count_;
-  return first_number_ + entries_.size() - 1;
+  return last_number();
 }
 
 void Outbox::tick(std::uint64_t clock) {
-  const PendingTick tick{first_number_ + entries_.size() - 1, clock};
+  const PendingTick tick{last_number(), clock};
   last_tick_ = tick;
   if (!ticks_.empty() && ticks_.back().after == tick.after) {
     ticks_.back() = tick;
@@ -47,9 +47,20 @@ void Outbox::tick(std::uint64_t clock) {
   }
 }
 
-PumpResult Outbox::pump(local::Channel& channel, local::TopicHandle topic, Instant now) {
+bool Outbox::is_answered(std::uint64_t number) const {
+  std::uint64_t at = first_number_;
+  while (at <= number && state(at) != PublishState::kUnsafe) {
+    ++at;
+  }
+  return at > number;
+}
+
+PumpResult Outbox::pump(local::Channel& channel,
+                        local::TopicHandle topic,
+                        Instant now,
+                        std::uint64_t last) {
   const bool at_start = stage_ == Stage::kBegin;
-  const std::uint64_t end = first_number_ + entries_.size();
+  const std::uint64_t end = std::min(last, last_number()) + 1;
   while (at_start && cursor_ < end && state(cursor_) != PublishState::kUnsafe) {
     ++cursor_;
   }

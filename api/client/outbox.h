@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,6 +63,8 @@ enum class PumpResult : std::uint8_t {
 
 class Outbox {
  public:
+  static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
   // Takes a publish and returns its number.
   std::uint64_t add(Publish publish);
   // A buffer for the values of the next publish: fresh memory costs a page fault every 4 KiB.
@@ -75,8 +78,16 @@ class Outbox {
   // Whether any part of a publish has ever been sent.
   bool has_published() const { return has_published_; }
 
-  // Sends one record.
-  PumpResult pump(local::Channel& channel, local::TopicHandle topic, Instant now);
+  // The number of the last publish; 0: none yet.
+  std::uint64_t last_number() const { return first_number_ + entries_.size() - 1; }
+  // Whether no publish up to this number is unsafe any more.
+  bool is_answered(std::uint64_t number) const;
+
+  // Sends one record, of publishes up to this number.
+  PumpResult pump(local::Channel& channel,
+                  local::TopicHandle topic,
+                  Instant now,
+                  std::uint64_t last = kNoLimit);
 
   // A new connection: what is not safe and the last tick go out again. Returns how many publishes
   // had already been sent, at least in part.

@@ -95,12 +95,16 @@ void Runtime::stop() {
     closing_ = true;
     changed_.notify_all();
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof(one));
+  wake();
   const std::lock_guard joining(joining_);
   if (thread_.joinable()) {
     thread_.join();
   }
+}
+
+void Runtime::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof(one));
 }
 
 template <class Done>
@@ -233,6 +237,8 @@ void Runtime::sleep(Lock& lock) {
   }
   lock.unlock();
   ::poll(wait.data(), count, local::poll_timeout(system_now(), until));
+  std::uint64_t wakes = 0;
+  [[maybe_unused]] const auto read = ::read(wake_.get(), &wakes, sizeof(wakes));
   lock.lock();
 }
 
@@ -366,6 +372,9 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
   Lock lock(mutex_);
   wait_until(lock, until, [&] { return spread_.has_pending(topic); });
   SumBlocks blocks = spread_.take_pending(topic, outcome.restarted);
+  if (outcome.restarted) {
+    wake();  // the subscription may have to begin once more
+  }
   const SubscribeOptions callbacks = subscriptions_[topic];
   const std::uint32_t fraction_bits = spread_.topic_options(topic).fraction_bits;
   lock.unlock();

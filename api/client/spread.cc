@@ -141,37 +141,52 @@ void Spread::put(std::uint32_t topic, std::uint32_t shard, Place place) {
 // ---- the turn ---------------------------------------------------------------------------------
 
 std::optional<Event> Spread::receive(Instant now) {
-  if (std::exchange(handed_out_, false)) {
+  if (handed_out_) {
+    if (const auto* const restart = std::get_if<Restart>(&*handed_out_)) {
+      restart_told(restart->topic);
+    }
+    handed_out_.reset();
     cores_[turn_]->pump(now);
   }
-  for (std::size_t idle = 0; idle < cores_.size(); ++idle) {
+  for (std::size_t idle = 0; idle < cores_.size();) {
     const auto event = cores_[turn_]->receive(now);
     heed_welcome(*cores_[turn_]);
     if (event) {
-      handed_out_ = true;
-      return ours(*event);
+      if (const auto given = ours(*event)) {
+        handed_out_ = given;
+        return given;
+      }
+      continue;
     }
     turn_ = turn_ + 1 < cores_.size() ? turn_ + 1 : 0;
+    ++idle;
   }
   return std::nullopt;
 }
 
 // An event of the Core whose turn it is, in topics of the application. When one shard starts again
 // from zero the application can only return to the seed as a whole: all others start again, too.
-Event Spread::ours(const Event& event) {
+// Who polls is told so by take_pending().
+std::optional<Event> Spread::ours(const Event& event) {
   if (const auto* const delivery = std::get_if<Delivery>(&event)) {
     Delivery given = *delivery;
     given.topic = parts_[turn_][delivery->topic].topic;
     return given;
   }
   const PartOf part = parts_[turn_][std::get<Restart>(event).topic];
-  const Topic& topic = topics_[part.topic];
-  for (std::uint32_t shard = 0; shard < topic.places.size(); ++shard) {
-    if (shard != part.shard) {
-      core_at(topic.places[shard]).subscribe_anew(topic.places[shard].handle);
-    }
+  for (const Place& place : topics_[part.topic].places) {
+    core_at(place).restart(place.handle);
   }
-  return Restart{part.topic};
+  const Place& any = topics_[part.topic].places.front();
+  return core_at(any).subscription(any.handle) == Subscription::kCallback
+             ? std::optional<Event>(Restart{part.topic})
+             : std::nullopt;
+}
+
+void Spread::restart_told(std::uint32_t index) {
+  for (const Place& place : topics_[index].places) {
+    core_at(place).restart_told(place.handle);
+  }
 }
 
 void Spread::pump(Instant now) {

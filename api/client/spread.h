@@ -108,6 +108,7 @@ class Spread {
   // ---- subscribing ----
   Result<void> subscribe(std::uint32_t index, Subscription kind, bool keep_sum);
   bool has_pending(std::uint32_t index) const;
+  // Nothing together with a restart: the application returns to the seed first.
   SumBlocks take_pending(std::uint32_t index, bool& restarted);
   void recycle(std::uint32_t index, SumBlocks blocks);
   // False without keep_sum.
@@ -167,7 +168,8 @@ class Spread {
   void resize_cores();
   void move_parts();
   void put(std::uint32_t topic, std::uint32_t shard, Place place);
-  Event ours(const Event& event);
+  std::optional<Event> ours(const Event& event);
+  void restart_told(std::uint32_t index);
   void forget_old(Topic& topic);
   std::optional<Outcome> combined(const Topic& topic,
                                   const BookedPublish& publish,
@@ -181,7 +183,7 @@ class Spread {
   bool gateway_knows_shards_ = false;
   std::vector<std::vector<PartOf>> parts_;  // by worker and handle
   std::size_t turn_ = 0;                    // whose records are received
-  bool handed_out_ = false;                 // the last receive() gave an event
+  std::optional<Event> handed_out_;         // by the last receive()
   std::vector<Topic> topics_;
   std::map<std::uint64_t, Wait> waits_;
   std::uint64_t next_request_ = 1;

@@ -27,13 +27,16 @@ bool Spread::has_pending(std::uint32_t index) const {
 
 // Blocks are numbered within the topic and lie in one tile, so those of different shards differ.
 SumBlocks Spread::take_pending(std::uint32_t index, bool& restarted) {
-  SumBlocks blocks;
   restarted = false;
   for (const Place& place : topics_[index].places) {
-    bool part_restarted = false;
-    SumBlocks part = core_at(place).take_pending(place.handle, part_restarted);
-    restarted = restarted || part_restarted;
-    blocks.merge(part);
+    restarted = core_at(place).take_restart(place.handle) || restarted;
+  }
+  SumBlocks blocks;
+  for (const Place& place : topics_[index].places) {
+    if (!restarted) {
+      SumBlocks part = core_at(place).take_pending(place.handle);
+      blocks.merge(part);
+    }
   }
   return blocks;
 }

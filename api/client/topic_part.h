@@ -57,15 +57,20 @@ struct TopicPart {
   bool watch_sent = false;
   std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them
 
-  // Subscription. The sums are of elements of the topic.
+  // Subscription. The sums are of elements of the topic. It begins at zero: when it is asked for,
+  // and again when the topic restarts, once the application knows of it. What was published until
+  // then is answered before it begins, and so delivered; what is published later waits and is not.
   Subscription subscription = Subscription::kNone;
-  Incarnation incarnation = {};  // of the subscriber's state
-  Incarnation from = {};         // the topic's life to which the frontiers belong
-  bool lanes_open = false;       // Subscribed was received on this connection
+  bool restart_untold = false;     // by a callback
+  bool has_to_begin = false;       // behind the publish `begins_after`
+  std::uint64_t begins_after = 0;  // of the present subscription, or of the next one
+  Incarnation incarnation = {};    // of the subscriber's state
+  Incarnation from = {};           // the topic's life to which the frontiers belong
+  bool lanes_open = false;         // Subscribed was received on this connection
   std::array<std::uint64_t, local::kLanesMax> frontier = {};
   std::uint64_t receipts_owed = 0;  // bit by lane
   BlockSums pending = {};
-  bool restarted = false;
+  bool restarted = false;  // and a poll has yet to say so
   std::unique_ptr<BlockSums> sum = {};
 
   // Coverage.
@@ -75,12 +80,14 @@ struct TopicPart {
 
   std::uint64_t elements() const { return sharding.elements(shard); }
 
-  // Whether the application holds changes of the shard, its own ones among them.
-  bool holds_changes() const {
-    const bool received =
-        std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
-    // What it published itself comes again as well, since it cannot be told from the others' then.
-    return from != Incarnation{} && (received || outbox.has_published());
+  // Whether the subscription, if there is one, has begun or may begin.
+  bool may_receive() const { return !restart_untold && !has_to_begin; }
+  bool has_received() const {
+    return std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
+  }
+  void begin_behind_publishes() {
+    has_to_begin = true;
+    begins_after = outbox.last_number();
   }
   // Everything will come again from zero.
   void forget_received() {

@@ -67,7 +67,7 @@ std::optional<Sums> subscriber_sums(const ClientActor& client) {
     return std::nullopt;
   }
   for (const Published& published : client.log()) {
-    if (published.own && published.life == client.life() && published.fate == Fate::kSafe) {
+    if (published.own && published.life == client.life() && published.fate != Fate::kDead) {
       add(sums, published);
     }
   }
@@ -87,7 +87,8 @@ std::vector<Group> unknown_groups(Simulator& simulator, std::size_t topic, std::
       if (published.fate != Fate::kUnknown) {
         continue;
       }
-      if (before == nullptr || before->life != published.life) {
+      if (before == nullptr || before->life != published.life || before->in_doubt ||
+          published.in_doubt) {
         groups.emplace_back();
       }
       groups.back().push_back(
@@ -338,7 +339,7 @@ void check_clock(Simulator& simulator, std::size_t index, std::uint64_t clock) {
   }
 }
 
-std::string why_unsettled(Simulator& simulator) {
+std::string why_unfinished(Simulator& simulator) {
   const Scenario& scenario = simulator.scenario();
   for (std::size_t i = 0; i < simulator.sites().size(); ++i) {
     if (!simulator.sites()[i]->alive()) {
@@ -368,6 +369,14 @@ std::string why_unsettled(Simulator& simulator) {
       return fmt::format("{} is not drained: {}", scenario.sites[i], undrained(simulator, i));
     }
   }
+  return {};
+}
+
+std::string why_unsettled(Simulator& simulator) {
+  if (std::string why = why_unfinished(simulator); !why.empty()) {
+    return why;
+  }
+  const Scenario& scenario = simulator.scenario();
   for (std::size_t t = 0; t < scenario.topics.size(); ++t) {
     const TopicDraw& topic = scenario.topics[t];
     std::optional<Sums> same;
@@ -395,10 +404,6 @@ std::string why_unsettled(Simulator& simulator) {
     }
   }
   return {};
-}
-
-bool is_settled(Simulator& simulator) {
-  return why_unsettled(simulator).empty();
 }
 
 void check_end(Simulator& simulator) {

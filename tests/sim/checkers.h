@@ -20,9 +20,9 @@ void check_ledgers(Simulator& simulator, std::size_t site, bool settled);
 // its sum must hold at least what everybody published up to it. (Values are not negative then.)
 void check_clock(Simulator& simulator, std::size_t client, std::uint64_t clock);
 
-// Everybody is alive and connected, every lane is drained, and sites and subscribers hold the
-// same sums.
-bool is_settled(Simulator& simulator);
+// Empty when everybody is alive and connected, and every lane is open and drained.
+std::string why_unfinished(Simulator& simulator);
+// Empty when besides sites and subscribers hold the same sums.
 std::string why_unsettled(Simulator& simulator);
 
 // The end: every site's sum is, bit by bit, what the clients' logs add up to, every safe publish

@@ -176,7 +176,10 @@ void ClientActor::turn(Instant now) {
   if (poked_) {
     return;
   }
-  while (client_->receive(now)) {
+  while (const auto event = client_->receive(now)) {
+    if (std::holds_alternative<client::Restart>(*event)) {
+      on_restart();
+    }
   }
   if (!declared_ && client_->is_ready()) {
     declare();
@@ -190,6 +193,14 @@ void ClientActor::turn(Instant now) {
   }
 }
 
+// Returns to the seed; all that it has published so far comes again.
+void ClientActor::on_restart() {
+  for (Published& published : log_) {
+    published.comes_again = true;
+    published.own = false;
+  }
+}
+
 void ClientActor::learn_fates(Instant now) {
   std::erase_if(unsafe_, [&](std::size_t index) {
     Published& published = log_[index];
@@ -200,7 +211,8 @@ void ClientActor::learn_fates(Instant now) {
     trace_.note(now, Happening::kPublish, published.number);
     switch (*outcome) {
       case Outcome::kReached:
-        published.own = true;
+        published.own = !published.comes_again;
+        published.in_doubt = published.in_doubt && topic_.shards > 1;
         break;
       case Outcome::kDuplicate:
         if (!published.repeated) {
@@ -217,7 +229,7 @@ void ClientActor::learn_fates(Instant now) {
                                client_->detail(*declared_, published.number)));
         break;
     }
-    published.fate = Fate::kSafe;
+    published.fate = published.in_doubt ? Fate::kUnknown : Fate::kSafe;
     return true;
   });
 }
@@ -328,6 +340,7 @@ void ClientActor::send(Instant now, std::size_t index) {
   client::Spread::fill(encode(published.values, draw_.fixed, topic_.fraction_bits), split);
   published.life = life_;
   published.own = false;
+  published.comes_again = false;
   published.fate = Fate::kOnTheWay;
   const auto number = client_->publish(*declared_, std::move(split));
   if (!number) {
@@ -354,9 +367,8 @@ bool ClientActor::settled() const {
 
 void ClientActor::on_state_lost() {
   for (Published& published : log_) {
-    if (published.fate == Fate::kSafe || published.fate == Fate::kUnknown) {
-      published.fate = Fate::kDead;
-    }
+    published.fate = published.fate == Fate::kOnTheWay ? published.fate : Fate::kDead;
+    published.in_doubt = published.fate == Fate::kDead || topic_.shards > 1;
   }
 }
 

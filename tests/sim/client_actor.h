@@ -45,6 +45,10 @@ struct Published {
   std::uint64_t number = 0;  // in that life
   bool repeated = false;
   bool own = false;  // merged in the name of `life`, so that its subscription does not echo it
+  bool comes_again = false;  // published before a restart of its subscription, which delivers it
+  // Nobody but the gateway knows whether it is merged: it was dead and has been answered
+  // `duplicate` since, or its shards were safe at different times and a state was lost between.
+  bool in_doubt = false;
 };
 
 class ClientActor {
@@ -109,6 +113,7 @@ class ClientActor {
   Published draw_publish();
   void tick_and_wait(Instant now);
   void finish_wait(Instant now);
+  void on_restart();
   void learn_fates(Instant now);
   bool can_publish(Instant now) const;
   bool has_to_publish() const;

@@ -130,11 +130,12 @@ RunResult Simulator::run() {
       continue;
     }
     next_poll = now_ + std::max(kSettlePoll, (now_ - scenario_.heal) / 20);
-    if (!equal_since && is_settled(*this)) {
+    if (!equal_since && why_unsettled(*this).empty()) {
       equal_since = now_;
       result_.settle_time = now_ - scenario_.heal;
     }
-    if (equal_since && now_ - *equal_since >= kStayEqual) {
+    // A session that seemed to live may have ended since, and another one have begun.
+    if (equal_since && now_ - *equal_since >= kStayEqual && why_unfinished(*this).empty()) {
       break;
     }
     if (now_ - scenario_.heal > kSettleMax) {

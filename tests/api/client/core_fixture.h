@@ -31,8 +31,26 @@ class CoreTest : public ::testing::Test {
     link_.reset();
   }
 
+  // The subscription begins again, over a connection of its own.
+  void connect_anew() {
+    settle("topic model starts again");
+    disconnect();
+    connect();
+    settle();
+  }
+
+  SumBlocks polled(std::uint32_t topic, bool& restarted) {
+    restarted = core_.take_restart(topic);
+    return restarted ? SumBlocks() : core_.take_pending(topic);
+  }
+
+  // How many publishes the gateway has merged.
+  std::uint64_t accepted(std::uint32_t topic) {
+    return state_.topics[core_.topic_options(topic).name].accepted;
+  }
+
   // Lets both sides work until neither has anything to say.
-  void settle() {
+  void settle(const std::string& failure = "") {
     for (int quiet = 0; quiet < 2;) {
       const int taken = gateway_->serve();
       while (const auto event = core_.receive(now_)) {
@@ -44,7 +62,7 @@ class CoreTest : public ::testing::Test {
       core_.pump(now_);
       quiet = taken == 0 ? quiet + 1 : 0;
     }
-    EXPECT_EQ(core_.failure(now_), "");
+    EXPECT_EQ(core_.failure(now_), failure);
   }
 
   void apply(const Delivery& delivery) {

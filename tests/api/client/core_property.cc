@@ -42,11 +42,10 @@ RC_GTEST_PROP(CoreProperty, NothingIsLostOrDoubledOverLostConnections, (std::uin
         }
       }
     }
-    bool restarted = false;
-    for (const auto& [number, block] : core.take_pending(topic, restarted)) {
+    RC_ASSERT(!core.take_restart(topic));
+    for (const auto& [number, block] : core.take_pending(topic)) {
       received.add(number * kBlockElements + block->low, block->touched());
     }
-    RC_ASSERT(!restarted);
     RC_ASSERT(core.failure(now).empty());
   };
   const auto connect = [&] {

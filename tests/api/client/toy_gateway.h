@@ -71,7 +71,8 @@ class ToyGateway {
   std::uint64_t records = 0;
   std::uint64_t publishes_begun = 0;
   std::uint64_t ticks = 0;
-  std::uint64_t accepted_at_tick = 0;  // publishes merged before the last tick came
+  std::uint64_t accepted_at_tick = 0;       // publishes merged before the last tick came
+  std::uint64_t accepted_at_subscribe = 0;  // and before the last Subscribe
   std::optional<local::Subscribe> last_subscribe;
   std::map<std::uint16_t, std::uint64_t> receipts;
   std::vector<local::WaitClock> waits;
@@ -294,6 +295,7 @@ class ToyGateway {
     last_subscribe = subscribe;
     const auto handle = static_cast<std::uint32_t>(subscribe.topic);
     ToyTopic& topic = *handles_.at(handle);
+    accepted_at_subscribe = topic.accepted;
     const Key key{subscribe.subscriber.value(), subscribe.incarnation.packed()};
     const bool known = topic.lanes.contains(key);
     const bool resumed = known && (subscribe.from == life(topic) || subscribe.resume.empty());
