@@ -236,12 +236,9 @@ Result<void> Core::subscribe(std::uint32_t index, Subscription kind, bool keep_s
 }
 
 void Core::restart(std::uint32_t index) {
-  GODWIT_ASSERT(!delivered_, "what was handed out is finished");
+  GODWIT_ASSERT(!delivered_ || delivered_->topic != index, "what was handed out is finished");
   TopicPart& topic = *topics_[index];
-  if (!topic.has_received() && topic.outbox.last_number() == 0) {
-    return;  // nothing of it has to come again
-  }
-  topic.forget_received();
+  topic.give_up_subscription();
   topic.restart_untold = true;
   if (topic.subscription == Subscription::kPolled) {
     topic.restarted = true;

@@ -75,7 +75,7 @@ bool Core::pump_control(std::uint32_t index) {
                            .seed_hash = topic.seed_hash,
                            .shards = topic.sharding.shards,
                            .shard = topic.shard};
-    if (topic.outbox.has_published()) {
+    if (topic.outbox.last_sent() > 0) {
       declare.replaces = topic.replaces;
     }
     const std::uint64_t unanswered = topic.outbox.last_unanswered();
@@ -109,11 +109,6 @@ bool Core::pump_subscription(std::uint32_t index) {
   const local::TopicHandle handle{index};
   if (topic.has_to_begin && topic.outbox.is_answered(topic.begins_after)) {
     topic.has_to_begin = false;
-    topic.from = {};
-    if (topic.subscribe_sent) {
-      give_up("topic " + topic.options.name + " starts again");
-      return false;
-    }
   }
   if (topic.subscription == Subscription::kNone || !topic.may_receive()) {
     return true;
@@ -133,6 +128,8 @@ bool Core::pump_subscription(std::uint32_t index) {
     if (!topic.subscribe_sent) {
       return false;
     }
+    ++topic.subscribes;
+    ++topic.subscribes_pending;
   }
   while (topic.lanes_open && topic.receipts_owed != 0) {
     const auto lane = static_cast<std::uint16_t>(std::countr_zero(topic.receipts_owed));

@@ -124,7 +124,7 @@ void Core::on_declared(const local::Declared& record) {
   topic->state = TopicState::kOpen;
   topic->memory_bound = record.memory_bound;
   topic->sites = record.sites;
-  if (!topic->outbox.has_published()) {
+  if (topic->outbox.last_sent() == 0) {
     topic->replaces = record.publisher_before;
   }
   const bool is_new_life = topic->life != record.incarnation;
@@ -197,17 +197,16 @@ void Core::on_clock_reached(const local::ClockReached& record) {
 
 void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& event) {
   TopicPart* const topic = topic_of(record.topic);
-  if (topic == nullptr || topic->subscription == Subscription::kNone) {
+  if (topic == nullptr || topic->subscribes_pending == 0) {
     give_up("the gateway answered a subscription that does not exist");
     return;
   }
-  if (!topic->may_receive()) {
-    return;  // of a subscription that will not be used
+  --topic->subscribes_pending;
+  if (topic->subscribes_pending > 0 || !topic->subscribe_sent) {
+    return;  // of a subscription that was given up
   }
   // What it published itself comes again as well, since it cannot be told from the others' then.
-  const bool began_before =
-      topic->from != Incarnation{} && (topic->has_received() || topic->outbox.has_published());
-  if (!record.resumed && began_before) {
+  if (!record.resumed && topic->asked_before && topic->holds_changes()) {
     const auto index = static_cast<std::uint32_t>(record.topic);
     restart(index);
     event = Restart{index};
@@ -222,12 +221,12 @@ void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& 
 
 std::optional<Event> Core::on_transfer(const local::Transfer& record) {
   TopicPart* const topic = topic_of(record.topic);
-  if (topic != nullptr && topic->subscribe_sent && !topic->may_receive()) {
-    return std::nullopt;  // it comes again
-  }
-  if (topic == nullptr || !topic->lanes_open) {
+  if (topic == nullptr || topic->subscribes == 0) {
     give_up("the gateway sent a transfer on a lane that is not open");
     return std::nullopt;
+  }
+  if (!topic->lanes_open) {
+    return std::nullopt;  // of a subscription that was given up
   }
   const std::uint64_t lane_bit = std::uint64_t{1} << record.lane;
   std::uint64_t& frontier = topic->frontier[record.lane];

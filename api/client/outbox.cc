@@ -90,7 +90,7 @@ bool Outbox::send_stage(local::Channel& channel, local::TopicHandle topic, Insta
       if (!local::send(channel, begin)) {
         return false;
       }
-      has_published_ = true;
+      last_sent_ = std::max(last_sent_, cursor_);
       stage_ = Stage::kData;
       sent_values_ = 0;
       return true;

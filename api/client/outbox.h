@@ -75,8 +75,8 @@ class Outbox {
   void tick(std::uint64_t clock);
   std::uint64_t last_clock() const { return last_tick_ ? last_tick_->clock : 0; }
 
-  // Whether any part of a publish has ever been sent.
-  bool has_published() const { return has_published_; }
+  // The greatest number of a publish of which any part has ever been sent; 0: none.
+  std::uint64_t last_sent() const { return last_sent_; }
 
   // The number of the last publish; 0: none yet.
   std::uint64_t last_number() const { return first_number_ + entries_.size() - 1; }
@@ -146,7 +146,7 @@ class Outbox {
   std::deque<Entry> entries_;  // entries_[0] has number first_number_
   std::uint64_t first_number_ = 1;
   std::size_t unsafe_count_ = 0;
-  bool has_published_ = false;
+  std::uint64_t last_sent_ = 0;
   // Greatest number sent whole over earlier connections, to this life of the topic.
   std::uint64_t sent_before_ = 0;
   std::uint64_t cursor_ = 1;       // the publish to send next, or being sent

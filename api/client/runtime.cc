@@ -95,16 +95,12 @@ void Runtime::stop() {
     closing_ = true;
     changed_.notify_all();
   }
-  wake();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof(one));
   const std::lock_guard joining(joining_);
   if (thread_.joinable()) {
     thread_.join();
   }
-}
-
-void Runtime::wake() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof(one));
 }
 
 template <class Done>
@@ -237,8 +233,6 @@ void Runtime::sleep(Lock& lock) {
   }
   lock.unlock();
   ::poll(wait.data(), count, local::poll_timeout(system_now(), until));
-  std::uint64_t wakes = 0;
-  [[maybe_unused]] const auto read = ::read(wake_.get(), &wakes, sizeof(wakes));
   lock.lock();
 }
 
@@ -373,7 +367,7 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
   wait_until(lock, until, [&] { return spread_.has_pending(topic); });
   SumBlocks blocks = spread_.take_pending(topic, outcome.restarted);
   if (outcome.restarted) {
-    wake();  // the subscription may have to begin once more
+    spread_.pump(system_now());  // the subscription may have to begin once more
   }
   const SubscribeOptions callbacks = subscriptions_[topic];
   const std::uint32_t fraction_bits = spread_.topic_options(topic).fraction_bits;

@@ -74,7 +74,6 @@ class Runtime {
   std::string path_of(std::uint32_t worker) const;
   void call_back(Lock& lock, const Event& event);
   void sleep(Lock& lock);
-  void wake();
   void stop();
   bool on_own_thread() const { return std::this_thread::get_id() == thread_id_; }
   // Waits until `done()` holds; false at the deadline, when closed, or on the background thread.

@@ -177,6 +177,7 @@ std::optional<Event> Spread::ours(const Event& event) {
   for (const Place& place : topics_[part.topic].places) {
     core_at(place).restart(place.handle);
   }
+  ask_again(part.topic);
   const Place& any = topics_[part.topic].places.front();
   return core_at(any).subscription(any.handle) == Subscription::kCallback
              ? std::optional<Event>(Restart{part.topic})

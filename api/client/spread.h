@@ -170,6 +170,8 @@ class Spread {
   void put(std::uint32_t topic, std::uint32_t shard, Place place);
   std::optional<Event> ours(const Event& event);
   void restart_told(std::uint32_t index);
+  // What has been answered to waits for clocks of the topic is true no longer.
+  void ask_again(std::uint32_t index);
   void forget_old(Topic& topic);
   std::optional<Outcome> combined(const Topic& topic,
                                   const BookedPublish& publish,

@@ -31,6 +31,9 @@ SumBlocks Spread::take_pending(std::uint32_t index, bool& restarted) {
   for (const Place& place : topics_[index].places) {
     restarted = core_at(place).take_restart(place.handle) || restarted;
   }
+  if (restarted) {
+    ask_again(index);
+  }
   SumBlocks blocks;
   for (const Place& place : topics_[index].places) {
     if (!restarted) {
@@ -109,6 +112,17 @@ std::optional<ClockOutcome> Spread::take_wait(std::uint64_t request) {
   return ClockOutcome{
       .kind = missing.empty() ? ClockOutcome::Kind::kOk : ClockOutcome::Kind::kPartial,
       .missing = {missing.begin(), missing.end()}};
+}
+
+void Spread::ask_again(std::uint32_t index) {
+  for (auto& [request, wait] : waits_) {
+    for (std::size_t shard = 0; wait.topic == index && shard < wait.shards.size(); ++shard) {
+      const Place& place = topics_[index].places[shard];
+      core_at(place).cancel_wait(wait.shards[shard].request);
+      wait.shards[shard] = {.request =
+                                core_at(place).start_wait(place.handle, wait.clock, wait.deadline)};
+    }
+  }
 }
 
 void Spread::cancel_wait(std::uint64_t request) {

@@ -53,7 +53,9 @@ struct TopicPart {
   // What this connection has been told.
   bool declare_sent = false;
   bool unanswered_told = false;
-  bool subscribe_sent = false;
+  bool subscribe_sent = false;           // of the present subscription
+  std::uint32_t subscribes = 0;          // sent, of earlier ones too
+  std::uint32_t subscribes_pending = 0;  // of those not answered
   bool watch_sent = false;
   std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them
 
@@ -66,6 +68,7 @@ struct TopicPart {
   std::uint64_t begins_after = 0;  // of the present subscription, or of the next one
   Incarnation incarnation = {};    // of the subscriber's state
   Incarnation from = {};           // the topic's life to which the frontiers belong
+  bool asked_before = false;       // for this incarnation, over an earlier connection
   bool lanes_open = false;         // Subscribed was received on this connection
   std::array<std::uint64_t, local::kLanesMax> frontier = {};
   std::uint64_t receipts_owed = 0;  // bit by lane
@@ -82,8 +85,10 @@ struct TopicPart {
 
   // Whether the subscription, if there is one, has begun or may begin.
   bool may_receive() const { return !restart_untold && !has_to_begin; }
-  bool has_received() const {
-    return std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
+  // Whether the application holds changes since the subscription began, its own ones among them.
+  bool holds_changes() const {
+    return outbox.last_sent() > begins_after ||
+           std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
   }
   void begin_behind_publishes() {
     has_to_begin = true;
@@ -98,11 +103,21 @@ struct TopicPart {
       sum->clear();
     }
   }
+  // And is asked for anew. What is still sent of it is ignored.
+  void give_up_subscription() {
+    forget_received();
+    from = {};
+    asked_before = false;
+    subscribe_sent = false;
+    lanes_open = false;
+  }
   // A new connection has been told nothing.
   void begin_connection() {
     declare_sent = false;
     unanswered_told = false;
+    asked_before = asked_before || subscribe_sent;
     subscribe_sent = false;
+    subscribes = subscribes_pending = 0;
     watch_sent = false;
     lanes_open = false;
     seed_at.reset();

@@ -13,9 +13,9 @@ CLOSED = {
     "no-hello": "the first record must be Hello",
     "other-topic": "the handle names another topic already",
     "receipt-beyond": "receipt of transfer 1000000",
-    "same-subscriber": "the subscription is held by another connection",
-    "newer-subscriber": "the subscription is held by another connection",
-    "subscribe-twice": "the subscription is held by another connection",
+    "same-subscriber": "the subscription is held already",
+    "newer-subscriber": "the subscription is held already",
+    "subscribe-twice": "the subscription is held already",
     "future-clock": "the site's clock is 0, and a tick is at most 1099511627776 above it",
     "undeclared-handle": "Tick of a topic that is not declared",
 }

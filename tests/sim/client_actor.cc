@@ -33,6 +33,7 @@ std::vector<std::byte> encode(const std::vector<std::int64_t>& values,
 ClientActor::ClientActor(
     const Scenario& scenario, std::size_t index, std::uint64_t seed, Trace& trace, Report violation)
     : scenario_(scenario),
+      index_(index),
       draw_(scenario.clients[index]),
       topic_(scenario.topics[draw_.topic]),
       name_(fmt::format("client-{}", index)),
@@ -84,7 +85,8 @@ void ClientActor::declare() {
   }
   declared_ = *index;
   if (draw_.subscribes) {
-    static_cast<void>(client_->subscribe(*declared_, client::Subscription::kCallback, true));
+    const auto kind = polls() ? client::Subscription::kPolled : client::Subscription::kCallback;
+    static_cast<void>(client_->subscribe(*declared_, kind, true));
   }
 }
 
@@ -165,6 +167,9 @@ Instant ClientActor::next_event() const {
   if (request_) {
     next = std::min(next, wait_until_ + kWaitSlack);
   }
+  if (declared_ && client_->has_pending(*declared_)) {
+    next = stalled_until_;  // it polls in one of the next turns
+  }
   return std::max(poked_ ? stalled_until_ : next, stalled_until_);
 }
 
@@ -186,10 +191,24 @@ void ClientActor::turn(Instant now) {
   }
   learn_fates(now);
   finish_wait(now);
+  poll();
   act(now);
   client_->pump(now);
   if (leaving_ && connection_ && settled()) {
     leave(now);
+  }
+}
+
+// Now and then, so that there are publishes between a restart and the poll that tells it.
+void ClientActor::poll() {
+  constexpr std::uint32_t kEvery = 5;
+  if (!declared_ || !polls() || ++turns_ % kEvery != 0) {
+    return;
+  }
+  bool restarted = false;
+  client_->recycle(*declared_, client_->take_pending(*declared_, restarted));
+  if (restarted) {
+    on_restart();
   }
 }
 
@@ -362,7 +381,7 @@ bool ClientActor::settled() const {
     return client_->topic_state(*declared_) == client::TopicState::kFailed;
   }
   return client_->is_ready() && client_->topic_state(*declared_) == client::TopicState::kOpen &&
-         unsafe_.empty() && to_repeat_.empty() && !request_;
+         unsafe_.empty() && to_repeat_.empty() && !request_ && !client_->has_pending(*declared_);
 }
 
 void ClientActor::on_state_lost() {

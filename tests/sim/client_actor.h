@@ -113,12 +113,15 @@ class ClientActor {
   Published draw_publish();
   void tick_and_wait(Instant now);
   void finish_wait(Instant now);
+  bool polls() const { return draw_.subscribes && index_ % 2 == 1; }
+  void poll();
   void on_restart();
   void learn_fates(Instant now);
   bool can_publish(Instant now) const;
   bool has_to_publish() const;
 
   const Scenario& scenario_;
+  std::size_t index_;
   ClientDraw draw_;
   TopicDraw topic_;
   std::string name_;
@@ -135,6 +138,7 @@ class ClientActor {
   bool left_ = false;
   Instant stalled_until_;
   bool poked_ = false;  // has a turn as soon as it reads again
+  std::uint32_t turns_ = 0;
   Instant next_publish_;
   std::vector<Published> log_;
   std::vector<std::size_t> to_repeat_;  // indices of the log, the next one last

@@ -181,101 +181,6 @@ TEST_F(CoreTest, ResumesItsLaneAndSkipsWhatItHas) {
   }
 }
 
-TEST_F(CoreTest, StartsAgainFromZeroWhenTheGatewayLostItsState) {
-  const auto topic = subscribed_publisher(100);
-  gateway_->deliver();
-  settle();
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
-  connect();
-  connect_anew();
-  std::vector<std::int64_t> sum(100, -1);
-  core_.sum(topic)->copy(0, sum);
-  EXPECT_EQ(sum, std::vector<std::int64_t>(100, 0));
-  bool restarted = false;
-  EXPECT_TRUE(core_.has_pending(topic));
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
-  // The new life counts its transfers from 1 again.
-  publish(topic, std::vector<float>(100, 2.0F));
-  settle();
-  gateway_->deliver();
-  settle();
-  core_.sum(topic)->copy(0, sum);
-  EXPECT_EQ(sum, std::vector<std::int64_t>(100, 2048));
-}
-
-// The application cannot tell what of its own is in the sums that come again: all that it published
-// before it knew of the restart, and nothing that it published later.
-TEST_F(CoreTest, BeginsAgainBehindWhatWasPublishedBeforeTheRestartWasKnown) {
-  const auto topic = subscribed_publisher(100);
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
-  publish(topic, {1.0F});
-  connect();
-  gateway_->skip_safe = true;
-  settle();
-  publish(topic, {1.0F});
-  core_.tick(topic, 7);
-  const std::uint64_t request = core_.start_wait(topic, 7, now_ + Duration::seconds(8));
-  gateway_->deliver();
-  settle();
-  EXPECT_EQ(accepted(topic), 1U) << "the later one waits until the first is answered";
-  EXPECT_TRUE(gateway_->waits.empty()) << "its changes come again";
-  disconnect();
-  connect();
-  settle();
-  EXPECT_EQ(gateway_->accepted_at_subscribe, 1U);
-  EXPECT_EQ(gateway_->accepted_at_tick, 2U);
-  EXPECT_TRUE(core_.take_wait(request)) << "though nobody has polled";
-  gateway_->deliver();
-  settle();
-  // Only now does the application know, and it has published meanwhile.
-  const Incarnation before = gateway_->last_subscribe->incarnation;
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
-  const std::uint64_t later = publish(topic, {1.0F});
-  connect_anew();
-  EXPECT_NE(gateway_->last_subscribe->incarnation, before);
-  EXPECT_EQ(gateway_->last_subscribe->from, Incarnation{});
-  EXPECT_EQ(gateway_->accepted_at_subscribe, 2U);
-  EXPECT_EQ(safe(topic, later), Outcome::kReached);
-  gateway_->deliver();
-  settle();
-  EXPECT_FALSE(polled(topic, restarted).empty());
-  EXPECT_FALSE(restarted);
-}
-
-TEST_F(CoreTest, BeginsAgainOnceWhenNothingWasPublishedBeforeThePoll) {
-  const auto topic = subscribed_publisher(100);
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
-  publish(topic, {1.0F});
-  connect();
-  connect_anew();
-  gateway_->deliver();
-  settle();
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty()) << "it returns to the seed first";
-  EXPECT_TRUE(restarted);
-  settle();
-  EXPECT_FALSE(polled(topic, restarted).empty()) << "what came again is there already";
-  EXPECT_FALSE(restarted);
-}
-
-TEST_F(CoreTest, SubscribesBehindWhatItHasPublished) {
-  connect();
-  const auto topic = declare(10);
-  publish(topic, {1.0F});  // waits until the topic is open
-  ASSERT_TRUE(core_.subscribe(topic, Core::Subscription::kPolled, false));
-  publish(topic, {1.0F});
-  settle();
-  ASSERT_TRUE(gateway_->last_subscribe);
-  EXPECT_EQ(gateway_->accepted_at_subscribe, 1U);
-  EXPECT_EQ(accepted(topic), 2U);
-}
-
 // The gateway knows the lane again in the client's next process, whatever that declares before it.
 TEST_F(CoreTest, NumbersASubscriptionWithoutTheTopicsPlace) {
   connect();
@@ -286,19 +191,6 @@ TEST_F(CoreTest, NumbersASubscriptionWithoutTheTopicsPlace) {
   settle();
   EXPECT_EQ(gateway_->last_subscribe->topic, local::TopicHandle{1});
   EXPECT_EQ(gateway_->last_subscribe->subscriber, first);
-}
-
-// The gateway closed its lane while it was away: the new one brings its own changes as well.
-TEST_F(CoreTest, StartsAgainFromZeroWhenItHadOnlyPublishedAndItsLaneIsGone) {
-  const auto topic = subscribed_publisher(100);
-  EXPECT_FALSE(core_.has_pending(topic));
-  disconnect();
-  state_.topics["model"].lanes.clear();
-  connect();
-  connect_anew();
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
 }
 
 TEST_F(CoreTest, WaitsForNoMoreClocksAtOnceThanTheGatewayTakes) {
