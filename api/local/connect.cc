@@ -72,10 +72,13 @@ ssize_t receive_part(int socket, std::span<std::byte> out, Descriptor& memory) {
   const ssize_t got = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got > 0) {
     const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-    if (rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(sizeof(int))) {
+    const bool are_descriptors =
+        rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS;
+    const std::size_t bytes = are_descriptors ? rights->cmsg_len - CMSG_LEN(0) : 0;
+    // There is room for a second one where it is aligned; all that come are ours to close.
+    for (std::size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
       int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+      std::memcpy(&fd, CMSG_DATA(rights) + at, sizeof(fd));
       memory = Descriptor(fd);
     }
   }

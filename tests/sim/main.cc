@@ -31,7 +31,11 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--mutant", mutant, "Switch a rule off, by its name");
   app.add_flag("--verbose", verbose, "Print what was drawn, and the gateways' log");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   options.level = level == 1 ? godwit::sim::Level::kStub : godwit::sim::Level::kQuic;
   if (!mutant.empty()) {
     const auto found = godwit::sim::find_mutant(mutant);

@@ -106,6 +106,43 @@ TEST(ClientSessions, SubscribeAgainUnderAnotherNumberWhenBothHaveDied) {
   EXPECT_EQ(b.topic("t").ledger().occupancy().subscriber_lanes, 1U);
 }
 
+// From zero, and then with what the client has published itself; the other topics go on.
+TEST(ClientSessions, SubscribeAgainOverTheSameConnection) {
+  OneGateway b("b");
+  RawClient client(b, 2, "trainer", {1, 1});
+  client.say(subscription(1, {1, 1}));
+  client.publish(1);
+  b.turn();
+  EXPECT_EQ(client.answers(), RawClient::Answers{"safe 1"});
+  client.say(subscription(1, {1, 2}));
+  client.publish(2, 0, 1);
+  b.turn();
+  std::vector<std::string> got;
+  while (auto view = client.link.client_end().receive()) {
+    const auto record = local::decode_gateway_record(*view);
+    ASSERT_TRUE(record);
+    if (const auto* const answer = std::get_if<local::Subscribed>(&*record)) {
+      got.emplace_back(answer->resumed ? "resumed" : "subscribed");
+    } else if (const auto* const transfer = std::get_if<local::Transfer>(&*record)) {
+      local::SectionReader sections(*transfer);
+      const auto section = sections.next();
+      ASSERT_TRUE(section);
+      std::vector<std::int64_t> values(section->count);
+      local::widen(*section, values);
+      got.push_back(fmt::format("{}: {}", transfer->k, fmt::join(values, " ")));
+      EXPECT_FALSE(sections.next());
+    }
+  }
+  EXPECT_EQ(got, (std::vector<std::string>{"subscribed", "1: 1 0 0 0"}))
+      << "the publish before it, and not the one behind it";
+  EXPECT_FALSE(client.link.gateway_end().broken());
+  EXPECT_EQ(b.topic("t").ledger().occupancy().subscriber_lanes, 1U);
+  // Not under the same incarnation.
+  client.say(subscription(1, {1, 2}));
+  b.turn();
+  EXPECT_EQ(client.link.gateway_end().broken_reason(), "the subscription is held already");
+}
+
 TEST(ClientSessions, TakeOverTheLaneThatAnEarlierVersionNamedByTheNumber) {
   OneGateway b("b");
   RawClient client(b, 2, "auditor", {1, 1});
