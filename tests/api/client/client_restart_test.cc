@@ -1,11 +1,14 @@
 // Subscribers whose gateway comes back without its state.
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "dataplane/base/system_time.h"
 #include "tests/api/client/client_fixture.h"
 
 namespace godwit::client {
