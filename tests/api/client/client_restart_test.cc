@@ -22,8 +22,8 @@ class ClientRestart : public ClientTest {
     state_ = {.incarnation = {2, 9}, .topics = {}};
     start_gateway();
   }
-  Topic declare(Client& client) {
-    auto topic = client.declare({.name = "model", .element_count = 10, .fraction_bits = 0});
+  Topic declare(Client& client, const std::string& name = "model") {
+    auto topic = client.declare({.name = name, .element_count = 10, .fraction_bits = 0});
     EXPECT_TRUE(topic) << topic.error().message;
     return std::move(*topic);
   }
@@ -96,6 +96,33 @@ TEST_F(ClientRestart, ACopyOfTheSumTellsItAsWell) {
   }));
   EXPECT_EQ(restarts, 1);
   EXPECT_TRUE(holds(20));
+}
+
+TEST_F(ClientRestart, APollTellsItWhileACallbackOfAnotherTopicRuns) {
+  start_gateway();
+  Client client = connect();
+  Topic called = declare(client, "called");
+  Topic polled = declare(client, "polled");
+  std::atomic<bool> runs = false;
+  std::atomic<bool> may_end = false;
+  ASSERT_TRUE(called.subscribe({.on_change = [&](const View& view) {
+    runs = view.deltas[0] == 20;
+    soon([&] { return !runs || may_end; });
+  }}));
+  ASSERT_TRUE(polled.subscribe());
+  publish(polled, 1);
+  lose_state();
+  publish(polled, 2);
+  publish(called, 20);
+  EXPECT_TRUE(soon([&] { return runs.load(); }));
+  ASSERT_TRUE(polled.publish_fixed(std::vector<std::int64_t>(10, 4), {}));  // after the restart
+  EXPECT_TRUE(polled.poll([](const View&) {}, kSoon).restarted);
+  may_end = true;
+  std::int64_t held = 0;
+  EXPECT_TRUE(soon([&] {
+    polled.poll([&](const View& view) { held += view.deltas[0]; }, Duration::ms(50));
+    return held == 6;
+  }));
 }
 
 TEST_F(ClientRestart, ACallbackIsToldOnceBeforeTheFirstRepeatedChange) {

@@ -278,6 +278,25 @@ TEST_F(SpreadMoves, AfterARestartNothingComesThatWasOnItsWay) {
   EXPECT_EQ(kept_sum(topic), gateway_sum(topic));
 }
 
+// What one shard has answered is true no longer when its changes come again.
+TEST_F(SpreadMoves, AClockIsAskedForAgainOfAllShardsAfterARestart) {
+  const auto topic = subscribed(2);
+  publish_ramp(topic, 0, 8 * kTile);
+  settle_delivered();
+  const std::uint32_t other = 1 - worker_of(TopicId::of("model"), 0, 2);
+  workers_.gateway(other).answer_waits = false;
+  const auto request = spread_.start_wait(topic, 7, now_ + Duration::seconds(100));
+  settle();
+  EXPECT_FALSE(spread_.take_wait(request));
+  const auto& asked = workers_.gateway(1 - other).waits;
+  const std::size_t before = asked.size();
+  lose_shard(1);
+  settle();
+  EXPECT_EQ(workers_.restarts, 1);
+  EXPECT_EQ(asked.size(), 2 * before);
+  EXPECT_TRUE(spread_.take_wait(request));
+}
+
 TEST_F(SpreadMoves, ARestartNeedsNoConnectionOfItsOwn) {
   const auto topic = four_shards(4);
   ASSERT_TRUE(spread_.subscribe(topic, Subscription::kCallback, false));
