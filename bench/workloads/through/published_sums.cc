@@ -27,15 +27,9 @@ Result<std::vector<std::int64_t>> parse_sums(std::span<const std::byte> file,
 }
 
 Result<std::vector<std::int64_t>> read_sums(const std::string& path, std::size_t elements) {
-  const auto file = trainer::read_file(path, sizeof(std::uint64_t) * (1 + elements));
-  if (!file) {
-    return Failure(file.error());
-  }
-  auto sums = parse_sums(*file, elements);
-  if (!sums) {
-    return fail(sums.error().code, "{}: {}", path, sums.error().message);
-  }
-  return sums;
+  return trainer::parse_file(path, sizeof(std::uint64_t) * (1 + elements), [&](auto bytes) {
+    return parse_sums(bytes, elements);
+  });
 }
 
 }  // namespace godwit::through

@@ -20,4 +20,19 @@ Result<void> write_file(const std::string& path,
 // `bytes_max` bytes.
 Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t bytes_max);
 
+// What `parse` makes of the file's bytes; its errors, too, begin with the path.
+template <class Parse>
+auto parse_file(const std::string& path, std::size_t bytes_max, Parse parse)
+    -> decltype(parse(std::span<const std::byte>())) {
+  const auto file = read_file(path, bytes_max);
+  if (!file) {
+    return Failure(file.error());
+  }
+  auto parsed = parse(std::span<const std::byte>(*file));
+  if (!parsed) {
+    return fail(parsed.error().code, "{}: {}", path, parsed.error().message);
+  }
+  return parsed;
+}
+
 }  // namespace godwit::trainer

@@ -52,15 +52,9 @@ Result<Snapshot> parse_snapshot(std::span<const std::byte> file, std::size_t cou
 }
 
 Result<Snapshot> read_snapshot(const std::string& path) {
-  const auto file = read_file(path, kHeaderBytes + kParameters * sizeof(float));
-  if (!file) {
-    return Failure(file.error());
-  }
-  auto snapshot = parse_snapshot(*file, kParameters);
-  if (!snapshot) {
-    return fail(snapshot.error().code, "{}: {}", path, snapshot.error().message);
-  }
-  return snapshot;
+  return parse_file(path, kHeaderBytes + kParameters * sizeof(float), [](auto bytes) {
+    return parse_snapshot(bytes, kParameters);
+  });
 }
 
 }  // namespace godwit::trainer
