@@ -128,7 +128,7 @@ bool Core::pump_subscription(std::uint32_t index) {
     if (!topic.subscribe_sent) {
       return false;
     }
-    ++topic.subscribes;
+    topic.has_subscribed = true;
     ++topic.subscribes_pending;
   }
   while (topic.lanes_open && topic.receipts_owed != 0) {

@@ -221,7 +221,7 @@ void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& 
 
 std::optional<Event> Core::on_transfer(const local::Transfer& record) {
   TopicPart* const topic = topic_of(record.topic);
-  if (topic == nullptr || topic->subscribes == 0) {
+  if (topic == nullptr || !topic->has_subscribed) {
     give_up("the gateway sent a transfer on a lane that is not open");
     return std::nullopt;
   }

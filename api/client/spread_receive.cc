@@ -33,13 +33,12 @@ SumBlocks Spread::take_pending(std::uint32_t index, bool& restarted) {
   }
   if (restarted) {
     ask_again(index);
+    return {};
   }
   SumBlocks blocks;
   for (const Place& place : topics_[index].places) {
-    if (!restarted) {
-      SumBlocks part = core_at(place).take_pending(place.handle);
-      blocks.merge(part);
-    }
+    SumBlocks part = core_at(place).take_pending(place.handle);
+    blocks.merge(part);
   }
   return blocks;
 }

@@ -54,8 +54,8 @@ struct TopicPart {
   bool declare_sent = false;
   bool unanswered_told = false;
   bool subscribe_sent = false;           // of the present subscription
-  std::uint32_t subscribes = 0;          // sent, of earlier ones too
-  std::uint32_t subscribes_pending = 0;  // of those not answered
+  bool has_subscribed = false;           // of any subscription
+  std::uint32_t subscribes_pending = 0;  // sent and not answered, of any subscription
   bool watch_sent = false;
   std::optional<std::uint64_t> seed_at = {};  // next value to send while the gateway wants them
 
@@ -68,7 +68,7 @@ struct TopicPart {
   std::uint64_t begins_after = 0;  // of the present subscription, or of the next one
   Incarnation incarnation = {};    // of the subscriber's state
   Incarnation from = {};           // the topic's life to which the frontiers belong
-  bool asked_before = false;       // for this incarnation, over an earlier connection
+  bool asked_before = false;       // under this incarnation, over an earlier connection
   bool lanes_open = false;         // Subscribed was received on this connection
   std::array<std::uint64_t, local::kLanesMax> frontier = {};
   std::uint64_t receipts_owed = 0;  // bit by lane
@@ -117,7 +117,8 @@ struct TopicPart {
     unanswered_told = false;
     asked_before = asked_before || subscribe_sent;
     subscribe_sent = false;
-    subscribes = subscribes_pending = 0;
+    has_subscribed = false;
+    subscribes_pending = 0;
     watch_sent = false;
     lanes_open = false;
     seed_at.reset();

@@ -8,23 +8,47 @@
 namespace godwit::client {
 namespace {
 
-class CoreRestart : public CoreTest {};
+class CoreRestart : public CoreTest {
+ protected:
+  // The connection ends, and all that the gateway knew is gone.
+  void lose_state() {
+    disconnect();
+    state_ = {.incarnation = {2, 9}, .topics = {}};
+  }
+  // The connection ends, the gateway closes the lanes with it, and there is another one.
+  void reconnect_without_lane() {
+    disconnect();
+    state_.topics["model"].lanes.clear();
+    connect();
+    settle();
+  }
+  // A poll says that the topic has restarted, and nothing else.
+  void expect_restart(std::uint32_t topic) {
+    bool restarted = false;
+    EXPECT_TRUE(core_.has_pending(topic));
+    EXPECT_TRUE(polled(topic, restarted).empty());
+    EXPECT_TRUE(restarted);
+  }
+  // Whether a poll hands out changes; it says nothing of a restart.
+  bool has_changes(std::uint32_t topic) {
+    bool restarted = true;
+    const bool any = !polled(topic, restarted).empty();
+    EXPECT_FALSE(restarted);
+    return any;
+  }
+};
 
 TEST_F(CoreRestart, StartsAgainFromZeroWhenTheGatewayLostItsState) {
   const auto topic = subscribed_publisher(100);
   gateway_->deliver();
   settle();
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
+  lose_state();
   connect();
   settle();
   std::vector<std::int64_t> sum(100, -1);
   core_.sum(topic)->copy(0, sum);
   EXPECT_EQ(sum, std::vector<std::int64_t>(100, 0));
-  bool restarted = false;
-  EXPECT_TRUE(core_.has_pending(topic));
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
+  expect_restart(topic);
   // The new life counts its transfers from 1 again.
   publish(topic, std::vector<float>(100, 2.0F));
   settle();
@@ -38,13 +62,8 @@ TEST_F(CoreRestart, StartsAgainFromZeroWhenTheGatewayLostItsState) {
 TEST_F(CoreRestart, StartsAgainFromZeroWhenItHadOnlyPublishedAndItsLaneIsGone) {
   const auto topic = subscribed_publisher(100);
   EXPECT_FALSE(core_.has_pending(topic));
-  disconnect();
-  state_.topics["model"].lanes.clear();
-  connect();
-  settle();
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
+  reconnect_without_lane();
+  expect_restart(topic);
 }
 
 // The connection ended before the answer came, and the gateway closed the lane with it: the new one
@@ -56,21 +75,15 @@ TEST_F(CoreRestart, StartsAgainFromZeroWhenItNeverHeardOfALaneThatIsGone) {
   ASSERT_TRUE(core_.subscribe(topic, Core::Subscription::kPolled, false));
   publish(topic, {1.0F});
   gateway_->serve();
-  disconnect();
-  state_.topics["model"].lanes.clear();
-  connect();
-  settle();
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
+  reconnect_without_lane();
+  expect_restart(topic);
 }
 
 // The application cannot tell what of its own is in the sums that come again: all that it published
 // before it knew of the restart, and nothing that it published later.
 TEST_F(CoreRestart, BeginsAgainBehindWhatWasPublishedBeforeTheRestartWasKnown) {
   const auto topic = subscribed_publisher(100);
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
+  lose_state();
   publish(topic, {1.0F});
   connect();
   gateway_->skip_safe = true;
@@ -92,9 +105,7 @@ TEST_F(CoreRestart, BeginsAgainBehindWhatWasPublishedBeforeTheRestartWasKnown) {
   settle();
   // Only now does the application know, and it has published meanwhile.
   const Incarnation before = gateway_->last_subscribe->incarnation;
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
+  expect_restart(topic);
   const std::uint64_t later = publish(topic, {1.0F});
   settle();
   EXPECT_NE(gateway_->last_subscribe->incarnation, before);
@@ -103,43 +114,35 @@ TEST_F(CoreRestart, BeginsAgainBehindWhatWasPublishedBeforeTheRestartWasKnown) {
   EXPECT_EQ(safe(topic, later), Outcome::kReached);
   gateway_->deliver();
   settle();
-  EXPECT_FALSE(polled(topic, restarted).empty());
-  EXPECT_FALSE(restarted);
+  EXPECT_TRUE(has_changes(topic));
 }
 
 TEST_F(CoreRestart, BeginsAgainOnceWhenNothingWasPublishedBeforeThePoll) {
   const auto topic = subscribed_publisher(100);
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
+  lose_state();
   publish(topic, {1.0F});
   connect();
   settle();
   gateway_->deliver();
   settle();
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty()) << "it returns to the seed first";
-  EXPECT_TRUE(restarted);
+  expect_restart(topic);
   settle();
-  EXPECT_FALSE(polled(topic, restarted).empty()) << "what came again is there already";
-  EXPECT_FALSE(restarted);
+  EXPECT_TRUE(has_changes(topic)) << "what came again is there already";
 }
 
 // What the gateway said of the former one is on its way.
 TEST_F(CoreRestart, TakesNothingOfASubscriptionThatItHasGivenUp) {
   const auto topic = subscribed_publisher(100);
-  disconnect();
-  state_ = {.incarnation = {2, 9}, .topics = {}};
+  lose_state();
   connect();
   settle();
   publish(topic, std::vector<float>(100, 1.0F));
   settle();
   gateway_->deliver();
-  bool restarted = false;
-  EXPECT_TRUE(polled(topic, restarted).empty());
-  EXPECT_TRUE(restarted);
+  expect_restart(topic);
   core_.pump(now_);  // asks again, and then reads what was sent before that
   settle();
-  EXPECT_TRUE(polled(topic, restarted).empty());
+  EXPECT_FALSE(has_changes(topic));
   gateway_->deliver();
   settle();
   std::vector<std::int64_t> sum(100);
