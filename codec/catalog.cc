@@ -4,7 +4,9 @@
 
 #include "codec/bpc/decoder.h"
 #include "codec/bpc/encoder.h"
+#include "codec/fixed_rate/fixed_rate.h"
 #include "codec/raw/raw.h"
+#include "codec/sparse_list/sparse_list.h"
 
 namespace godwit::codec {
 namespace {
@@ -48,6 +50,9 @@ std::span<const Entry> catalog() {
     std::array entries = {
         entry<raw::Encoder, raw::Decoder>(Id::kRaw, false),
         entry<bpc::Encoder, bpc::Decoder>(Id::kBpc, true),
+        entry<sparse_list::Encoder, sparse_list::Decoder>(Id::kSparseList, true),
+        entry<fixed_rate::Encoder<8>, fixed_rate::Decoder<8>>(Id::kQ8, false),
+        entry<fixed_rate::Encoder<4>, fixed_rate::Decoder<4>>(Id::kQ4, false),
     };
     for (Entry& each : entries) {
       each.name = to_string(each.id);

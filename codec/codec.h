@@ -34,11 +34,11 @@ inline constexpr std::int64_t kValueLimit = std::int64_t{1} << 62U;
 enum class Id : std::uint8_t {
   kRaw = 0,         // integers packed to the tile's width (raw/SPEC.md)
   kBpc = 1,         // progressive bit planes (bpc/SPEC.md)
-  kSparseList = 2,  // reserved: positions and values over 2^20 elements
+  kSparseList = 2,  // positions and sizes of the largest (sparse_list/SPEC.md)
   kRow = 3,         // reserved: a set of rows, then another codec
-  kXh = 4,          // reserved: lossless exponent split
-  kQ8 = 5,          // reserved: fixed rate, 8 bits
-  kQ4 = 6,          // reserved: fixed rate, 4 bits
+  kXh = 4,          // reserved: tensors as they are, outside of tiles (xh/SPEC.md)
+  kQ8 = 5,          // fixed rate, 8 bits (fixed_rate/SPEC.md)
+  kQ4 = 6,          // fixed rate, 4 bits
   kLowRank = 7,     // reserved: low rank factors, then another codec
 };
 

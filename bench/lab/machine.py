@@ -20,7 +20,8 @@ GODWIT_PROGRAMS = {"godwitd": "api/gateway", "godwit": "api/cli",
 PROGRAMS = {**BASELINE_PROGRAMS, **GODWIT_PROGRAMS}
 SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane",
                   "godwit-port": "bench/dataplane", "godwit-junk": "bench/dataplane",
-                  "godwit-load": "bench/dataplane"}
+                  "godwit-load": "bench/dataplane", "godwit-updates": "bench/codec",
+                  "godwit-distortion": "bench/codec"}
 
 
 def sections(port):

@@ -22,7 +22,7 @@ import sys
 
 from bench.lab import foreground, machine, program
 
-PARTS = {"dataplane": "bench.dataplane.table"}
+PARTS = {"codec": "bench.codec.table", "dataplane": "bench.dataplane.table"}
 
 
 class Lab:
@@ -101,7 +101,8 @@ def run(options, table, registry, console):
     seconds = sum(benchmark.seconds for benchmark in chosen)
     console.say(f"bench/run {options.part}: {len(options.names)} figures, about {seconds / 60:.0f} minutes "
                 "besides the build")
-    machine.check_tun()
+    if table.EMULATES:
+        machine.check_tun()
     needs = sorted({benchmark.needs for benchmark in chosen if benchmark.needs})
     machine.install("run", "bench", *needs)
     machine.build(registry, console, programs(table, needs), "dpdk" if "dpdk" in needs else "uring")

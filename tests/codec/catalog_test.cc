@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -150,7 +151,11 @@ TEST_P(EveryCodec, GivesEqualBytesForEqualTiles) {
 INSTANTIATE_TEST_SUITE_P(Catalog,
                          EveryCodec,
                          ::testing::ValuesIn(catalog().begin(), catalog().end()),
-                         [](const auto& each) { return std::string(each.param.name); });
+                         [](const auto& each) {
+                           std::string name(each.param.name);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 TEST(Catalog, IsOrderedAndNamesEveryId) {
   std::set<std::string_view> names;
@@ -169,7 +174,7 @@ TEST(Catalog, DecodingAReservedOrUnknownIdIsUnsupported) {
   Decoder decoder;
   std::vector<std::int64_t> out(10);
   const std::vector<std::byte> coded(10);
-  for (const unsigned id : {2U, 7U, 8U, 255U}) {
+  for (const unsigned id : {3U, 4U, 7U, 8U, 255U}) {
     const auto result = decoder.decode(static_cast<Id>(id), coded, out);
     ASSERT_FALSE(result.has_value());
     EXPECT_EQ(result.error().code, Code::kUnsupported);

@@ -1,0 +1,50 @@
+// How many bytes our codecs take for a whole tensor at a given error, as a scheduler would spend
+// them.
+//
+// Thread: one owner (it holds encoders). Memory: the tensor as integers, and 3 MiB.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "codec/codec.h"
+#include "codec/sparse_list/sparse_list.h"
+
+namespace godwit::bench_codec {
+
+struct Point {
+  double bytes = 0;  // with the records of the tiles in a transfer
+  double error = 0;  // relative, of the whole tensor
+};
+
+class Distortion {
+ public:
+  explicit Distortion(std::span<const float> values);
+
+  // BPC at the end of each plane: all tiles down to the same size. From the coarsest.
+  const std::vector<Point>& plane_ends() const { return plane_ends_; }
+  // BPC's bytes at this error: between two ends some tiles stop at the coarser one and the others,
+  // those that gain most per byte, at the finer. Errors outside of the ends are those of the ends.
+  double bytes_at(double error) const;
+  // The error at so many bytes, by SL: of all elements those above one size.
+  Point sparse_list(double bytes);
+
+ private:
+  // One tile at one plane end.
+  struct Tile {
+    double bytes = 0;
+    double left = 0;  // energy
+  };
+
+  std::size_t tiles() const;
+  std::span<const std::int64_t> tile(std::size_t index) const;
+
+  std::vector<std::int64_t> integers_;
+  double energy_ = 0;
+  std::vector<std::vector<Tile>> ends_;  // by end, then tile
+  std::vector<Point> plane_ends_;
+};
+
+}  // namespace godwit::bench_codec

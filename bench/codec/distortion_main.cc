@@ -1,0 +1,152 @@
+// godwit-distortion: bytes at equal error, our codecs beside published ones, one JSON line a
+// figure.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/codec/distortion.h"
+#include "bench/codec/npy.h"
+#include "bench/codec/rivals.h"
+
+namespace godwit::bench_codec {
+namespace {
+
+// How many bytes an ideal coder takes at a given error, from a grid of steps: between two of them
+// both are nearly straight in logarithms.
+class IdealCurve {
+ public:
+  explicit IdealCurve(std::span<const float> values) {
+    double energy = 0;
+    for (const float value : values) {
+      energy += static_cast<double>(value) * value;
+    }
+    const double deviation = std::sqrt(energy / static_cast<double>(values.size()));
+    for (double step = 16 * deviation; step > deviation / 40; step /= std::sqrt(2.0)) {
+      const Lossy lossy = ideal(values, step);
+      points_.push_back({lossy.bytes, relative_error(values, lossy.values)});
+    }
+  }
+
+  double bytes_at(double error) const {
+    for (std::size_t i = 1; i < points_.size(); ++i) {
+      const Point& a = points_[i - 1];
+      const Point& b = points_[i];
+      if (b.error <= error && a.error > b.error && a.bytes > 0) {
+        const double part = std::log(a.error / error) / std::log(a.error / b.error);
+        return a.bytes * std::pow(b.bytes / a.bytes, std::clamp(part, 0.0, 1.0));
+      }
+    }
+    return points_.back().bytes;
+  }
+
+ private:
+  std::vector<Point> points_;
+};
+
+void line(
+    const std::string& set, std::string_view figure, double value, double reference, double at) {
+  fmt::print("{}\n",
+             nlohmann::json{{"set", set},
+                            {"figure", figure},
+                            {"value", value},
+                            {"reference_value", reference},
+                            {"at", at}}
+                 .dump());
+}
+
+void compare(const std::string& set, std::span<const float> values) {
+  Distortion ours(values);
+  const auto count = static_cast<double>(values.size());
+  // Ours beside one that has one size: at its error. `at` is bits of the rival per element.
+  const auto beside = [&](std::string_view figure, const Lossy& rival) {
+    const double error = relative_error(values, rival.values);
+    line(set, figure, ours.bytes_at(error), rival.bytes, 8 * rival.bytes / count);
+  };
+  for (const double bits : {0.25, 0.5, 1.0}) {
+    // As many elements as make so many bits, with their positions.
+    double low = 0;
+    double high = count;
+    while (high - low > count / 1000) {
+      const double middle = (low + high) / 2;
+      const bool fits =
+          top_k_8bit(values, static_cast<std::size_t>(middle)).bytes * 8 <= bits * count;
+      (fits ? low : high) = middle;
+    }
+    beside("topk8", top_k_8bit(values, static_cast<std::size_t>(low)));
+  }
+  beside("e3m0", e3m0(values));
+  beside("int4", integers(values, 4));
+  beside("int8", integers(values, 8));
+  beside("sign", sign(values));
+  for (const unsigned bits : {1U, 2U, 4U}) {
+    beside("eden", eden(values, bits));
+  }
+  const IdealCurve curve(values);
+  const auto& ends = ours.plane_ends();
+  for (std::size_t i = 1; i < ends.size(); ++i) {
+    // Where there is something to compare, and no more than anybody would send.
+    if (ends[i].error > 0.9 || 8 * ends[i].bytes / count > 6) {
+      continue;
+    }
+    line(set, "ideal_end", ends[i].bytes, curve.bytes_at(ends[i].error), 8 * ends[i].bytes / count);
+    for (const double part : {0.25, 0.5, 0.75}) {
+      const double error = ends[i - 1].error * std::pow(ends[i].error / ends[i - 1].error, part);
+      const double bytes = ours.bytes_at(error);
+      line(set, "ideal_between", bytes, curve.bytes_at(error), 8 * bytes / count);
+    }
+  }
+  for (const double bits : {0.02, 0.05}) {
+    double low = 0;
+    double high = count;
+    while (high - low > count / 20000) {
+      const double middle = (low + high) / 2;
+      const bool fits = ternary(values, static_cast<std::size_t>(middle)).bytes * 8 <= bits * count;
+      (fits ? low : high) = middle;
+    }
+    const Lossy rival = ternary(values, static_cast<std::size_t>(low));
+    line(set,
+         "stc",
+         ours.sparse_list(rival.bytes).error,
+         relative_error(values, rival.values),
+         bits);
+  }
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App app(
+      "Compares bytes at equal error of whole tensors: one JSON line for each figure, with the "
+      "value of\n"
+      "BPC (for \"stc\" the error of SL), that of its rival, and bits per element.",
+      "godwit-distortion");
+  std::vector<std::string> files;
+  app.add_option("FILE", files, "NumPy files of float32, as godwit-updates writes them")
+      ->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  for (const std::string& file : files) {
+    const auto values = read_npy(file);
+    if (!values) {
+      fmt::print(stderr, "godwit-distortion: {}\n", values.error().message);
+      return 3;
+    }
+    const std::size_t slash = file.rfind('/');
+    const std::string name = file.substr(slash == std::string::npos ? 0 : slash + 1);
+    compare(name.substr(0, name.rfind('.')), *values);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace godwit::bench_codec
+
+int main(int argc, char** argv) {
+  return godwit::bench_codec::main_of(argc, argv);
+}

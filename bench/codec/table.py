@@ -1,0 +1,12 @@
+"""Every figure of `bench/run codec`, in the order in which they are measured; as bench/dataplane/table.py."""
+
+from bench.codec import distortion
+from bench.lab.benchmark import Benchmark
+
+PROGRAMS = ["godwit-updates", "godwit-distortion"]
+NEEDING = {}
+EMULATES = False  # no WAN
+
+BENCHMARKS = [
+    Benchmark(distortion.NAMES, "bytes at equal error, on the updates of two models", 25, distortion.measure),
+]

@@ -1,0 +1,39 @@
+// What encoder and decoder of SL share. Everything here is part of the format (SPEC.md).
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "codec/step.h"
+
+namespace godwit::codec::sparse_list {
+
+inline constexpr unsigned kLevelBitsMax = 3;
+inline constexpr std::size_t kSizeBytes = 2;  // of base and step
+
+// The Rice parameter for gaps between `count` of `elements`.
+constexpr unsigned rice_bits(std::size_t count, std::size_t elements) {
+  const std::size_t scaled = std::max<std::size_t>(1, elements * 216 / (count * 256));
+  return static_cast<unsigned>(std::bit_width(scaled)) - 1;
+}
+
+// No code is longer: all elements named, with all levels.
+constexpr std::size_t coded_bytes_max(std::size_t elements) {
+  return 3 + 2 * kSizeBytes + (elements * (3 + kLevelBitsMax) + 7) / 8;
+}
+
+// The sizes that an element can have.
+struct Sizes {
+  unsigned level_bits = 0;
+  Step base;
+  Step step;  // unused without levels
+
+  constexpr std::uint64_t levels() const { return std::uint64_t{1} << level_bits; }
+  constexpr std::uint64_t of(std::uint64_t level) const {
+    return base.quanta() + level * step.quanta();
+  }
+};
+
+}  // namespace godwit::codec::sparse_list

@@ -1,0 +1,41 @@
+"""The arithmetic between what godwit-distortion says and the figures."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
+
+from bench.codec import distortion, table  # noqa: E402
+from bench.lab.failure import Failure  # noqa: E402
+
+
+def said(ratio_of):
+    return [{"set": name, "figure": kind, "value": ratio_of(name, kind, at) * 1000, "reference_value": 1000,
+             "at": at}
+            for name in distortion.SETS for _, kind, *_ in distortion.FIGURES for at in (0.25, 0.5)]
+
+
+class TheFigures(unittest.TestCase):
+    def test_have_the_names_that_the_table_promises(self):
+        names = [figure.name for figure in distortion.figures(said(lambda *_: 0.5))]
+        self.assertEqual(sorted(names), sorted(name for b in table.BENCHMARKS for name in b.names))
+        self.assertIn("bytes_vs_topk8_images_grad", names)
+
+    def test_the_worst_point_counts(self):
+        found = {f.name: f for f in distortion.figures(said(lambda name, kind, at: 0.71 if at == 0.5 else 0.3))}
+        self.assertFalse(found["bytes_vs_topk8_text_d1"].met())
+        self.assertTrue(found["bytes_vs_int4_text_d1"].met())
+        self.assertIsNone(found["bytes_vs_eden_text_d1"].met())
+        # sqrt(0.71 * 0.3)
+        self.assertAlmostEqual(found[distortion.MEAN].values[0], 0.4615, 3)
+        self.assertTrue(found[distortion.MEAN].met())
+
+    def test_what_is_missing_is_named(self):
+        lines = [line for line in said(lambda *_: 0.5) if (line["set"], line["figure"]) != ("text_d1", "stc")]
+        with self.assertRaisesRegex(Failure, "stc for text_d1"):
+            distortion.figures(lines)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,100 @@
+// What is compared with must be what was published: errors that theory gives, sizes that follow.
+#include "bench/codec/rivals.h"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "bench/codec/distortion.h"
+#include "bench/codec/npy.h"
+#include "dataplane/base/random.h"
+
+namespace godwit::bench_codec {
+namespace {
+
+constexpr std::size_t kCount = 65536;
+
+std::vector<float> gaussian(std::uint64_t seed) {
+  Random random(seed);
+  std::vector<float> values(kCount);
+  for (float& value : values) {
+    const double u = 1.0 - random.uniform();
+    value = static_cast<float>(std::sqrt(-2 * std::log(u)) *
+                               std::cos(6.283185307179586 * random.uniform()));
+  }
+  return values;
+}
+
+double error_of(const std::vector<float>& values, const Lossy& lossy) {
+  return relative_error(values, lossy.values);
+}
+
+TEST(Rivals, OnGaussianValuesTheyLoseWhatTheoryHas) {
+  const auto values = gaussian(1);
+  // Mean size: 1 - 2 / pi of the energy is left.
+  EXPECT_NEAR(error_of(values, sign(values)), std::sqrt(1 - 2 / 3.14159265), 0.01);
+  // Max 1960, table I: mean squared errors of the best quantisers.
+  EXPECT_NEAR(std::pow(error_of(values, eden(values, 1)), 2), 0.3634, 0.01);
+  EXPECT_NEAR(std::pow(error_of(values, eden(values, 2)), 2), 0.1175, 0.01);
+  EXPECT_NEAR(std::pow(error_of(values, eden(values, 4)), 2), 0.0095, 0.001);
+  // Steps of a seventh of the largest of 256, 3.05 in the mean, and a step's square's twelfth.
+  EXPECT_NEAR(error_of(values, integers(values, 4)), 3.05 / 7 / std::sqrt(12), 0.005);
+  EXPECT_LT(error_of(values, integers(values, 8)), 0.01);
+  EXPECT_NEAR(error_of(values, e3m0(values)), 0.19, 0.03);
+}
+
+TEST(Rivals, TheirSizesFollowFromTheirFormats) {
+  const auto values = gaussian(2);
+  const double scales = 2.0 * kCount / 256;
+  EXPECT_EQ(integers(values, 8).bytes, kCount + scales);
+  EXPECT_EQ(e3m0(values).bytes, kCount / 2.0 + scales);
+  EXPECT_EQ(pairs(values, 100).bytes, 800);
+  // A hundredth of all: positions cost about H(0.01) / 0.01 = 8.1 bits each.
+  const double count = kCount / 100.0;
+  EXPECT_NEAR(top_k_8bit(values, kCount / 100).bytes, count * (8.1 + 8) / 8, 0.05 * 2 * count);
+  EXPECT_NEAR(ternary(values, kCount / 100).bytes, count * (8.1 + 1) / 8, 0.05 * count);
+}
+
+TEST(Rivals, AnIdealCoderTakesTheEntropy) {
+  const auto values = gaussian(3);
+  // Independent values in steps of a half: h(N) - log2(0.5) = 2.047 + 1 bits.
+  const Lossy fine = ideal(values, 0.5);
+  EXPECT_NEAR(fine.bytes * 8 / kCount, 3.047, 0.03);
+  EXPECT_NEAR(error_of(values, fine), 0.5 / std::sqrt(12), 0.005);
+}
+
+TEST(Rivals, OurOwnCurveFallsAndIsReached) {
+  const auto values = gaussian(4);
+  Distortion ours(values);
+  const auto& ends = ours.plane_ends();
+  ASSERT_GT(ends.size(), 5U);
+  for (std::size_t i = 1; i < ends.size(); ++i) {
+    EXPECT_LT(ends[i].error, ends[i - 1].error);
+    EXPECT_NEAR(ours.bytes_at(ends[i].error), ends[i].bytes, 1e-6 * ends[i].bytes);
+    const double between = std::sqrt(ends[i].error * ends[i - 1].error);
+    EXPECT_GT(ours.bytes_at(between), ends[i - 1].bytes);
+    EXPECT_LT(ours.bytes_at(between), ends[i].bytes);
+  }
+  const Point sparse = ours.sparse_list(kCount * 0.05 / 8);
+  EXPECT_LE(sparse.bytes, kCount * 0.05 / 8);
+  EXPECT_LT(sparse.error, 0.99);
+}
+
+TEST(Npy, ComesBackAndRefusesOtherFiles) {
+  const auto folder = std::filesystem::temp_directory_path() / "godwit_npy_test";
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "a.npy";
+  const std::vector<float> values = {1, -2, 0.5F};
+  ASSERT_TRUE(write_npy(path, values));
+  EXPECT_EQ(read_npy(path).value(), values);
+  std::ofstream(path, std::ios::app | std::ios::binary) << "x";
+  EXPECT_EQ(read_npy(path).error().code, Code::kCorrupt);
+  EXPECT_EQ(read_npy(folder / "none.npy").error().code, Code::kNotFound);
+  EXPECT_EQ(write_npy(folder / "no" / "where.npy", values).error().code, Code::kIo);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace godwit::bench_codec

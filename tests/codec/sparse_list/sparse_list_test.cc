@@ -1,0 +1,106 @@
+#include "codec/sparse_list/sparse_list.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "tests/codec/tiles.h"
+
+namespace godwit::codec::sparse_list {
+namespace {
+
+using testing::size_of;
+using Bytes = std::vector<std::byte>;
+using Integers = std::vector<std::int64_t>;
+
+Bytes bytes(std::vector<unsigned> values) {
+  Bytes result;
+  for (const unsigned value : values) {
+    result.push_back(static_cast<std::byte>(value));
+  }
+  return result;
+}
+
+Code refusal(const Bytes& coded, std::size_t elements) {
+  Integers out(elements);
+  const auto result = Decoder().decode(coded, out);
+  return result ? Code::kOk : result.error().code;
+}
+
+TEST(SparseList, TheWorkedExampleDecodes) {
+  Integers out(8);
+  ASSERT_TRUE(Decoder().decode(bytes({0x05, 0x05, 0x00, 0x04, 0x00, 0xda, 0x00}), out));
+  EXPECT_EQ(out, (Integers{0, 0, -9, 0, 0, 0, 5, 0}));
+}
+
+TEST(SparseList, RefusesWhatNoEncoderWrites) {
+  EXPECT_EQ(refusal(bytes({0x00, 0x05, 0x00, 0x01}), 1), Code::kOk);
+  EXPECT_EQ(refusal(bytes({0x04, 0x05, 0x00, 0x01}), 1), Code::kCorrupt);  // two of one
+  EXPECT_EQ(refusal(bytes({0x80, 0x00, 0x05, 0x00, 0x01}), 1),
+            Code::kCorrupt);                                               // longer than needed
+  EXPECT_EQ(refusal(bytes({0x00, 0x00, 0x00, 0x01}), 1), Code::kCorrupt);  // of size 0
+  EXPECT_EQ(refusal(bytes({0x00, 0x01, 0xd4, 0x01}), 1), Code::kCorrupt);  // 2^53 * 1
+  EXPECT_EQ(refusal(bytes({0x01, 0xff, 0xd3, 0xff, 0xd3, 0x01}), 1),
+            Code::kCorrupt);                                               // beyond 2^62
+  EXPECT_EQ(refusal(bytes({0x00, 0x05, 0x00, 0x02}), 1), Code::kCorrupt);  // behind the last
+  EXPECT_EQ(refusal(bytes({0x00, 0x05, 0x00, 0x05}), 1), Code::kCorrupt);  // padding
+  EXPECT_EQ(refusal(bytes({0x00, 0x05, 0x00, 0x00}), 1), Code::kCorrupt);  // nothing named
+}
+
+// A budget is used, and for the largest elements.
+TEST(SparseList, NamesTheLargestAndUsesItsBudget) {
+  Random random(3);
+  const Integers open = testing::gaussian(kTileElements, 1e6, random);
+  Encoder encoder;
+  encoder.load(open);
+  for (const std::size_t budget : {12U, 41U, 82U, 205U, 1000U}) {
+    Bytes out(budget);
+    Integers removed(open.size());
+    const Encoded done = encoder.encode({}, out, removed);
+    EXPECT_LE(done.bytes, budget);
+    EXPECT_GE(done.bytes + 3 + budget / 50, budget);
+    std::uint64_t least_named = UINT64_MAX;
+    std::uint64_t largest_left = 0;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      ASSERT_LE(size_of(open[i] - removed[i]), size_of(open[i]));
+      if (removed[i] != 0) {
+        least_named = std::min(least_named, size_of(open[i]));
+      } else {
+        largest_left = std::max(largest_left, size_of(open[i]));
+      }
+    }
+    // Within a bin, an eighth of an octave, the first ones are taken.
+    EXPECT_LT(static_cast<double>(largest_left), 1.13 * static_cast<double>(least_named));
+  }
+}
+
+// The least element named decides what sizes there may be, however much room there is.
+TEST(SparseList, OneSizeIsEnoughForEqualElements) {
+  Encoder encoder;
+  Bytes out(1000);
+  for (const std::int64_t size : {1, 5, 1000, 1023 << 20}) {
+    const Integers open = {0, size, -size, 0, 0, size};
+    Integers removed(open.size());
+    encoder.load(open);
+    const Encoded done = encoder.encode({}, out, removed);
+    EXPECT_EQ(removed, open);
+    EXPECT_EQ(done.bytes, 5U);
+  }
+}
+
+TEST(SparseList, LeavesWhatIsNotAboveTheFloor) {
+  Random random(4);
+  const Integers open = testing::gaussian(5000, 1000, random);
+  Encoder encoder;
+  encoder.load(open);
+  Bytes out(20000);
+  Integers removed(open.size());
+  ASSERT_GT(encoder.encode({.floor = 1500}, out, removed).bytes, 0U);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    EXPECT_TRUE(removed[i] == 0 || size_of(open[i]) > 1500);
+  }
+  EXPECT_EQ(encoder.encode({.floor = 100000}, out, removed).bytes, 0U);
+}
+
+}  // namespace
+}  // namespace godwit::codec::sparse_list
