@@ -95,7 +95,13 @@ TEST(Links, NameWhatThisGatewayCan) {
   const ControlMessage said = b.established("a").take(ControlMessage::kHello);
   const std::vector<std::string> names(said.hello().capabilities().begin(),
                                        said.hello().capabilities().end());
-  EXPECT_EQ(names, (std::vector<std::string>{"codec.raw", "codec.bpc", "transfer.73728"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"codec.raw",
+                                      "codec.bpc",
+                                      "codec.sparse-list",
+                                      "codec.q8",
+                                      "codec.q4",
+                                      "transfer.73728"}));
 }
 
 // How a Hello with these capabilities is met.
