@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "codec/codec.h"
 #include "codec/step.h"
 
 namespace godwit::codec::sparse_list {
@@ -33,6 +34,12 @@ struct Sizes {
   constexpr std::uint64_t levels() const { return std::uint64_t{1} << level_bits; }
   constexpr std::uint64_t of(std::uint64_t level) const {
     return base.quanta() + level * step.quanta();
+  }
+  // Whether the largest is below kValueLimit; the sum itself could overflow.
+  constexpr bool in_range() const {
+    const std::uint64_t room = std::uint64_t{kValueLimit} - 1;
+    return base.quanta() <= room &&
+           (level_bits == 0 || step.quanta() <= (room - base.quanta()) / (levels() - 1));
   }
 };
 

@@ -135,7 +135,7 @@ void choose_sizes(Choice& choice, std::uint64_t largest, Bins bins) {
       sizes.step = Step::at_most(static_cast<std::uint64_t>(std::max(1.0, step)));
     }
     const double gain = gain_of(sizes, chosen);
-    if (sizes.of(sizes.levels() - 1) < std::uint64_t{kValueLimit} && gain > choice.gain) {
+    if (sizes.in_range() && gain > choice.gain) {
       choice.sizes = sizes;
       choice.gain = gain;
     }
@@ -337,11 +337,10 @@ Result<void> Decoder::decode(std::span<const std::byte> coded, std::span<std::in
   if (count > out.size() || !shortest) {
     return fail(Code::kCorrupt, "sl: {} of {} elements are named", count, out.size());
   }
-  const auto in_range = [](Step step) {
+  const auto is_size = [](Step step) {
     return step.mantissa > 0 && step.exponent <= Step::kExponentMax;
   };
-  if (!in_range(sizes.base) || (sizes.level_bits > 0 && !in_range(sizes.step)) ||
-      sizes.of(sizes.levels() - 1) >= std::uint64_t{kValueLimit}) {
+  if (!is_size(sizes.base) || (sizes.level_bits > 0 && !is_size(sizes.step)) || !sizes.in_range()) {
     return fail(Code::kCorrupt, "sl: a size is out of range");
   }
   return read_elements(coded.subspan(reader.position()), count, sizes, out);

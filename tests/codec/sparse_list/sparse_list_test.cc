@@ -47,6 +47,11 @@ TEST(SparseList, RefusesWhatNoEncoderWrites) {
   EXPECT_EQ(refusal(bytes({0x00, 0x05, 0x00, 0x00}), 1), Code::kCorrupt);  // nothing named
 }
 
+// Seven steps of 586 * 2^52 are 6 * 2^52 more than 2^64: a sum that wraps looks small.
+TEST(SparseList, RefusesSizesWhoseSumOverflows) {
+  EXPECT_EQ(refusal(bytes({0x03, 0x01, 0x00, 0x4a, 0xd2, 0x09}), 1), Code::kCorrupt);
+}
+
 // A budget is used, and for the largest elements.
 TEST(SparseList, NamesTheLargestAndUsesItsBudget) {
   Random random(3);
