@@ -58,6 +58,33 @@ HWY_ATTR std::uint64_t max_abs(const std::int64_t* values, std::size_t count) {
   return result;
 }
 
+HWY_ATTR Remainder remainder(const std::int64_t* values,
+                             const std::int64_t* removed,
+                             std::size_t count) {
+  const Signed ds;
+  const Unsigned du;
+  const Real df;
+  const std::size_t lanes = hn::Lanes(ds);
+  auto max = hn::Zero(du);
+  auto sum = hn::Zero(df);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto left = hn::Sub(hn::LoadU(ds, values + i), hn::LoadU(ds, removed + i));
+    max = hn::Max(max, hn::BitCast(du, hn::Abs(left)));
+    const auto real = hn::ConvertTo(df, left);
+    sum = hn::MulAdd(real, real, sum);
+  }
+  Remainder result{hn::GetLane(hn::MaxOfLanes(du, max)), hn::GetLane(hn::SumOfLanes(df, sum))};
+  for (; i < count; ++i) {
+    const std::int64_t left = values[i] - removed[i];
+    const auto real = static_cast<double>(left);
+    const auto size = static_cast<std::uint64_t>(left < 0 ? -left : left);
+    result.max = size > result.max ? size : result.max;
+    result.energy += real * real;
+  }
+  return result;
+}
+
 // Converts whole vectors from `first`; stops before one that holds a rejected value.
 HWY_ATTR std::size_t to_fixed(
     const float* in, std::size_t count, double scale, std::int64_t limit, std::int64_t* out) {
@@ -115,6 +142,7 @@ namespace godwit::codec {
 
 HWY_EXPORT(energy);
 HWY_EXPORT(max_abs);
+HWY_EXPORT(remainder);
 HWY_EXPORT(to_fixed);
 HWY_EXPORT(to_float);
 
@@ -124,6 +152,11 @@ double energy(std::span<const std::int64_t> values) {
 
 std::uint64_t max_abs(std::span<const std::int64_t> values) {
   return HWY_DYNAMIC_DISPATCH(max_abs)(values.data(), values.size());
+}
+
+Remainder remainder(std::span<const std::int64_t> values, std::span<const std::int64_t> removed) {
+  GODWIT_ASSERT(values.size() == removed.size());
+  return HWY_DYNAMIC_DISPATCH(remainder)(values.data(), removed.data(), values.size());
 }
 
 FixedPointResult to_fixed(std::span<const float> in,

@@ -19,6 +19,14 @@ double energy(std::span<const std::int64_t> values);
 // Largest magnitude; 0 for an empty span. Exact for every int64, including the smallest.
 std::uint64_t max_abs(std::span<const std::int64_t> values);
 
+// What is left of integers when others were taken from them.
+struct Remainder {
+  std::uint64_t max = 0;  // largest magnitude
+  double energy = 0;      // sum of squares, as above
+};
+// Of values[i] - removed[i]; both as long, and every difference in range.
+Remainder remainder(std::span<const std::int64_t> values, std::span<const std::int64_t> removed);
+
 // The first input that has no fixed-point value.
 struct Rejected {
   std::size_t index = 0;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace godwit::codec {
 
 // mantissa * 2^exponent quanta.
 struct Step {
+  static constexpr std::size_t kBytes = 2;
   static constexpr unsigned kMantissaBits = 10;
   static constexpr unsigned kExponentMax = 52;  // 2^10 * 2^52 = kValueLimit
 

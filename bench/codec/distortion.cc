@@ -1,11 +1,15 @@
 #include "bench/codec/distortion.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
+#include "codec/codec.h"
 #include "codec/kernels.h"
+#include "codec/sparse_list/sparse_list.h"
 #include "dataplane/base/assert.h"
+#include "dataplane/wire/transfer.h"
 
 namespace godwit::bench_codec {
 namespace {
@@ -13,8 +17,7 @@ namespace {
 using codec::kTileElements;
 
 constexpr int kFractionBits = 40;
-constexpr double kRecordBytes = 8;  // of a tile in a transfer (dataplane/wire/SPEC.md)
-constexpr int kPlanesBelow = 10;    // of the largest element that are looked at
+constexpr int kPlanesBelow = 10;  // of the largest element that are looked at
 
 }  // namespace
 
@@ -22,44 +25,41 @@ Distortion::Distortion(std::span<const float> values) : integers_(values.size())
   const auto fixed = codec::to_fixed(values, kFractionBits, codec::kValueLimit - 1, integers_);
   GODWIT_ASSERT(fixed.ok(), "updates are small");
   energy_ = codec::energy(integers_);
-  const std::uint64_t largest = codec::max_abs(integers_);
   codec::Encoder encoder;
+  const int bits = std::max(1, static_cast<int>(std::bit_width(codec::max_abs(integers_))));
+  for (int plane = bits - 1; plane >= std::max(0, bits - kPlanesBelow); --plane) {
+    ends_.push_back(coded(encoder, (std::uint64_t{1} << static_cast<unsigned>(plane)) - 1));
+    plane_ends_.push_back(point_of(ends_.back()));
+  }
+}
+
+// All tiles, so far that nothing above `floor` is left.
+template <class Encoder>
+std::vector<Distortion::Tile> Distortion::coded(Encoder& encoder, std::uint64_t floor) const {
   std::vector<std::byte> out(codec::coded_bytes_max(kTileElements));
   std::vector<std::int64_t> removed(kTileElements);
-  int bits = 1;
-  while (largest >> static_cast<unsigned>(bits) != 0) {
-    ++bits;
+  std::vector<Tile> result;
+  for (std::size_t first = 0; first < integers_.size(); first += kTileElements) {
+    const std::size_t count = std::min(kTileElements, integers_.size() - first);
+    encoder.load(std::span(integers_).subspan(first, count));
+    const auto done = encoder.encode({.floor = floor}, out, std::span(removed).first(count));
+    // A tile of which nothing is sent has no record.
+    const bool sent = done.energy_after < done.energy_before;
+    result.push_back(
+        {sent ? static_cast<double>(done.bytes + wire::kTileRecordBytes) : 0, done.energy_after});
   }
-  for (int plane = bits - 1; plane >= std::max(0, bits - kPlanesBelow); --plane) {
-    std::vector<Tile> end(tiles());
-    Point point;
-    double left = 0;
-    for (std::size_t index = 0; index < tiles(); ++index) {
-      const auto open = tile(index);
-      encoder.load(open);
-      const auto done =
-          encoder.encode({.floor = (std::uint64_t{1} << static_cast<unsigned>(plane)) - 1},
-                         out,
-                         std::span(removed).first(open.size()));
-      // A tile that is left out has no record.
-      const bool sent = done.energy_after < done.energy_before;
-      end[index] = {sent ? static_cast<double>(done.bytes) + kRecordBytes : 0, done.energy_after};
-      point.bytes += end[index].bytes;
-      left += done.energy_after;
-    }
-    point.error = std::sqrt(left / energy_);
-    ends_.push_back(std::move(end));
-    plane_ends_.push_back(point);
-  }
+  return result;
 }
 
-std::size_t Distortion::tiles() const {
-  return (integers_.size() + kTileElements - 1) / kTileElements;
-}
-
-std::span<const std::int64_t> Distortion::tile(std::size_t index) const {
-  const std::size_t first = index * kTileElements;
-  return std::span(integers_).subspan(first, std::min(kTileElements, integers_.size() - first));
+Point Distortion::point_of(std::span<const Tile> tiles) const {
+  Point point;
+  double left = 0;
+  for (const Tile& tile : tiles) {
+    point.bytes += tile.bytes;
+    left += tile.left;
+  }
+  point.error = std::sqrt(left / energy_);
+  return point;
 }
 
 double Distortion::bytes_at(double error) const {
@@ -72,7 +72,7 @@ double Distortion::bytes_at(double error) const {
   }
   const auto& from = ends_[finer - 1];
   const auto& to = ends_[finer];
-  std::vector<std::size_t> order(tiles());
+  std::vector<std::size_t> order(from.size());
   std::iota(order.begin(), order.end(), 0U);
   const auto slope = [&](std::size_t i) {
     return (from[i].left - to[i].left) / std::max(1e-9, to[i].bytes - from[i].bytes);
@@ -93,24 +93,9 @@ double Distortion::bytes_at(double error) const {
   return bytes;
 }
 
-Point Distortion::sparse_list(double bytes) {
+Point Distortion::sparse_list(double bytes) const {
   codec::sparse_list::Encoder encoder;
-  std::vector<std::byte> out(codec::coded_bytes_max(kTileElements));
-  std::vector<std::int64_t> removed(kTileElements);
-  const auto at = [&](std::uint64_t floor) {
-    Point point;
-    double left = 0;
-    for (std::size_t index = 0; index < tiles(); ++index) {
-      const auto open = tile(index);
-      encoder.load(open);
-      const auto done =
-          encoder.encode({.floor = floor}, out, std::span(removed).first(open.size()));
-      point.bytes += done.bytes > 0 ? static_cast<double>(done.bytes) + kRecordBytes : 0;
-      left += done.energy_after;
-    }
-    point.error = std::sqrt(left / energy_);
-    return point;
-  };
+  const auto at = [&](std::uint64_t floor) { return point_of(coded(encoder, floor)); };
   // The least size from which on everything fits.
   std::uint64_t low = 0;
   std::uint64_t high = codec::max_abs(integers_);

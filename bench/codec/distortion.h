@@ -1,16 +1,13 @@
 // How many bytes our codecs take for a whole tensor at a given error, as a scheduler would spend
 // them.
 //
-// Thread: one owner (it holds encoders). Memory: the tensor as integers, and 3 MiB.
+// Thread: immutable. Memory: the tensor as integers.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "codec/codec.h"
-#include "codec/sparse_list/sparse_list.h"
 
 namespace godwit::bench_codec {
 
@@ -29,17 +26,18 @@ class Distortion {
   // those that gain most per byte, at the finer. Errors outside of the ends are those of the ends.
   double bytes_at(double error) const;
   // The error at so many bytes, by SL: of all elements those above one size.
-  Point sparse_list(double bytes);
+  Point sparse_list(double bytes) const;
 
  private:
-  // One tile at one plane end.
+  // One tile as far as it is coded.
   struct Tile {
     double bytes = 0;
     double left = 0;  // energy
   };
 
-  std::size_t tiles() const;
-  std::span<const std::int64_t> tile(std::size_t index) const;
+  template <class Encoder>
+  std::vector<Tile> coded(Encoder& encoder, std::uint64_t floor) const;
+  Point point_of(std::span<const Tile> tiles) const;
 
   std::vector<std::int64_t> integers_;
   double energy_ = 0;

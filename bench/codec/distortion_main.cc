@@ -48,6 +48,19 @@ class IdealCurve {
   std::vector<Point> points_;
 };
 
+// What `coder` makes of as many elements as fit into so many bits for each of all.
+template <class Coder>
+Lossy within(double bits, std::span<const float> values, Coder coder) {
+  std::size_t low = 0;
+  std::size_t high = values.size();
+  while (high - low > 1 + low / 1000) {
+    const std::size_t middle = low + (high - low) / 2;
+    const bool fits = coder(values, middle).bytes * 8 <= bits * static_cast<double>(values.size());
+    (fits ? low : high) = middle;
+  }
+  return coder(values, low);
+}
+
 void line(
     const std::string& set, std::string_view figure, double value, double reference, double at) {
   fmt::print("{}\n",
@@ -60,7 +73,7 @@ void line(
 }
 
 void compare(const std::string& set, std::span<const float> values) {
-  Distortion ours(values);
+  const Distortion ours(values);
   const auto count = static_cast<double>(values.size());
   // Ours beside one that has one size: at its error. `at` is bits of the rival per element.
   const auto beside = [&](std::string_view figure, const Lossy& rival) {
@@ -68,16 +81,7 @@ void compare(const std::string& set, std::span<const float> values) {
     line(set, figure, ours.bytes_at(error), rival.bytes, 8 * rival.bytes / count);
   };
   for (const double bits : {0.25, 0.5, 1.0}) {
-    // As many elements as make so many bits, with their positions.
-    double low = 0;
-    double high = count;
-    while (high - low > count / 1000) {
-      const double middle = (low + high) / 2;
-      const bool fits =
-          top_k_8bit(values, static_cast<std::size_t>(middle)).bytes * 8 <= bits * count;
-      (fits ? low : high) = middle;
-    }
-    beside("topk8", top_k_8bit(values, static_cast<std::size_t>(low)));
+    beside("topk8", within(bits, values, top_k_8bit));
   }
   beside("e3m0", e3m0(values));
   beside("int4", integers(values, 4));
@@ -101,14 +105,7 @@ void compare(const std::string& set, std::span<const float> values) {
     }
   }
   for (const double bits : {0.02, 0.05}) {
-    double low = 0;
-    double high = count;
-    while (high - low > count / 20000) {
-      const double middle = (low + high) / 2;
-      const bool fits = ternary(values, static_cast<std::size_t>(middle)).bytes * 8 <= bits * count;
-      (fits ? low : high) = middle;
-    }
-    const Lossy rival = ternary(values, static_cast<std::size_t>(low));
+    const Lossy rival = within(bits, values, ternary);
     line(set,
          "stc",
          ours.sparse_list(rival.bytes).error,
@@ -119,9 +116,8 @@ void compare(const std::string& set, std::span<const float> values) {
 
 int main_of(int argc, char** argv) {
   CLI::App app(
-      "Compares bytes at equal error of whole tensors: one JSON line for each figure, with the "
-      "value of\n"
-      "BPC (for \"stc\" the error of SL), that of its rival, and bits per element.",
+      "Compares bytes at equal error of whole tensors: one JSON line for each figure, with\n"
+      "the value of BPC (for \"stc\" the error of SL), its rival's, and bits per element.",
       "godwit-distortion");
   std::vector<std::string> files;
   app.add_option("FILE", files, "NumPy files of float32, as godwit-updates writes them")

@@ -171,15 +171,6 @@ Lossy ternary(std::span<const float> values, std::size_t count) {
   return result;
 }
 
-Lossy pairs(std::span<const float> values, std::size_t count) {
-  const auto positions = largest(values, count);
-  Lossy result{8.0 * static_cast<double>(positions.size()), std::vector<float>(values.size())};
-  for (const std::size_t position : positions) {
-    result.values[position] = values[position];
-  }
-  return result;
-}
-
 Lossy e3m0(std::span<const float> values) {
   Lossy result{static_cast<double>(values.size()) / 2 + kScaleBytes * blocks_of(values.size()),
                std::vector<float>(values.size())};

@@ -27,8 +27,6 @@ Lossy top_k_8bit(std::span<const float> values, std::size_t count);
 // Sparse ternary compression (Sattler et al. 2019): the `count` largest as their mean size and a
 // sign.
 Lossy ternary(std::span<const float> values, std::size_t count);
-// Gaia's filter as far as a budget allows it (Hsieh et al. 2017): 32 bits of position, 32 of value.
-Lossy pairs(std::span<const float> values, std::size_t count);
 // Four bits, a sign and a power of two (Streaming DiLoCo, Douillard et al. 2025), a scale each 256.
 Lossy e3m0(std::span<const float> values);
 // Integers of 8 or 4 bits in steps of a fraction of the largest of 256.

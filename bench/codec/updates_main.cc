@@ -143,13 +143,10 @@ Result<Training> text() {
 
 int main_of(int argc, char** argv) {
   CLI::App app(
-      "Trains a perceptron on Fashion-MNIST and a character model on Debian's licences, and "
-      "writes\n"
-      "what training would send as NumPy files of float32: NAME_grad, NAME_d1, NAME_d10 and "
-      "NAME_d100\n"
-      "(a gradient, and changes over so many steps), NAME_weights and NAME_weights_before (ten "
-      "steps\n"
-      "older). Takes about a minute.",
+      "Trains a perceptron on Fashion-MNIST and a character model on Debian's licences, some\n"
+      "seconds each, and writes what training would send as NumPy files of float32: NAME_grad,\n"
+      "NAME_d1, NAME_d10 and NAME_d100 (a gradient, and changes over so many steps),\n"
+      "NAME_weights and NAME_weights_before (ten steps older).",
       "godwit-updates");
   std::string folder;
   app.add_option("FOLDER", folder, "where to write; must exist")

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "codec/bpc/format.h"
+#include "codec/kernels.h"
 
 namespace godwit::codec::bpc {
 
@@ -16,11 +17,6 @@ namespace godwit::codec::bpc {
 struct SubSummaries {
   std::array<std::uint64_t, kSubBlocks> max;  // largest magnitude
   std::array<double, kSubBlocks> energy;      // sum of squares
-};
-
-struct Remainder {
-  std::uint64_t max = 0;
-  double energy = 0;
 };
 
 // Fills the summaries; magnitudes = |value| >> shift, modulo 2^16, and signs, 1 for negative. The

@@ -31,17 +31,19 @@ Encoded Encoder<kBits>::encode(Budget budget,
                                std::span<std::int64_t> removed) {
   GODWIT_ASSERT(removed.size() == open_.size());
   const std::size_t bytes = coded_bytes(kBits, open_.size());
-  Encoded done{id_of(kBits), bytes, 0, energy(open_), 0};
+  Encoded done{id_of(kBits), bytes, 0, 0, 0};
   if (bytes > std::min(budget.bytes, out.size())) {
     std::fill(removed.begin(), removed.end(), 0);
-    return {done.id, 0, max_abs(open_), done.energy_before, done.energy_before};
+    const double all = energy(open_);
+    return {done.id, 0, max_abs(open_), all, all};
   }
   auto* steps = reinterpret_cast<std::uint8_t*>(out.data());
-  std::uint8_t* at = steps + kStepBytes * groups_of(open_.size());
+  std::uint8_t* at = steps + Step::kBytes * groups_of(open_.size());
   Quotients quotients{};
   for (std::size_t first = 0; first < open_.size(); first += kGroup) {
     const auto group = open_.subspan(first, std::min(kGroup, open_.size() - first));
     const std::uint64_t largest = max_abs(group);
+    done.energy_before += energy(group);
     GODWIT_ASSERT(largest < std::uint64_t{kValueLimit}, "the door lets nothing larger in");
     const Step step = step_for(largest, quotient_max(kBits));
     // A step is rounded up, so that the largest multiple may be out of range.
@@ -59,8 +61,8 @@ Encoded Encoder<kBits>::encode(Budget budget,
       done.energy_after += left.energy;
     }
     const std::uint16_t packed = step.packed();
-    std::memcpy(steps, &packed, kStepBytes);
-    steps += kStepBytes;
+    std::memcpy(steps, &packed, Step::kBytes);
+    steps += Step::kBytes;
     if constexpr (kBits == 8) {
       std::memcpy(at, quotients.data(), group.size());
     } else {
@@ -78,13 +80,13 @@ Result<void> Decoder<kBits>::decode(std::span<const std::byte> coded, std::span<
     return fail(Code::kCorrupt, "q{}: {} bytes for {} elements", kBits, coded.size(), out.size());
   }
   const auto* steps = reinterpret_cast<const std::uint8_t*>(coded.data());
-  const std::uint8_t* at = steps + kStepBytes * groups_of(out.size());
+  const std::uint8_t* at = steps + Step::kBytes * groups_of(out.size());
   Quotients quotients{};
   for (std::size_t first = 0; first < out.size(); first += kGroup) {
     const std::size_t count = std::min(kGroup, out.size() - first);
     std::uint16_t packed = 0;
-    std::memcpy(&packed, steps, kStepBytes);
-    steps += kStepBytes;
+    std::memcpy(&packed, steps, Step::kBytes);
+    steps += Step::kBytes;
     const Step step = Step::unpack(packed);
     if constexpr (kBits == 8) {
       std::memcpy(quotients.data(), at, count);

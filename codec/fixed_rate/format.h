@@ -9,7 +9,6 @@
 namespace godwit::codec::fixed_rate {
 
 inline constexpr std::size_t kGroup = 256;  // elements that share a step
-inline constexpr std::size_t kStepBytes = 2;
 
 constexpr std::size_t groups_of(std::size_t elements) {
   return (elements + kGroup - 1) / kGroup;
@@ -21,7 +20,7 @@ constexpr std::uint32_t quotient_max(unsigned bits) {
 }
 
 constexpr std::size_t coded_bytes(unsigned bits, std::size_t elements) {
-  return kStepBytes * groups_of(elements) + (elements * bits + 7) / 8;
+  return Step::kBytes * groups_of(elements) + (elements * bits + 7) / 8;
 }
 
 // The least step of which `most` make at least `largest`.

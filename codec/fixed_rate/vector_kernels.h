@@ -8,13 +8,9 @@
 #include <cstdint>
 
 #include "codec/fixed_rate/format.h"
+#include "codec/kernels.h"
 
 namespace godwit::codec::fixed_rate {
-
-struct Remainder {
-  std::uint64_t max = 0;
-  double energy = 0;
-};
 
 // quotients[i] = values[i] / step, rounded to the nearest within ±most and never to more than twice
 // the value; removed[i] = quotients[i] * step. What is left of the values.

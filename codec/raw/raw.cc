@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
 
 #include "codec/kernels.h"
@@ -64,13 +63,8 @@ Encoded Encoder::encode_cut(Budget budget,
     return std::clamp(value, -most, most);
   });
   write(width, removed, out);
-  Encoded done{Id::kRaw, bytes_of(width, open_.size()), 0, energy_, 0};
-  for (std::size_t i = 0; i < open_.size(); ++i) {
-    const auto left = static_cast<std::uint64_t>(std::abs(open_[i] - removed[i]));
-    done.remainder_max = std::max(done.remainder_max, left);
-    done.energy_after += static_cast<double>(left) * static_cast<double>(left);
-  }
-  return done;
+  const Remainder left = remainder(open_, removed);
+  return {Id::kRaw, bytes_of(width, open_.size()), left.max, energy_, left.energy};
 }
 
 void Encoder::write(unsigned width,

@@ -12,7 +12,6 @@
 namespace godwit::codec::sparse_list {
 
 inline constexpr unsigned kLevelBitsMax = 3;
-inline constexpr std::size_t kSizeBytes = 2;  // of base and step
 
 // The Rice parameter for gaps between `count` of `elements`.
 constexpr unsigned rice_bits(std::size_t count, std::size_t elements) {
@@ -22,7 +21,7 @@ constexpr unsigned rice_bits(std::size_t count, std::size_t elements) {
 
 // No code is longer: all elements named, with all levels.
 constexpr std::size_t coded_bytes_max(std::size_t elements) {
-  return 3 + 2 * kSizeBytes + (elements * (3 + kLevelBitsMax) + 7) / 8;
+  return 3 + 2 * Step::kBytes + (elements * (3 + kLevelBitsMax) + 7) / 8;
 }
 
 // The sizes that an element can have.

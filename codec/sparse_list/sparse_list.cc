@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "codec/kernels.h"
 #include "codec/simd/bits.h"
 #include "codec/sparse_list/format.h"
 #include "dataplane/base/assert.h"
@@ -165,7 +166,7 @@ Choice best_choice(const Bins& bins,
                    std::size_t room) {
   Choice best;
   for (unsigned level_bits = 0; level_bits <= kLevelBitsMax; ++level_bits) {
-    const std::size_t header = 3 + kSizeBytes * (level_bits > 0 ? 2 : 1);
+    const std::size_t header = 3 + Step::kBytes * (level_bits > 0 ? 2 : 1);
     if (room > header) {
       const auto bits = 8.0 * static_cast<double>(room - header);
       Choice choice = largest_within(bins, elements, floor, level_bits, bits);
@@ -265,7 +266,8 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
     if (bytes <= room) {
       write(choice, removed);
       std::memcpy(out.data(), buffers_->code.data(), bytes);
-      return measured(bytes, removed);
+      const Remainder left = remainder(open_, removed);
+      return {Id::kSparseList, bytes, left.max, energy_, left.energy};
     }
     aim = attempt < 3 ? aim * room / bytes - 1 : aim / 2;
   }
@@ -306,16 +308,6 @@ void Encoder::write(const Choice& choice, std::span<std::int64_t> removed) {
     removed[i] = negative ? -size : size;
   });
   writer.finish();
-}
-
-Encoded Encoder::measured(std::size_t bytes, std::span<const std::int64_t> removed) const {
-  Encoded done{Id::kSparseList, bytes, 0, energy_, 0};
-  for (std::size_t i = 0; i < open_.size(); ++i) {
-    const std::uint64_t left = magnitude_of(open_[i] - removed[i]);
-    done.remainder_max = std::max(done.remainder_max, left);
-    done.energy_after += static_cast<double>(left) * static_cast<double>(left);
-  }
-  return done;
 }
 
 Decoder::Decoder() : code_(coded_bytes_max(kTileElements) + kPad) {}

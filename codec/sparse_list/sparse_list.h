@@ -32,7 +32,6 @@ class Encoder final : public TileEncoder {
 
   std::size_t coded_bytes(const Choice& choice) const;
   void write(const Choice& choice, std::span<std::int64_t> removed);
-  Encoded measured(std::size_t bytes, std::span<const std::int64_t> removed) const;
 
   std::span<const std::int64_t> open_;
   std::uint64_t max_abs_ = 0;

@@ -16,8 +16,6 @@ namespace godwit::codec::xh {
 inline constexpr std::size_t kSymbols = 256;
 inline constexpr unsigned kLengthMax = 11;
 inline constexpr std::size_t kStreams = 4;
-// The longest description of a code: two bounds and a nibble for each symbol between.
-inline constexpr std::size_t kDescriptionMax = 2 + kSymbols / 2;
 
 using Counts = std::array<std::uint32_t, kSymbols>;
 using Lengths = std::array<std::uint8_t, kSymbols>;  // of each symbol's code; 0: it does not occur

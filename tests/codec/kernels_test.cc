@@ -127,6 +127,19 @@ TEST(MaxAbs, IsExactForEveryIntegerAndEveryPlace) {
   }
 }
 
+TEST(Remainder, HasTheLargestOfEveryPlaceAndTheSumOfSquares) {
+  for (std::size_t count = 1; count < 40; ++count) {
+    for (std::size_t at = 0; at < count; ++at) {
+      std::vector<std::int64_t> values(count, 7);
+      std::vector<std::int64_t> removed(count, 5);
+      removed[at] = 1000 + 7;
+      const Remainder left = remainder(values, removed);
+      ASSERT_EQ(left.max, 1000U);
+      ASSERT_EQ(left.energy, 1e6 + 4.0 * static_cast<double>(count - 1));
+    }
+  }
+}
+
 TEST(Energy, IsTheSumOfSquares) {
   EXPECT_EQ(energy({}), 0);
   Random random(9);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +11,17 @@
 #include "dataplane/base/random.h"
 
 namespace godwit::codec::testing {
+
+using Bytes = std::vector<std::byte>;
+using Integers = std::vector<std::int64_t>;
+
+inline Bytes bytes(const std::vector<unsigned>& values) {
+  Bytes result;
+  for (const unsigned value : values) {
+    result.push_back(static_cast<std::byte>(value));
+  }
+  return result;
+}
 
 struct Tile {
   std::string name;

@@ -11,17 +11,10 @@
 namespace godwit::codec::fixed_rate {
 namespace {
 
+using testing::Bytes;
+using testing::bytes;
+using testing::Integers;
 using testing::size_of;
-using Bytes = std::vector<std::byte>;
-using Integers = std::vector<std::int64_t>;
-
-Bytes bytes(std::vector<unsigned> values) {
-  Bytes result;
-  for (const unsigned value : values) {
-    result.push_back(static_cast<std::byte>(value));
-  }
-  return result;
-}
 
 template <unsigned kBits>
 Bytes encoded(const Integers& open, Integers& removed) {

@@ -9,17 +9,10 @@
 namespace godwit::codec::sparse_list {
 namespace {
 
+using testing::Bytes;
+using testing::bytes;
+using testing::Integers;
 using testing::size_of;
-using Bytes = std::vector<std::byte>;
-using Integers = std::vector<std::int64_t>;
-
-Bytes bytes(std::vector<unsigned> values) {
-  Bytes result;
-  for (const unsigned value : values) {
-    result.push_back(static_cast<std::byte>(value));
-  }
-  return result;
-}
 
 Code refusal(const Bytes& coded, std::size_t elements) {
   Integers out(elements);
@@ -90,6 +83,33 @@ TEST(SparseList, OneSizeIsEnoughForEqualElements) {
     const Encoded done = encoder.encode({}, out, removed);
     EXPECT_EQ(removed, open);
     EXPECT_EQ(done.bytes, 5U);
+  }
+}
+
+TEST(SparseList, NeverLeavesMoreThanThereWas) {
+  Encoder encoder;
+  for (const auto& tile : testing::tiles()) {
+    encoder.load(tile.values);
+    for (const std::size_t budget : {9U, 60U, 400U, 3000U}) {
+      Bytes out(budget);
+      Integers removed(tile.values.size());
+      encoder.encode({}, out, removed);
+      for (std::size_t i = 0; i < removed.size(); ++i) {
+        ASSERT_TRUE(removed[i] == 0 ||
+                    size_of(tile.values[i] - removed[i]) < size_of(tile.values[i]))
+            << tile.name << ", " << budget << " bytes: " << removed[i] << " of " << tile.values[i];
+      }
+    }
+  }
+  // One of many equal ones is far larger: the mean of all is no size for the others.
+  Integers open(1000, 10);
+  open[7] = 1000000;
+  Bytes out(300);
+  Integers removed(open.size());
+  encoder.load(open);
+  ASSERT_GT(encoder.encode({}, out, removed).bytes, 0U);
+  for (const std::size_t i : {0U, 1U}) {
+    EXPECT_LE(size_of(open[i] - removed[i]), size_of(open[i]));
   }
 }
 

@@ -164,6 +164,25 @@ TEST(XhChunkSpec, TheWorkedExampleIsWhatIsWritten) {
   EXPECT_EQ(coded, bytes_of_all(expected));
 }
 
+TEST(XhChunkRefusal, NoBitBehindTheLastElementIsSet) {
+  ChunkDecoder decoder;
+  const auto refused = [&](const Bytes& coded, std::size_t elements) {
+    Bytes out(elements);
+    const auto result = decoder.decode(Type::kInt8, coded, {}, out);
+    return !result && result.error().code == Code::kCorrupt;
+  };
+  using testing::bytes;
+  // Gathered; the map raw, naming element 0 of eleven; a plane of one byte.
+  EXPECT_FALSE(refused(bytes({0x02, 0x00, 0x01, 0x00, 0x00, 0x05}), 11));
+  EXPECT_TRUE(refused(bytes({0x02, 0x00, 0x01, 0x08, 0x00, 0x05, 0x06}), 11));  // and a twelfth
+  // Two symbols of one bit, in four streams of seven each.
+  const auto coded = [](unsigned last) {
+    return bytes({0x00, 0x02, 0x05, 0x06, 0x11, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 2, 2, 2, last});
+  };
+  EXPECT_FALSE(refused(coded(0x02), 28));
+  EXPECT_TRUE(refused(coded(0x82), 28));
+}
+
 // Order-0 entropy of the exponents, and all other bits as they are (ZipNN, arXiv 2411.05239).
 double limit_in_bytes(const std::vector<float>& values, bool bfloat) {
   std::array<double, 256> counts{};

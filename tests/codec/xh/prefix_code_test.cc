@@ -135,7 +135,8 @@ TEST(XhPrefixCode, StreamsOfAnyLengthComeBack) {
     bytes[1] = 250;
     const Counts counts = count_bytes(bytes);
     const PrefixWriter writer(best_lengths(counts));
-    std::vector<std::uint8_t> out(kDescriptionMax + writer.written_bytes_max(counts) + 64);
+    std::vector<std::uint8_t> out(writer.description_bytes() + writer.written_bytes_max(counts) +
+                                  64);
     std::uint8_t* const described = writer.describe(out.data());
     EXPECT_EQ(described - out.data(), static_cast<std::ptrdiff_t>(writer.description_bytes()));
     std::uint8_t* const end = writer.write(bytes, described);

@@ -88,6 +88,20 @@ TEST(XhSnapshot, RefusesWhatIsCutExtendedOrFlipped) {
   }
 }
 
+// The index is what its checksum says, and its second chunk ends before its first.
+TEST(XhSnapshot, ChunksFollowOneAnother) {
+  Bytes file = write_snapshot(Type::kInt8, Bytes(3 * kChunkElements), {});
+  constexpr std::size_t kFirstEnd = 16;
+  constexpr std::size_t kFront = kFirstEnd + 3 * 12;
+  const std::size_t front = kFront + 4;
+  for (const std::size_t first_end : {front + 1, file.size()}) {
+    ByteWriter(std::span(file).subspan(kFirstEnd)).u64(first_end);
+    ByteWriter(std::span(file).subspan(kFirstEnd + 12)).u64(file.size() - 1);
+    ByteWriter(std::span(file).subspan(kFront)).u32(crc32c(std::span(file).first(kFront)));
+    EXPECT_EQ(Snapshot::open(file).has_value(), first_end == front + 1);
+  }
+}
+
 // A front whose checksum is right, and which lies.
 TEST(XhSnapshot, BelievesNoSizeThatTheBytesDoNotHave) {
   const auto forged = [](std::uint8_t version, std::uint8_t type, std::uint64_t elements) {

@@ -13,8 +13,6 @@
 
 namespace godwit::codec::testing {
 
-using Bytes = std::vector<std::byte>;
-
 struct Tensor {
   std::string name;
   xh::Type type;
