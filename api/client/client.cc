@@ -93,7 +93,8 @@ Result<void> Topic::subscribe(const SubscribeOptions& options) {
 }
 
 PollOutcome Topic::poll(const ViewCallback& callback, Duration deadline) {
-  return is_usable(runtime_) ? runtime_->poll(index_, callback, deadline) : PollOutcome{};
+  return callback && is_usable(runtime_) ? runtime_->poll(index_, callback, deadline)
+                                         : PollOutcome{};
 }
 
 Result<void> Topic::copy_sum(std::uint64_t first, std::span<std::int64_t> out) const {

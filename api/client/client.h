@@ -56,6 +56,8 @@ struct ClientOptions {
 struct Significance {
   double threshold = 0.0;          // |change| / |value|; 0 = everything travels
   bool decays_with_clock = false;  // threshold / sqrt(clock), as in Gaia
+
+  bool operator==(const Significance&) const = default;
 };
 
 struct TopicOptions {
@@ -71,6 +73,7 @@ struct TopicOptions {
   // Absolute, per element; what `applied` and clocks may leave out. With 0 both wait for the last
   // bit of every change, which is sent last: with clocks name one that the training does not feel.
   double tolerance = 0.0;
+  // Travels with every transfer and is shown by `godwit topic`; no share is enforced yet.
   std::string tenant = {};
   std::string service_class = {};
   std::vector<std::string> allowed_sites = {};  // residency, a set; empty: every site
@@ -120,7 +123,7 @@ class Ticket {
   Ticket() = default;
 
   // Waits until the publish has reached `level`. For kApplied `site` names the site; empty means
-  // any one other site.
+  // any one other site. A site that does not hold the topic is not reached: kTimeout.
   Outcome wait(Level level, Duration deadline, std::string_view site = {}) const;
 
   // Why it was refused: element, value, reason. Empty otherwise.
@@ -198,13 +201,15 @@ class Topic {
   Result<void> subscribe(const SubscribeOptions& options = {});
 
   // Hands out and forgets what has added up, in rising order of elements, on the calling thread.
-  // Waits at most `deadline` for the first change. One poll() of a topic at a time.
+  // Waits at most `deadline` for the first change. One poll() of a topic at a time. Without a
+  // callback it does nothing; after one that throws, what it was not given is lost.
   PollOutcome poll(const ViewCallback& callback, Duration deadline = Duration::zero());
 
   // Copies the sum of everything received from element `first` on (SubscribeOptions::keep_sum).
   Result<void> copy_sum(std::uint64_t first, std::span<std::int64_t> out) const;
 
-  // Says that iteration `clock` is finished; publishes before it belong to it. Clocks only rise.
+  // Says that iteration `clock` is finished; publishes before it belong to it. Clocks only rise, up
+  // to 2^48: kInvalid.
   Result<void> tick(std::uint64_t clock);
 
   // Waits until every site has finished `clock` and its changes were delivered here.
@@ -249,7 +254,9 @@ class Client {
   Client& operator=(Client&& other) noexcept;
 
   // Opens a topic and waits at most `deadline` for the gateway's answer. What is wrong in the
-  // options is kInvalid before anything is sent.
+  // options is kInvalid before anything is sent, and so is what differs from the options of the
+  // same topic while it is open. A topic that the gateway has refused is tried again; its
+  // subscription, if it had one and its shape is the same, goes on.
   Result<Topic> declare(const TopicOptions& options, Duration deadline = Duration::seconds(10));
 
   ClientStats stats() const;

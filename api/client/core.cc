@@ -96,24 +96,24 @@ Result<std::uint32_t> Core::declare(const TopicOptions& options) {
 
 Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_t shard) {
   const TopicOptions& options = declaration.options;
-  std::size_t index = 0;
+  std::uint32_t index = 0;
   for (; index < topics_.size(); ++index) {
-    const TopicPart& topic = *topics_[index];
+    TopicPart& topic = *topics_[index];
     if (topic.options.name != options.name || topic.shard != shard) {
       continue;
     }
-    const bool same = topic.sharding.shards == declaration.sharding.shards;
-    if (topic.state == TopicState::kFailed) {
-      if (same) {
-        break;  // another attempt in the same place
+    if (topic.state != TopicState::kFailed) {
+      if (auto same = check_same({topic.options, topic.sharding, topic.seed_hash}, declaration);
+          !same) {
+        return Failure(same.error());
       }
-      continue;
+      return index;
     }
-    if (!same || topic.options.element_count != options.element_count ||
-        topic.options.fraction_bits != options.fraction_bits) {
-      return fail(Code::kInvalid, "topic {} is declared with another shape", options.name);
+    if (topic.sharding.shards == declaration.sharding.shards) {
+      topic.declare_again(declaration);
+      ask_again(index);
+      return index;
     }
-    return static_cast<std::uint32_t>(index);
   }
   if (index == local::kTopicsPerClientMax) {
     return fail(Code::kFull,
@@ -122,14 +122,20 @@ Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_
   }
   auto topic = std::make_unique<TopicPart>(declaration, shard);
   topic->incarnation = options_.incarnation;
-  if (index == topics_.size()) {
-    topics_.push_back(std::move(topic));
-  } else {
-    topic->outbox = std::move(topics_[index]->outbox);  // its tickets stay answerable
-    topic->replaces = topics_[index]->replaces;
-    topics_[index] = std::move(topic);
+  topics_.push_back(std::move(topic));
+  return index;
+}
+
+void Core::open_again(std::uint32_t topic) {
+  topics_[topic]->open_again();
+  ask_again(topic);
+}
+
+// The gateway has passed over what it was asked of a topic that it had refused.
+void Core::ask_again(std::uint32_t topic) {
+  for (auto& [request, wait] : waits_) {
+    wait.sent = wait.sent && wait.topic != topic;
   }
-  return static_cast<std::uint32_t>(index);
 }
 
 std::vector<std::unique_ptr<TopicPart>> Core::take_parts() {
@@ -250,7 +256,7 @@ void Core::restart_told(std::uint32_t index) {
   TopicPart& topic = *topics_[index];
   if (std::exchange(topic.restart_untold, false)) {
     topic.begin_behind_publishes();
-    topic.incarnation = Incarnation::from_packed(topic.incarnation.packed() + 1);
+    topic.next_incarnation();
   }
 }
 

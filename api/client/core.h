@@ -110,6 +110,8 @@ class Core {
   Result<std::uint32_t> declare(const Declaration& declaration, std::uint32_t shard);
   // The same for a topic of one shard.
   Result<std::uint32_t> declare(const TopicOptions& options);
+  // Tries a shard that the gateway has refused again, as it was declared.
+  void open_again(std::uint32_t topic);
   TopicState topic_state(std::uint32_t topic) const { return topics_[topic]->state; }
   const Error& topic_error(std::uint32_t topic) const { return topics_[topic]->error; }
   const TopicOptions& topic_options(std::uint32_t topic) const { return topics_[topic]->options; }
@@ -189,6 +191,7 @@ class Core {
     std::optional<ClockOutcome> outcome = {};
   };
 
+  void ask_again(std::uint32_t topic);
   std::optional<Event> on_record(Instant now, const local::RecordView& view);
   void on_welcome(const local::Welcome& record);
   void on_declared(const local::Declared& record);

@@ -1,7 +1,10 @@
 #include "api/client/declaration.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "api/local/names.h"
 #include "api/local/records.h"
@@ -70,6 +73,45 @@ Result<Declaration> check_declaration(const TopicOptions& options) {
     return fail(Code::kInvalid, "topic {}: allowed_sites are at most 64 site names", options.name);
   }
   return Declaration{options, sharding, hash_of_seed(options.seed)};
+}
+
+Result<void> check_same(const Declaration& before, const Declaration& again) {
+  const TopicOptions& old = before.options;
+  const TopicOptions& given = again.options;
+  const auto set_of = [](const std::vector<std::string>& sites) {
+    return std::set<std::string>(sites.begin(), sites.end());
+  };
+  std::string_view what;
+  if (given.element_count != old.element_count) {
+    what = "element_count";
+  } else if (again.sharding.shards != before.sharding.shards) {
+    what = "shards";
+  } else if (given.fraction_bits != old.fraction_bits) {
+    what = "fraction_bits";
+  } else if (given.tolerance != old.tolerance) {
+    what = "tolerance";
+  } else if (set_of(given.allowed_sites) != set_of(old.allowed_sites)) {
+    what = "allowed_sites";
+  } else if (!given.tenant.empty() && given.tenant != old.tenant) {
+    what = "tenant";
+  } else if (!given.service_class.empty() && given.service_class != old.service_class) {
+    what = "service_class";
+  } else if (given.update_deadline > Duration::zero() &&
+             given.update_deadline != old.update_deadline) {
+    what = "update_deadline";
+  } else if (given.significance.threshold > 0.0 && given.significance != old.significance) {
+    what = "significance";
+  } else if (again.seed_hash != 0 && again.seed_hash != before.seed_hash) {
+    what = "the seed";
+  }
+  if (!what.empty()) {
+    return fail(Code::kInvalid,
+                "topic {}: {} differs from what this client declared before; use the same value or "
+                "another name",
+                given.name,
+                what);
+  }
+  return {};
 }
 
 }  // namespace godwit::client

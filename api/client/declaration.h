@@ -18,4 +18,8 @@ struct Declaration {
 // kInvalid says what no gateway would take. options.shards = 0 stands for one.
 Result<Declaration> check_declaration(const TopicOptions& options);
 
+// Whether a topic may be declared `again` while it is open: kInvalid names what differs. Without a
+// tenant, class, deadline, significance or seed the new one takes what there is, as at the gateway.
+Result<void> check_same(const Declaration& before, const Declaration& again);
+
 }  // namespace godwit::client

@@ -406,6 +406,10 @@ Result<void> Runtime::tick(std::uint32_t topic, std::uint64_t clock) {
   if (closing_) {
     return closed();
   }
+  if (clock > local::kClockMax) {
+    return fail(
+        Code::kInvalid, "clock {} is above {}: clocks count iterations", clock, local::kClockMax);
+  }
   if (clock < spread_.last_clock(topic)) {
     return fail(Code::kInvalid,
                 "clock {} is behind {}: clocks only rise",

@@ -222,13 +222,12 @@ Result<std::uint32_t> Spread::declare(const TopicOptions& wanted) {
     if (topic.options.name != options.name) {
       continue;
     }
-    const bool same = topic.options.element_count == options.element_count &&
-                      topic.options.fraction_bits == options.fraction_bits &&
-                      topic.sharding.shards == options.shards;
-    if (has_open_part(topic) && !same) {
-      return fail(Code::kInvalid, "topic {} is declared with another shape", options.name);
-    }
-    if (!is_failed(index)) {
+    if (has_open_part(topic)) {
+      if (auto same = check_same({topic.options, topic.sharding, topic.seed_hash}, *declaration);
+          !same) {
+        return Failure(same.error());
+      }
+      open_again(index);
       return index;
     }
     if (topic.sharding.shards == options.shards) {
@@ -247,6 +246,7 @@ Result<std::uint32_t> Spread::declare(const TopicOptions& wanted) {
   topic.options = options;
   topic.options.seed = {};
   topic.sharding = declaration->sharding;
+  topic.seed_hash = declaration->seed_hash;
   topic.last_step = 0;  // after a failure steps may come again, as after a restart
   topic.places.resize(options.shards);
   for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
@@ -256,6 +256,17 @@ Result<std::uint32_t> Spread::declare(const TopicOptions& wanted) {
     put(place, shard, {worker, *handle});
   }
   return place;
+}
+
+// Whatever part of the topic was refused.
+void Spread::open_again(std::uint32_t index) {
+  Topic& topic = topics_[index];
+  for (const Place& place : topic.places) {
+    if (core_at(place).is_failed(place.handle)) {
+      core_at(place).open_again(place.handle);
+      topic.last_step = 0;
+    }
+  }
 }
 
 bool Spread::has_open_part(const Topic& topic) const {

@@ -141,6 +141,7 @@ class Spread {
   struct Topic {
     TopicOptions options = {};  // without the seed
     Sharding sharding = {};
+    std::uint64_t seed_hash = 0;
     std::vector<Place> places = {};  // by shard
     TicketBook book = {};            // of a topic with several shards
     std::uint64_t last_step = 0;     // of the publishes since it was declared; 0: none had one
@@ -159,6 +160,7 @@ class Spread {
   Core& core_at(const Place& place) { return *cores_[place.worker]; }
   const Core& core_at(const Place& place) const { return *cores_[place.worker]; }
   std::uint32_t worker_of_shard(const Topic& topic, std::uint32_t shard) const;
+  void open_again(std::uint32_t index);
   // Whether a part is open, or may still be opened.
   bool has_open_part(const Topic& topic) const;
   // Connections are being given up, so that parts can move.

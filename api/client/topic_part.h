@@ -83,6 +83,12 @@ struct TopicPart {
 
   std::uint64_t elements() const { return sharding.elements(shard); }
 
+  // Tries again to open what the gateway has refused; the subscription goes on.
+  void open_again();
+  // The same with other options. Of another element count or quantum it is another topic: of the
+  // old one only the tickets stay.
+  void declare_again(const Declaration& declaration);
+
   // Whether the subscription, if there is one, has begun or may begin.
   bool may_receive() const { return !restart_untold && !has_to_begin; }
   // Whether the application holds changes since the subscription began, its own ones among them.
@@ -94,6 +100,7 @@ struct TopicPart {
     has_to_begin = true;
     begins_after = outbox.last_number();
   }
+  void next_incarnation() { incarnation = Incarnation::from_packed(incarnation.packed() + 1); }
   // Everything will come again from zero.
   void forget_received() {
     frontier = {};

@@ -270,15 +270,6 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Tick& recor
     return not_declared(record.topic, "Tick");
   }
   Topic& topic = *declared->topic;
-  if (!SiteClock::may_tick(topic.clock, record.clock)) {
-    return break_with(Code::kInvalid,
-                      fmt::format("Tick {} of topic {}: the site's clock is {}, and a tick is at "
-                                  "most {} above it",
-                                  record.clock,
-                                  topic.spec().name,
-                                  topic.clock,
-                                  SiteClock::kAheadMax));
-  }
   on_tickers(topic, topic.site_clock.on_tick(this, hello_.publisher, record.clock));
   return Taken::kDone;
 }

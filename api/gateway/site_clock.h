@@ -22,20 +22,12 @@ class SiteClock {
   // Remembered over a restart; those beyond are not waited for. Chosen: far above any site.
   static constexpr std::size_t kRememberedMax = 256;
 
-  // A tick is at most so far above the site's clock: clocks count iterations, and one that is wrong
-  // would move the clock for ever. Chosen: a microsecond an iteration for twelve days, at once.
-  static constexpr std::uint64_t kAheadMax = std::uint64_t{1} << 40U;
-
   // Who ticked before the gateway's restart.
   void expect(const std::vector<PublisherId>& tickers);
   // Those that did not come back are given up. True: there were some.
   bool give_up();
   bool expects() const { return !missing_.empty(); }
 
-  // Whether a tick may be: `now` is the site's clock.
-  static bool may_tick(std::uint64_t now, std::uint64_t clock) {
-    return clock <= now || clock - now <= kAheadMax;
-  }
   // A client's clock, by its connection; lower ones are ignored. True: who ticks has changed.
   bool on_tick(const void* connection, PublisherId who, std::uint64_t clock);
   // The connection has ended. True: who ticks has changed.

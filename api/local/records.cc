@@ -181,8 +181,9 @@ Result<ClientRecord> decode_tick(const RecordView& view) {
   record.topic = in.topic();
   in.expect(in.u32() == 0);
   record.clock = in.u64();
+  in.expect(record.clock <= kClockMax);
   if (!in.done()) {
-    return corrupt("Tick is malformed");
+    return corrupt("Tick is malformed, or its clock above 2^48");
   }
   return record;
 }

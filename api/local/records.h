@@ -38,6 +38,9 @@ inline constexpr std::uint32_t kTopicsPerClientMax = 4096;
 // Waits for clocks of one client at once. Chosen: a reader waits for one at a time.
 inline constexpr std::size_t kWaitsMax = 64;
 inline constexpr std::uint64_t kElementsMax = std::uint64_t{1} << 40;
+// Clocks count iterations, and one that is wrong would move the clock for ever. Chosen: nine years
+// of a microsecond each.
+inline constexpr std::uint64_t kClockMax = std::uint64_t{1} << 48;
 inline constexpr std::size_t kLanesMax = 64;           // shards of a topic: lanes per subscriber
 inline constexpr std::uint32_t kFractionBitsMax = 62;  // a quantum is 2^-62 at the finest
 

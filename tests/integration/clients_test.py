@@ -16,7 +16,7 @@ CLOSED = {
     "same-subscriber": "the subscription is held already",
     "newer-subscriber": "the subscription is held already",
     "subscribe-twice": "the subscription is held already",
-    "future-clock": "the site's clock is 0, and a tick is at most 1099511627776 above it",
+    "future-clock": "Tick is malformed, or its clock above 2^48",
     "undeclared-handle": "Tick of a topic that is not declared",
 }
 HARMLESS = ("out-of-range", "silent", "early-exit", "greedy-waits")

@@ -121,10 +121,33 @@ TEST_F(ClientTest, RefusesWhatCannotBeMeant) {
   EXPECT_EQ(again.error().code, Code::kInvalid);
   EXPECT_TRUE(topic->tick(5));
   EXPECT_FALSE(topic->tick(4));
+  const auto far = topic->tick((std::uint64_t{1} << 48U) + 1);
+  ASSERT_FALSE(far);
+  EXPECT_EQ(far.error().code, Code::kInvalid);
+  EXPECT_TRUE(topic->tick(std::uint64_t{1} << 48U));
   EXPECT_TRUE(topic->subscribe());
   EXPECT_FALSE(topic->subscribe());
+  EXPECT_TRUE(client.stats().connected) << "the gateway has nothing against it";
   EXPECT_FALSE(Topic().publish(std::vector<float>(1)));
   EXPECT_EQ(Ticket().wait(Level::kSafe, kSoon), Outcome::kClosed);
+}
+
+TEST_F(ClientTest, APollWithoutACallbackTakesNothing) {
+  start_gateway();
+  Client client = connect("subscriber");
+  Client other = connect("publisher");
+  auto topic = client.declare({.name = "m", .element_count = 10});
+  auto theirs = other.declare({.name = "m", .element_count = 10});
+  ASSERT_TRUE(topic && theirs);
+  ASSERT_TRUE(topic->subscribe({.keep_sum = true}));
+  ASSERT_TRUE(theirs->publish_fixed(std::vector<std::int64_t>(10, 3)));
+  std::vector<std::int64_t> sum(10);
+  for (int tries = 0; tries < 1000 && sum[0] == 0; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(topic->copy_sum(0, sum));
+  }
+  EXPECT_EQ(topic->poll({}, kSoon).elements, 0U);
+  EXPECT_EQ(topic->poll([](const View&) {}, kSoon).elements, 10U);
 }
 
 TEST_F(ClientTest, AClockWaitNamesTheMissingSites) {

@@ -218,6 +218,50 @@ TEST_F(SpreadMoves, OneShardThatStartsAgainIsOneRestartOfTheWholeTopic) {
   }
 }
 
+TEST_F(SpreadMoves, AShardThatWasRefusedGoesOnWithTheOthersWhenItIsDeclaredAgain) {
+  const auto topic = subscribed(2);
+  for (const std::uint32_t refused : {0U, 2U}) {
+    SCOPED_TRACE(refused);
+    workers_.disconnect_all(now_);
+    for (const std::uint32_t worker : {0U, 1U}) {
+      workers_.connect(now_, worker);
+    }
+    workers_.gateway_of("model", refused).refuse_declare = "no memory";
+    settle();
+    EXPECT_TRUE(spread_.is_failed(topic));
+    workers_.gateway_of("model", refused).refuse_declare.reset();
+    ASSERT_EQ(declare(4, 8 * kTile + kTile / 2), topic);
+    publish_ramp(topic, 0, 8 * kTile);
+    settle_delivered();
+    EXPECT_EQ(received(topic), kept_sum(topic));
+    EXPECT_EQ(received(topic), gateway_sum(topic));
+    EXPECT_EQ(workers_.restarts, 0);
+    EXPECT_TRUE(workers_.failures.empty());
+    EXPECT_FALSE(spread_.subscribe(topic, Subscription::kCallback, true));
+  }
+}
+
+TEST_F(SpreadMoves, WhileAnyShardIsOpenTheTopicIsDeclaredAsItWas) {
+  const auto topic = four_shards(2);
+  for (const bool has_failed : {false, true}) {
+    if (has_failed) {
+      workers_.disconnect_all(now_);
+      workers_.connect(now_, 0);
+      workers_.connect(now_, 1);
+      workers_.gateway(1).refuse_declare = "no memory";
+      settle();
+      ASSERT_TRUE(spread_.is_failed(topic));
+    }
+    const auto narrower = spread_.declare({.name = "model",
+                                           .element_count = 8 * kTile + kTile / 2,
+                                           .fraction_bits = 10,
+                                           .shards = 4,
+                                           .allowed_sites = {"fra"}});
+    ASSERT_FALSE(narrower);
+    EXPECT_THAT(narrower.error().message, ::testing::HasSubstr("allowed_sites differs"));
+  }
+}
+
 TEST_F(SpreadMoves, AllShardsThatStartAgainTogetherAreOneRestart) {
   const auto topic = subscribed(2);
   workers_.disconnect_all(now_);

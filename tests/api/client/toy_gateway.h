@@ -294,6 +294,9 @@ class ToyGateway {
   void on(const local::Subscribe& subscribe) {
     last_subscribe = subscribe;
     const auto handle = static_cast<std::uint32_t>(subscribe.topic);
+    if (!handles_.contains(handle)) {
+      return;  // its topic was refused
+    }
     ToyTopic& topic = *handles_.at(handle);
     accepted_at_subscribe = topic.accepted;
     const Key key{subscribe.subscriber.value(), subscribe.incarnation.packed()};
@@ -324,7 +327,7 @@ class ToyGateway {
   }
   void on(const local::WaitClock& wait) {
     waits.push_back(wait);
-    if (answer_waits) {
+    if (answer_waits && handles_.contains(static_cast<std::uint32_t>(wait.topic))) {
       say(local::ClockReached{.request = wait.request, .missing = missing});
     }
   }
