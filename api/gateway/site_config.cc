@@ -140,6 +140,15 @@ bool can_send(const Config& config, const Address& from, const Address& to) {
   return from.is_v6 == to.is_v6 || is_dual;
 }
 
+// Whether one of the site's own workers, each on the port after the one before, is in the way.
+bool is_taken_by_worker(const Config& config, const SiteConfig& self, const port::Peer& endpoint) {
+  return std::any_of(self.endpoints.begin(), self.endpoints.end(), [&](const std::string& text) {
+    const auto own = port::Peer::parse(text);
+    return own && own->same_host(endpoint) && endpoint.udp_port() > own->udp_port() &&
+           endpoint.udp_port() < own->udp_port() + config.workers;
+  });
+}
+
 }  // namespace
 
 void read_sites(TableReader& root, Problems& problems, Config& config) {
@@ -225,6 +234,15 @@ void check_endpoints(const toml::table& document, Problems& problems, const Conf
                         address.is_v6 ? 6 : 4,
                         own->format(),
                         own->is_v6 ? 6 : 4));
+      } else if (self != nullptr && !is_own && is_taken_by_worker(config, *self, *endpoint)) {
+        complain(
+            fmt::format("{}: the {} workers of {} take this port; give one that is not among "
+                        "the {} from {} on",
+                        text,
+                        config.workers,
+                        self->name,
+                        config.workers,
+                        self->endpoints.front()));
       }
     }
     const auto first = port::Peer::parse(site.endpoints.front());

@@ -146,6 +146,21 @@ TEST_F(CoreDeclareAgain, WithOtherOptionsTheGatewayHearsOfThem) {
   EXPECT_EQ(sum(topic), std::vector<std::int64_t>(100, 17));
 }
 
+TEST_F(CoreDeclareAgain, WithAnotherSeedTheGatewayIsSentThatOne) {
+  connect();
+  gateway_->refuse_declare = "the seed differs";
+  const std::vector<float> wrong(40, 1.0F);
+  const std::vector<float> right(40, 2.0F);
+  const auto topic = core_.declare({.name = "model", .element_count = 40, .seed = wrong});
+  settle();
+  gateway_->refuse_declare.reset();
+  ASSERT_EQ(core_.declare({.name = "model", .element_count = 40, .seed = right}).value_or(9),
+            topic.value_or(0));
+  core_.pump(now_);
+  settle();
+  EXPECT_EQ(state_.topics["model"].seed, right);
+}
+
 TEST_F(CoreDeclareAgain, WithAnotherShapeItIsAnotherTopicWithoutASubscription) {
   const auto topic = subscribed(100, 7);
   const auto number = publish(topic, std::vector<float>(100, 1.0F));

@@ -241,27 +241,6 @@ TEST_F(SpreadMoves, AShardThatWasRefusedGoesOnWithTheOthersWhenItIsDeclaredAgain
   }
 }
 
-TEST_F(SpreadMoves, WhileAnyShardIsOpenTheTopicIsDeclaredAsItWas) {
-  const auto topic = four_shards(2);
-  for (const bool has_failed : {false, true}) {
-    if (has_failed) {
-      workers_.disconnect_all(now_);
-      workers_.connect(now_, 0);
-      workers_.connect(now_, 1);
-      workers_.gateway(1).refuse_declare = "no memory";
-      settle();
-      ASSERT_TRUE(spread_.is_failed(topic));
-    }
-    const auto narrower = spread_.declare({.name = "model",
-                                           .element_count = 8 * kTile + kTile / 2,
-                                           .fraction_bits = 10,
-                                           .shards = 4,
-                                           .allowed_sites = {"fra"}});
-    ASSERT_FALSE(narrower);
-    EXPECT_THAT(narrower.error().message, ::testing::HasSubstr("allowed_sites differs"));
-  }
-}
-
 TEST_F(SpreadMoves, AllShardsThatStartAgainTogetherAreOneRestart) {
   const auto topic = subscribed(2);
   workers_.disconnect_all(now_);

@@ -16,14 +16,16 @@ using ::testing::HasSubstr;
 
 Result<Config> workers(std::string_view count,
                        std::string_view connections,
-                       std::string_view port = "7001") {
+                       std::string_view port = "7001",
+                       std::string_view other = "192.0.2.2:7002") {
   return parse_config(fmt::format("version = 1\n[self]\nsite = \"a\"\nworkers = {}\n"
                                   "[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n"
                                   "[sites.a]\nendpoint = \"192.0.2.1:{}\"\n"
-                                  "[sites.b]\nendpoint = \"192.0.2.2:7002\"\n"
+                                  "[sites.b]\nendpoint = \"{}\"\n"
                                   "[[links]]\nends = [\"a\", \"b\"]\nconnections = {}\n",
                                   count,
                                   port,
+                                  other,
                                   connections),
                       "f.toml");
 }
@@ -74,6 +76,20 @@ TEST(WorkersConfig, RefusesAnEndpointWithTooFewPortsBehindItWhateverThePort) {
   EXPECT_EQ(refusal("4", "4", "65533"),
             "f.toml:10:12: [sites.a] endpoint: 192.0.2.1:65533: 4 workers need as many ports from "
             "this one on, and the last port is 65535");
+}
+
+TEST(WorkersConfig, RefusesAnotherSiteOnThePortOfAWorker) {
+  for (const auto& [other, taken] : {std::pair("192.0.2.1:7000", false),
+                                     std::pair("192.0.2.1:7002", true),
+                                     std::pair("192.0.2.1:7004", true),
+                                     std::pair("192.0.2.1:7005", false),
+                                     std::pair("192.0.2.2:7002", false)}) {
+    const auto config = workers("4", "4", "7001", other);
+    EXPECT_EQ(config.has_value(), !taken) << other;
+  }
+  EXPECT_EQ(workers("4", "4", "7001", "192.0.2.1:7004").error().message,
+            "f.toml:12:12: [sites.b] endpoint: 192.0.2.1:7004: the 4 workers of a take this port; "
+            "give one that is not among the 4 from 192.0.2.1:7001 on");
 }
 
 TEST(WorkersConfig, ReadsBackAsItIsWritten) {
