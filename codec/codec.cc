@@ -49,9 +49,16 @@ std::uint64_t Encoder::max_abs() const {
   return state_->bpc.max_abs();
 }
 
-Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed) {
+Encoded Encoder::encode(Budget budget,
+                        std::span<std::byte> out,
+                        std::span<std::int64_t> removed,
+                        Accepts accepts) {
   State& s = *state_;
   GODWIT_ASSERT(!s.open.empty() && removed.size() == s.open.size());
+  if (!accepts.bpc) {
+    return s.raw.encode_cut(budget, out, removed);
+  }
+  s.bpc.use_finer_steps(accepts.finer_steps);
   const std::size_t room = std::min(budget.bytes, out.size());
   const std::size_t raw_bytes = raw::bytes_of(raw::width_of(s.bpc.max_abs()), s.open.size());
   const bool raw_fits = raw_bytes <= room;
@@ -77,13 +84,6 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
     out[0] = std::byte{0};
   }
   return {Id::kRaw, bytes, s.bpc.max_abs(), s.bpc.energy(), s.bpc.energy()};
-}
-
-Encoded Encoder::encode_raw(Budget budget,
-                            std::span<std::byte> out,
-                            std::span<std::int64_t> removed) {
-  GODWIT_ASSERT(!state_->open.empty() && removed.size() == state_->open.size());
-  return state_->raw.encode_cut(budget, out, removed);
 }
 
 struct Decoder::State {

@@ -58,6 +58,12 @@ struct Budget {
   std::uint64_t floor = 0;
 };
 
+// What a receiver decodes besides RAW.
+struct Accepts {
+  bool bpc = true;
+  bool finer_steps = true;  // of BPC, between powers of two
+};
+
 struct Encoded {
   Id id = Id::kRaw;
   std::size_t bytes = 0;            // written to `out`; 0 only if there was room for none
@@ -93,11 +99,12 @@ class Encoder {
   // Codes the tile into at most min(budget.bytes, out.size()) bytes. `removed` has the tile's
   // size. May be called again for the same tile: one analysis serves several budgets.
   // Never longer than RAW when RAW fits; RAW itself when that is the shortest exact code.
-  Encoded encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed);
-  // The same by RAW alone, for a receiver that decodes nothing else. RAW has one width for all of a
-  // tile: what is beyond the width that fits stays open. `bytes` is 0 when not even two bits an
-  // element fit.
-  Encoded encode_raw(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed);
+  // For a receiver of RAW alone: it has one width for all of a tile, so what is beyond the width
+  // that fits stays open; `bytes` is 0 when not even two bits an element fit.
+  Encoded encode(Budget budget,
+                 std::span<std::byte> out,
+                 std::span<std::int64_t> removed,
+                 Accepts accepts = {});
 
  private:
   struct State;

@@ -13,6 +13,7 @@ namespace godwit::gateway {
 namespace {
 
 constexpr std::string_view kCodec = "codec.";
+constexpr std::string_view kFinerSteps = "codec.bpc.steps";
 constexpr std::string_view kTransfer = "transfer.";
 
 bool is_printable(std::string_view name) {
@@ -26,6 +27,7 @@ Capabilities Capabilities::own() {
   for (const codec::Entry& entry : codec::catalog()) {
     names.push_back(fmt::format("{}{}", kCodec, entry.name));
   }
+  names.emplace_back(kFinerSteps);
   names.push_back(fmt::format("{}{}", kTransfer, wire::kTransferBytesMax));
   return *read(std::move(names));
 }
@@ -47,6 +49,7 @@ Result<Capabilities> Capabilities::read(std::vector<std::string> names) {
       capabilities.names_codecs_ = true;
       capabilities.names_bpc_ = capabilities.names_bpc_ ||
                                 view.substr(kCodec.size()) == codec::to_string(codec::Id::kBpc);
+      capabilities.names_finer_steps_ = capabilities.names_finer_steps_ || view == kFinerSteps;
     } else if (view.starts_with(kTransfer)) {
       if (auto good = capabilities.read_transfer(view.substr(kTransfer.size())); !good) {
         return Failure(good.error());

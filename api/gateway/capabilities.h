@@ -2,6 +2,7 @@
 // transfer.
 //
 //   "codec.bpc"        decodes the codec of that name (codec/catalog.h)
+//   "codec.bpc.steps"  decodes BPC with steps between powers of two (codec/bpc/SPEC.md)
 //   "transfer.73728"   takes transfers of up to so many bytes
 //
 // The least of version 1 needs no name: who names no codec decodes RAW and BPC, who names no
@@ -38,6 +39,9 @@ class Capabilities {
   // As they were said, printable.
   const std::vector<std::string>& names() const { return names_; }
   bool decodes(codec::Id id) const;
+  codec::Accepts accepts() const {
+    return {.bpc = decodes(codec::Id::kBpc), .finer_steps = names_finer_steps_};
+  }
   // In [kTransferBytesMin, wire::kTransferBytesMax].
   std::size_t transfer_bytes_max() const { return transfer_bytes_max_; }
 
@@ -47,6 +51,7 @@ class Capabilities {
   std::vector<std::string> names_;
   bool names_codecs_ = false;
   bool names_bpc_ = false;
+  bool names_finer_steps_ = false;
   std::size_t transfer_bytes_max_ = wire::kTransferBytesMax;
 };
 

@@ -64,9 +64,7 @@ class Coder : public ledger::TileDecoder {
                         const Capabilities& receiver) {
     const Instant began = stopwatch_();
     encoder_.load(values);
-    const auto coded = receiver.decodes(codec::Id::kBpc)
-                           ? encoder_.encode(budget, out, removed())
-                           : encoder_.encode_raw(budget, out, removed());
+    const auto coded = encoder_.encode(budget, out, removed(), receiver.accepts());
     encoded_.at(static_cast<std::size_t>(coded.id)).add(coded.bytes, stopwatch_() - began);
     return coded;
   }

@@ -25,12 +25,20 @@ Distortion::Distortion(std::span<const float> values) : integers_(values.size())
   const auto fixed = codec::to_fixed(values, kFractionBits, codec::kValueLimit - 1, integers_);
   GODWIT_ASSERT(fixed.ok(), "updates are small");
   energy_ = codec::energy(integers_);
+  for (std::size_t first = 0; first < integers_.size(); first += kTileElements) {
+    const std::size_t count = std::min(kTileElements, integers_.size() - first);
+    energies_.push_back(codec::energy(std::span(integers_).subspan(first, count)));
+  }
   codec::Encoder encoder;
   const int bits = std::max(1, static_cast<int>(std::bit_width(codec::max_abs(integers_))));
-  for (int plane = bits - 1; plane >= std::max(0, bits - kPlanesBelow); --plane) {
-    ends_.push_back(coded(encoder, (std::uint64_t{1} << static_cast<unsigned>(plane)) - 1));
-    plane_ends_.push_back(point_of(ends_.back()));
+  for (int plane = bits - 1; plane >= std::max(4, bits - kPlanesBelow); --plane) {
+    for (const std::uint64_t sixteenths : {27U, 23U, 19U, 16U}) {
+      const std::uint64_t unit = sixteenths << static_cast<unsigned>(plane - 4);
+      ends_.push_back(coded(encoder, unit - 1));
+      plane_ends_.push_back(point_of(ends_.back()));
+    }
   }
+  stretches_ = by_slope();
 }
 
 // All tiles, so far that nothing above `floor` is left.
@@ -62,33 +70,50 @@ Point Distortion::point_of(std::span<const Tile> tiles) const {
   return point;
 }
 
+// From nothing sent, each tile goes from end to end along the lower edge of its points; the steps
+// of all tiles are taken in the order of what they gain per byte.
+std::vector<Distortion::Stretch> Distortion::by_slope() const {
+  std::vector<Stretch> stretches;
+  for (std::size_t tile = 0; tile < ends_.front().size(); ++tile) {
+    std::vector<Tile> points{{0, energies_[tile]}};
+    for (const auto& end : ends_) {
+      points.push_back(end[tile]);
+    }
+    for (std::size_t at = 0; at + 1 < points.size();) {
+      std::size_t next = 0;
+      double steepest = 0;
+      for (std::size_t i = at + 1; i < points.size(); ++i) {
+        const double more = std::max(1e-9, points[i].bytes - points[at].bytes);
+        const double slope = (points[at].left - points[i].left) / more;
+        if (slope > steepest) {
+          steepest = slope;
+          next = i;
+        }
+      }
+      if (next == 0) {
+        break;
+      }
+      stretches.push_back(
+          {points[next].bytes - points[at].bytes, points[at].left - points[next].left});
+      at = next;
+    }
+  }
+  std::sort(stretches.begin(), stretches.end(), [](const Stretch& a, const Stretch& b) {
+    return a.gain * b.bytes > b.gain * a.bytes;
+  });
+  return stretches;
+}
+
 double Distortion::bytes_at(double error) const {
-  std::size_t finer = 0;
-  while (finer < plane_ends_.size() && plane_ends_[finer].error > error) {
-    ++finer;
-  }
-  if (finer == 0 || finer == plane_ends_.size()) {
-    return plane_ends_[std::min(finer, plane_ends_.size() - 1)].bytes;
-  }
-  const auto& from = ends_[finer - 1];
-  const auto& to = ends_[finer];
-  std::vector<std::size_t> order(from.size());
-  std::iota(order.begin(), order.end(), 0U);
-  const auto slope = [&](std::size_t i) {
-    return (from[i].left - to[i].left) / std::max(1e-9, to[i].bytes - from[i].bytes);
-  };
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return slope(a) > slope(b); });
-  double bytes = plane_ends_[finer - 1].bytes;
-  double left = std::pow(plane_ends_[finer - 1].error, 2) * energy_;
-  const double wanted = error * error * energy_;
-  for (const std::size_t i : order) {
-    const double gain = from[i].left - to[i].left;
-    const double part = gain > 0 ? std::min(1.0, (left - wanted) / gain) : 1.0;
+  double bytes = 0;
+  double above = (1 - error * error) * energy_;
+  for (const Stretch& stretch : stretches_) {
+    const double part = std::min(1.0, above / stretch.gain);
     if (part <= 0) {
       break;
     }
-    bytes += part * (to[i].bytes - from[i].bytes);  // the last one is cut inside its plane
-    left -= part * gain;
+    bytes += part * stretch.bytes;  // the last one ends inside a plane
+    above -= part * stretch.gain;
   }
   return bytes;
 }

@@ -20,10 +20,10 @@ class Distortion {
  public:
   explicit Distortion(std::span<const float> values);
 
-  // BPC at the end of each plane: all tiles down to the same size. From the coarsest.
+  // BPC at the end of each plane of each step: all tiles down to the same size. From the coarsest.
   const std::vector<Point>& plane_ends() const { return plane_ends_; }
-  // BPC's bytes at this error: between two ends some tiles stop at the coarser one and the others,
-  // those that gain most per byte, at the finer. Errors outside of the ends are those of the ends.
+  // BPC's bytes at this error: each tile ends at a plane of a step of its own, and those gain most
+  // per byte.
   double bytes_at(double error) const;
   // The error at so many bytes, by SL: of all elements those above one size.
   Point sparse_list(double bytes) const;
@@ -35,14 +35,23 @@ class Distortion {
     double left = 0;  // energy
   };
 
+  // From one end of a tile to another one.
+  struct Stretch {
+    double bytes = 0;
+    double gain = 0;  // energy
+  };
+
   template <class Encoder>
   std::vector<Tile> coded(Encoder& encoder, std::uint64_t floor) const;
+  std::vector<Stretch> by_slope() const;
   Point point_of(std::span<const Tile> tiles) const;
 
   std::vector<std::int64_t> integers_;
   double energy_ = 0;
   std::vector<std::vector<Tile>> ends_;  // by end, then tile
   std::vector<Point> plane_ends_;
+  std::vector<double> energies_;  // by tile
+  std::vector<Stretch> stretches_;
 };
 
 }  // namespace godwit::bench_codec

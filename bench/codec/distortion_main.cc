@@ -97,7 +97,8 @@ void compare(const std::string& set, std::span<const float> values) {
     if (ends[i].error > 0.9 || 8 * ends[i].bytes / count > 6) {
       continue;
     }
-    line(set, "ideal_end", ends[i].bytes, curve.bytes_at(ends[i].error), 8 * ends[i].bytes / count);
+    const double there = ours.bytes_at(ends[i].error);
+    line(set, "ideal_end", there, curve.bytes_at(ends[i].error), 8 * there / count);
     for (const double part : {0.25, 0.5, 0.75}) {
       const double error = ends[i - 1].error * std::pow(ends[i].error / ends[i - 1].error, part);
       const double bytes = ours.bytes_at(error);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "codec/bpc/step_choice.h"
 #include "dataplane/base/assert.h"
 
 namespace godwit::codec::bpc {
@@ -13,18 +14,6 @@ constexpr std::size_t kSegmentsMax = 2 * kPlanes - 1;
 
 // A code is never longer than the longest RAW tile plus the segment that went over it.
 constexpr std::size_t kScratchBytes = coded_bytes_max(kTileElements) + 2 * kSegmentBytesMax;
-
-// Bits that code_of() spends on a string, with what static tables and Rice codes lose.
-double string_bits(double ones, double length) {
-  constexpr double kLoss = 1.03;  // measured on independent bits: 0.5 to 4 %
-  const double rare = std::min(ones, length - ones);
-  if (rare <= 0) {
-    return 0;
-  }
-  const double q = rare / length;
-  const double entropy = -q * std::log2(q) - (1 - q) * std::log2(1 - q);
-  return length * std::min(1.0, kLoss * entropy);
-}
 
 // A step at which the tile has at most 16 planes, most probably, from one line in 64. The largest
 // of 32,768 is rarely four times the largest of 512; 13 planes are left at least.
@@ -81,14 +70,55 @@ void Encoder::load(std::span<const std::int64_t> open) {
     }
     shift = least;
   }
-  extent_ = {.shift = shift, .top = high_bit - shift};
+  loaded_ = step_ = {.shift = shift};
+}
+
+// Of the magnitudes in the buffers.
+void Encoder::set_step(StepSize step) const {
+  if (step_.quarter == step.quarter) {
+    return;
+  }
+  Buffers& b = *buffers_;
+  quantise(open_.data(), open_.size(), step, b.summaries, b.magnitudes.data());
+  step_ = step;
+}
+
+// The step for a budget, between the loaded one and twice that.
+StepSize Encoder::fitting_step(std::size_t room, std::uint64_t unit) const {
+  if (!finer_steps_ || !may_be_finer(loaded_.shift)) {
+    return loaded_;
+  }
+  set_step(loaded_);
+  const Buffers& b = *buffers_;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): what is read is written.
+  alignas(64) std::array<std::uint16_t, kSubBlocks * 32> sample;
+  const std::size_t each = open_.size() <= sample.size() ? kSubBlock : 32;
+  std::size_t sampled = 0;
+  std::size_t counted = 0;
+  for (std::size_t sub = 0; sub < sub_blocks_of(open_.size()); ++sub) {
+    const std::size_t count = std::min(each, open_.size() - sub * kSubBlock);
+    counted += count;
+    if (b.summaries.max[sub] >> static_cast<unsigned>(loaded_.shift) != 0) {
+      const std::size_t padded = std::min(each, words_of(count) * kWordBits);
+      std::copy_n(&b.magnitudes[sub * kSubBlock], padded, &sample[sampled]);
+      sampled += padded;
+    }
+  }
+  const auto elements = static_cast<double>(open_.size());
+  const int quarter = choose_quarter({.sample = std::span(sample).first(sampled),
+                                      .scale = elements / static_cast<double>(counted),
+                                      .elements = elements,
+                                      .top = static_cast<int>(floor_log2(max_abs_)) - loaded_.shift,
+                                      .room = 8.0 * static_cast<double>(room - kHeaderBytes),
+                                      .unit = unit >> static_cast<unsigned>(loaded_.shift)});
+  return {loaded_.shift, quarter};
 }
 
 // The plane's bitmap; sub-blocks that are still all zero are not looked at.
 void Encoder::extract(int plane) {
   Buffers& b = *buffers_;
   const std::size_t subs = sub_blocks_of(open_.size());
-  const auto zero_below = static_cast<unsigned>(extent_.shift + plane);
+  const auto zero_below = static_cast<unsigned>(extent_.step.shift + plane);
   for (std::size_t sub = 0; sub < subs; ++sub) {
     const std::size_t word = sub * kSubWords;
     const std::size_t words = std::min(kSubWords, words_of(open_.size()) - word);
@@ -253,7 +283,7 @@ Remainder Encoder::remove(std::span<std::int64_t> removed) const {
     const std::size_t first = sub * kSubBlock;
     const std::size_t count = std::min(kSubBlock, open_.size() - first);
     Remainder part{b.summaries.max[sub], b.summaries.energy[sub]};
-    if (part.max >> static_cast<unsigned>(extent_.shift + rule.low_plane) == 0) {
+    if (part.max >> static_cast<unsigned>(extent_.step.shift + rule.low_plane) == 0) {
       std::fill_n(removed.begin() + static_cast<std::ptrdiff_t>(first), count, 0);
     } else {
       part = reconstruct_and_subtract(&b.magnitudes[first],
@@ -278,7 +308,10 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
   if (!complete_ && room > kHeaderBytes) {
     // Planes whose unit is at most floor + 1 quanta leave nothing above the floor.
     const std::uint64_t unit = std::min<std::uint64_t>(budget.floor, kValueLimit) + 1;
-    const int last_plane = std::max(0, static_cast<int>(floor_log2(unit)) - extent_.shift);
+    set_step(fitting_step(room, unit));
+    const std::uint64_t step = step_.quanta();
+    extent_ = {.step = step_, .top = static_cast<int>(floor_log2(max_abs_ / step))};
+    const int last_plane = unit < step ? 0 : static_cast<int>(floor_log2(unit / step));
     stop = write_planes(last_plane, b.code.data() + room);
   }
   if (stop == nullptr) {
@@ -305,6 +338,8 @@ std::span<const Segment> Encoder::segments() const {
 void Encoder::estimate() const {
   Buffers& b = *buffers_;
   constexpr std::size_t kGroup = 16;  // sub-blocks
+  set_step(loaded_);
+  const int top = static_cast<int>(floor_log2(max_abs_)) - loaded_.shift;
   const std::size_t subs = sub_blocks_of(open_.size());
   std::array<double, kPlanes> bits{};
   std::array<double, kPlanes> fresh{};
@@ -312,7 +347,7 @@ void Encoder::estimate() const {
   for (std::size_t first = 0; first < subs; first += kGroup) {
     std::array<std::uint32_t, kPlanes> at_least{};
     for (std::size_t sub = first; sub < std::min(first + kGroup, subs); ++sub) {
-      if (b.summaries.max[sub] >> static_cast<unsigned>(extent_.shift) != 0) {
+      if (b.summaries.max[sub] >> static_cast<unsigned>(loaded_.shift) != 0) {
         const std::size_t word = sub * kSubWords;
         const std::size_t words = std::min(kSubWords, words_of(open_.size()) - word);
         count_planes(&b.magnitudes[word * kWordBits], words, at_least);
@@ -321,7 +356,7 @@ void Encoder::estimate() const {
     const std::size_t begin = first * kSubBlock;
     const auto count = static_cast<double>(std::min(kGroup * kSubBlock, open_.size() - begin));
     double above = 0;
-    for (int plane = extent_.top; plane >= 0; --plane) {
+    for (int plane = top; plane >= 0; --plane) {
       const auto p = static_cast<std::size_t>(plane);
       const double here = at_least[p];
       bits[p] += string_bits(here - above, count - above);
@@ -331,9 +366,9 @@ void Encoder::estimate() const {
     }
   }
   segment_count_ = 0;
-  for (int plane = extent_.top; plane >= 0; --plane) {
+  for (int plane = top; plane >= 0; --plane) {
     const auto p = static_cast<std::size_t>(plane);
-    const double unit = std::ldexp(1.0, plane + extent_.shift);
+    const double unit = std::ldexp(1.0, plane + loaded_.shift);
     // A coefficient between T and 2 T gains 2.1 T^2 when it becomes significant, one that is
     // refined from 2 T to T a quarter of T^2 (uniform within the interval: 2^2 / 12 - 1 / 12).
     const auto add = [&](double bytes, double gain) {
@@ -341,7 +376,7 @@ void Encoder::estimate() const {
                                       static_cast<float>(gain * unit * unit / bytes)};
     };
     add(2 + (bits[p] + fresh[p]) / 8, 2.1 * fresh[p]);
-    if (plane != extent_.top) {
+    if (plane != top) {
       add(std::max(1.0, known[p] / 8), 0.25 * known[p]);
     }
   }

@@ -29,12 +29,17 @@ class Encoder final : public TileEncoder {
   double energy() const { return energy_; }
   std::span<const Segment> segments() const;
 
+  // Steps between powers of two; on unless a receiver does not know them.
+  void use_finer_steps(bool yes) { finer_steps_ = yes; }
+
   // Whether the last encode() came as far as the floor and 16 planes allow.
   bool complete() const { return complete_; }
 
  private:
   struct Buffers;
 
+  StepSize fitting_step(std::size_t room, std::uint64_t unit) const;
+  void set_step(StepSize step) const;
   std::uint8_t* write_planes(int last_plane, std::uint8_t* end);
   std::size_t fitting_cut(std::size_t room) const;
   std::uint8_t* write_significance(std::uint8_t* out, const std::uint8_t* end);
@@ -46,6 +51,9 @@ class Encoder final : public TileEncoder {
   std::span<const std::int64_t> open_;
   std::uint64_t max_abs_ = 0;
   double energy_ = 0;
+  StepSize loaded_;        // at which the tile has 16 planes, a power of two
+  mutable StepSize step_;  // of the magnitudes
+  bool finer_steps_ = true;
   Extent extent_;
   bool complete_ = false;
   std::unique_ptr<Buffers> buffers_;

@@ -104,10 +104,33 @@ constexpr StringCode code_of(std::uint32_t ones, std::uint32_t length) {
 // four independent chains of table look-ups.
 inline constexpr std::size_t kFourStreamsFrom = 1024;
 
+// The step of a code: 2^shift quanta, or that times 19, 23 or 27 sixteenths, which divide the way
+// to the next power of two into four about equal parts.
+inline constexpr std::array<std::uint32_t, 4> kSixteenths = {16, 19, 23, 27};
+inline constexpr int kSixteenthBits = 4;
+// A finer step is whole and keeps every value below kValueLimit.
+constexpr bool may_be_finer(int shift) {
+  return shift >= kSixteenthBits && shift < kShiftMax;
+}
+
+struct StepSize {
+  int shift = 0;
+  int quarter = 0;  // of the way to 2^(shift + 1); 1 to 3 only if may_be_finer(shift)
+
+  // As multiplier() * 2^multiplier_shift() quanta.
+  constexpr std::uint32_t multiplier() const {
+    return quarter == 0 ? 1 : kSixteenths[static_cast<std::size_t>(quarter)];
+  }
+  constexpr int multiplier_shift() const { return quarter == 0 ? shift : shift - kSixteenthBits; }
+  constexpr std::uint64_t quanta() const {
+    return std::uint64_t{multiplier()} << static_cast<unsigned>(multiplier_shift());
+  }
+};
+
 // How far a code goes: segments in the order significance(top), then for each lower plane
 // significance and refinement; the last one covers the first `cut` sub-blocks only.
 struct Extent {
-  int shift = 0;     // the step is 2^shift quanta
+  StepSize step = {};
   int top = 0;       // the highest plane with a significant coefficient
   int segments = 1;  // 1 to 2 * top + 1
   int cut = 1;       // 1 to sub_blocks_of(n)
@@ -117,18 +140,23 @@ struct Extent {
 };
 
 constexpr std::uint32_t pack(const Extent& extent) {
-  return static_cast<std::uint32_t>(extent.shift) | static_cast<std::uint32_t>(extent.top) << 6U |
+  return static_cast<std::uint32_t>(extent.step.shift) |
+         static_cast<std::uint32_t>(extent.top) << 6U |
          static_cast<std::uint32_t>(extent.segments - 1) << 10U |
-         static_cast<std::uint32_t>(extent.cut - 1) << 15U;
+         static_cast<std::uint32_t>(extent.cut - 1) << 15U |
+         static_cast<std::uint32_t>(extent.step.quarter) << 22U;
 }
 
 // Nothing when a field is out of range for a tile of `elements`.
 constexpr std::optional<Extent> unpack(std::uint32_t packed, std::size_t elements) {
-  const Extent extent{.shift = static_cast<int>(packed & 63U),
-                      .top = static_cast<int>(packed >> 6U & 15U),
-                      .segments = static_cast<int>(packed >> 10U & 31U) + 1,
-                      .cut = static_cast<int>(packed >> 15U & 127U) + 1};
-  if (packed >> 22U != 0 || extent.shift > kShiftMax || extent.segments > 2 * extent.top + 1 ||
+  const Extent extent{
+      .step = {.shift = static_cast<int>(packed & 63U), .quarter = static_cast<int>(packed >> 22U)},
+      .top = static_cast<int>(packed >> 6U & 15U),
+      .segments = static_cast<int>(packed >> 10U & 31U) + 1,
+      .cut = static_cast<int>(packed >> 15U & 127U) + 1};
+  const auto [shift, quarter] = extent.step;
+  if (quarter > 3 || (quarter != 0 && !may_be_finer(shift)) || shift > kShiftMax ||
+      extent.segments > 2 * extent.top + 1 ||
       static_cast<std::size_t>(extent.cut) > sub_blocks_of(elements)) {
     return std::nullopt;
   }
@@ -140,22 +168,21 @@ constexpr std::optional<Extent> unpack(std::uint32_t packed, std::size_t element
 // Magnitudes below 2^(low_plane + 1) are known down to low_plane, larger ones down to high_plane
 // (one more when the refinement of low_plane is missing).
 struct Rule {
-  int shift = 0;
+  StepSize step = {};
   int low_plane = 0;
   int high_plane = 0;
 
   // Value in the middle of what is possible, biased towards zero (7/16) as magnitudes are
   // denser there; 0 stays 0. A plane of one quantum is exact.
-  static constexpr std::uint64_t offset(int plane_and_shift) {
-    return ((std::uint64_t{1} << static_cast<unsigned>(plane_and_shift)) * 7U) >> 4U;
+  constexpr std::uint64_t offset(int plane) const {
+    const std::uint64_t unit = step.quanta() << static_cast<unsigned>(plane);
+    return (unit >> 4U) * 7U + ((unit & 15U) * 7U >> 4U);
   }
   constexpr std::uint64_t value(std::uint32_t magnitude) const {
     const bool low = magnitude >> static_cast<unsigned>(low_plane + 1) == 0;
     const auto plane = static_cast<unsigned>(low ? low_plane : high_plane);
     const std::uint64_t known = magnitude >> plane << plane;
-    return known == 0
-               ? 0
-               : (known << static_cast<unsigned>(shift)) + offset(static_cast<int>(plane) + shift);
+    return known == 0 ? 0 : known * step.quanta() + offset(static_cast<int>(plane));
   }
 };
 
@@ -167,9 +194,9 @@ struct Rules {
 
 constexpr Rules rules_of(const Extent& extent) {
   const int plane = extent.last_plane();
-  const Rule complete{extent.shift, plane, plane};
-  const Rule unrefined{extent.shift, plane, plane + 1};
-  const Rule above{extent.shift, plane + 1, plane + 1};
+  const Rule complete{extent.step, plane, plane};
+  const Rule unrefined{extent.step, plane, plane + 1};
+  const Rule above{extent.step, plane + 1, plane + 1};
   if (extent.last_is_refinement()) {
     return {complete, unrefined};
   }

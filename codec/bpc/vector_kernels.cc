@@ -123,6 +123,80 @@ HWY_ATTR void analyse(const std::int64_t* values,
   }
 }
 
+// The product of the low 32 bits.
+HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> product_of(hn::VFromD<Unsigned> a,
+                                                    hn::VFromD<Unsigned> b) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Mul(a, b);
+#else
+  const hn::Repartition<std::uint32_t, Unsigned> dw;
+  return hn::MulEven(hn::BitCast(dw, a), hn::BitCast(dw, b));
+#endif
+}
+
+// y / multiplier, rounded down, for y < 2^20: a product with the reciprocal in 2^-32, rounded up.
+// It is too large by less than y * 2^-32 < 2^-12, and y / multiplier lacks 1 / 27 to the next
+// integer.
+struct Division {
+  explicit HWY_ATTR Division(std::uint32_t multiplier)
+      : reciprocal(((std::uint64_t{1} << 32U) + multiplier - 1) / multiplier) {}
+
+  HWY_ATTR HWY_INLINE hn::VFromD<Unsigned> operator()(hn::VFromD<Unsigned> y) const {
+    return hn::ShiftRight<32>(product_of(y, hn::Set(Unsigned(), reciprocal)));
+  }
+
+  std::uint64_t reciprocal;
+};
+
+HWY_ATTR void quantise(const std::int64_t* values,
+                       std::size_t count,
+                       StepSize step,
+                       const SubSummaries& summaries,
+                       std::uint16_t* magnitudes) {
+  const Signed ds;
+  const Unsigned du;
+  const Narrow dn;
+  const std::size_t lanes = hn::Lanes(ds);
+  const Division divide(kSixteenths[static_cast<std::size_t>(step.quarter)]);
+  const int shift = step.shift - kSixteenthBits;
+  const auto words = [&](const std::int64_t* from, std::size_t padded, std::uint16_t* to) HWY_ATTR {
+    for (std::size_t i = 0; i < padded; i += lanes) {
+      const auto size = hn::BitCast(du, hn::Abs(hn::LoadU(ds, from + i)));
+      hn::StoreU(hn::TruncateTo(dn, divide(hn::ShiftRightSame(size, shift))), dn, to + i);
+    }
+  };
+  for (std::size_t sub = 0; sub * kSubBlock < count; ++sub) {
+    const std::size_t first = sub * kSubBlock;
+    const std::size_t left = count - first;
+    if (left < kSubBlock) {
+      const Padded tail(values + first, left);
+      words(tail.values, round_up(left), magnitudes + first);
+    } else if (summaries.max[sub] >> static_cast<unsigned>(step.shift) != 0) {
+      words(values + first, kSubBlock, magnitudes + first);
+    }
+  }
+}
+
+HWY_ATTR std::uint32_t count_at_least(const std::uint16_t* magnitudes,
+                                      std::size_t count,
+                                      std::uint16_t least) {
+  const Short d;
+  const std::size_t lanes = hn::Lanes(d);
+  // Subtracting an all-ones mask counts.
+  const auto below = hn::Set(d, static_cast<std::uint16_t>(least - 1));
+  auto seen = hn::Zero(d);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    seen = hn::Sub(seen, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, magnitudes + i), below)));
+  }
+  HWY_ALIGN std::uint16_t lane[HWY_MAX_BYTES / 2];
+  hn::Store(seen, d, lane);
+  std::uint32_t total = 0;
+  for (std::size_t i = 0; i < lanes; ++i) {
+    total += lane[i];
+  }
+  return total;
+}
+
 HWY_ATTR void extract_plane(const std::uint16_t* magnitudes,
                             std::size_t words,
                             int plane,
@@ -145,20 +219,9 @@ HWY_ATTR void extract_plane(const std::uint16_t* magnitudes,
 HWY_ATTR void count_planes(const std::uint16_t* magnitudes,
                            std::size_t words,
                            std::array<std::uint32_t, kPlanes>& counts) {
-  const Short d;
-  const std::size_t lanes = hn::Lanes(d);
   for (std::size_t plane = 0; plane < kPlanes; ++plane) {
-    // Subtracting an all-ones mask counts; a lane sees at most 64 * 512 / 8 vectors.
-    const auto below = hn::Set(d, static_cast<std::uint16_t>((1U << plane) - 1));
-    auto seen = hn::Zero(d);
-    for (std::size_t i = 0; i < words * kWordBits; i += lanes) {
-      seen = hn::Sub(seen, hn::VecFromMask(d, hn::Gt(hn::LoadU(d, magnitudes + i), below)));
-    }
-    HWY_ALIGN std::uint16_t lane[HWY_MAX_BYTES / 2];
-    hn::Store(seen, d, lane);
-    for (std::size_t i = 0; i < lanes; ++i) {
-      counts[plane] += lane[i];
-    }
+    counts[plane] +=
+        count_at_least(magnitudes, words * kWordBits, static_cast<std::uint16_t>(1U << plane));
   }
 }
 
@@ -186,12 +249,13 @@ HWY_ATTR void insert_plane(const std::uint64_t* bits,
 template <bool kUniform>
 struct Reconstruction {
   explicit HWY_ATTR Reconstruction(const Rule& rule)
-      : shift(rule.shift),
+      : multiplier(rule.step.multiplier()),
+        shift(rule.step.multiplier_shift()),
         low_keep(~((std::uint64_t{1} << rule.low_plane) - 1)),
         high_keep(~((std::uint64_t{1} << rule.high_plane) - 1)),
         high_above(static_cast<std::int64_t>((std::uint64_t{1} << (rule.low_plane + 1)) - 1)),
-        low_offset(Rule::offset(rule.low_plane + rule.shift)),
-        high_offset(Rule::offset(rule.high_plane + rule.shift)) {}
+        low_offset(rule.offset(rule.low_plane)),
+        high_offset(rule.offset(rule.high_plane)) {}
 
   HWY_ATTR HWY_INLINE hn::VFromD<Signed> operator()(hn::VFromD<Unsigned> magnitude,
                                                     std::uint64_t negative) const {
@@ -206,14 +270,16 @@ struct Reconstruction {
       offset = hn::IfThenElse(high, hn::Set(du, high_offset), offset);
     }
     const auto known = hn::And(magnitude, keep);
+    const auto multiple = product_of(known, hn::Set(du, multiplier));
     const auto value =
         hn::BitCast(ds,
                     hn::IfThenZeroElse(hn::Eq(known, hn::Zero(du)),
-                                       hn::Add(hn::ShiftLeftSame(known, shift), offset)));
+                                       hn::Add(hn::ShiftLeftSame(multiple, shift), offset)));
     const auto mask = hn::LoadMaskBits(ds, reinterpret_cast<const std::uint8_t*>(&negative));
     return hn::IfThenElse(mask, hn::Neg(value), value);
   }
 
+  std::uint64_t multiplier;
   int shift;
   std::uint64_t low_keep;
   std::uint64_t high_keep;
@@ -318,6 +384,8 @@ HWY_AFTER_NAMESPACE();
 namespace godwit::codec::bpc {
 
 HWY_EXPORT(analyse);
+HWY_EXPORT(quantise);
+HWY_EXPORT(count_at_least);
 HWY_EXPORT(extract_plane);
 HWY_EXPORT(count_planes);
 HWY_EXPORT(insert_plane);
@@ -331,6 +399,20 @@ void analyse(const std::int64_t* values,
              std::uint16_t* magnitudes,
              std::uint64_t* signs) {
   HWY_DYNAMIC_DISPATCH(analyse)(values, count, shift, summaries, magnitudes, signs);
+}
+
+void quantise(const std::int64_t* values,
+              std::size_t count,
+              StepSize step,
+              const SubSummaries& summaries,
+              std::uint16_t* magnitudes) {
+  HWY_DYNAMIC_DISPATCH(quantise)(values, count, step, summaries, magnitudes);
+}
+
+std::uint32_t count_at_least(const std::uint16_t* magnitudes,
+                             std::size_t count,
+                             std::uint16_t least) {
+  return HWY_DYNAMIC_DISPATCH(count_at_least)(magnitudes, count, least);
 }
 
 void extract_plane(const std::uint16_t* magnitudes,

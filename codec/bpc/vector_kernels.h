@@ -28,6 +28,20 @@ void analyse(const std::int64_t* values,
              std::uint16_t* magnitudes,
              std::uint64_t* signs);
 
+// magnitudes = |value| / step, rounded down, of values below 2^16 steps; for the sub-blocks that
+// analyse() writes at 2^step.shift. The step must be one that may be finer.
+void quantise(const std::int64_t* values,
+              std::size_t count,
+              StepSize step,
+              const SubSummaries& summaries,
+              std::uint16_t* magnitudes);
+
+// The number of magnitudes that are at least `least`, which is above 0, of at most 32,768 in whole
+// vectors.
+std::uint32_t count_at_least(const std::uint16_t* magnitudes,
+                             std::size_t count,
+                             std::uint16_t least);
+
 // bits[w] = bit `plane` of each of 64 magnitudes, for `words` words.
 void extract_plane(const std::uint16_t* magnitudes,
                    std::size_t words,

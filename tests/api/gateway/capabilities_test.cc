@@ -32,6 +32,14 @@ TEST(Capabilities, AreRawAndTheCodecsThatAreNamed) {
   EXPECT_TRUE(Capabilities::read({"codec.raw", "codec.bpc"})->decodes(Id::kBpc));
 }
 
+TEST(Capabilities, StepsOfBpcAreTakenByWhoNamesThemAlone) {
+  EXPECT_FALSE(Capabilities::read({})->accepts().finer_steps);
+  EXPECT_FALSE(Capabilities::read({"codec.bpc"})->accepts().finer_steps);
+  EXPECT_FALSE(Capabilities::read({"codec.bpc", "codec.bpc.stepss"})->accepts().finer_steps);
+  EXPECT_TRUE(Capabilities::read({"codec.bpc", "codec.bpc.steps"})->accepts().finer_steps);
+  EXPECT_FALSE(Capabilities::read({"codec.bpc.steps"})->accepts().bpc) << "names no codec";
+}
+
 TEST(Capabilities, TakeTheSmallestTransferThatIsNamedAndNoneBeyondTheVersions) {
   EXPECT_EQ(Capabilities::read({"transfer.20000"})->transfer_bytes_max(), 20'000U);
   EXPECT_EQ(Capabilities::read({"transfer.4294967295"})->transfer_bytes_max(),
@@ -54,6 +62,7 @@ TEST(Capabilities, TakeTheSmallestTransferThatIsNamedAndNoneBeyondTheVersions) {
 TEST(Capabilities, OfThisGatewayAreReadAsWhatItCan) {
   const Capabilities own = Capabilities::own();
   EXPECT_TRUE(own.decodes(Id::kBpc));
+  EXPECT_TRUE(own.accepts().finer_steps);
   EXPECT_EQ(own.transfer_bytes_max(), wire::kTransferBytesMax);
 }
 

@@ -18,11 +18,12 @@ using control::ControlMessage;
 
 // What b sends of a publish to a peer that says that it can so much.
 std::vector<std::string> sent_to(const std::vector<std::string>& capabilities,
-                                 const std::vector<std::int64_t>& values) {
+                                 const std::vector<std::int64_t>& values,
+                                 BitRate rate = BitRate::mbps(100)) {
   OneGateway b("b");
   const auto handle = b.declare("t", values.size());
   ScriptedSession& a = b.established("a");
-  a.figures.rate = BitRate::mbps(100);
+  a.figures.rate = rate;
   ControlMessage hello = OneGateway::hello("a");
   for (const std::string& name : capabilities) {
     hello.mutable_hello()->add_capabilities(name);
@@ -78,6 +79,34 @@ TEST(Exchange, SendsRawAloneToAPeerThatDecodesNothingElse) {
   const auto values = noise(500, std::int64_t{1} << 18U);  // 19 bits, of which 17 fit
   EXPECT_EQ(added(sent_to({}, values), 500, {0, 1}), values);
   EXPECT_EQ(added(sent_to({"codec.raw"}, values), 500, {0}), values);
+}
+
+// Codes of BPC with a step between powers of two: two bits of its header.
+std::size_t finer_steps(const std::vector<std::string>& transfers) {
+  std::size_t count = 0;
+  for (const std::string& bytes : transfers) {
+    const auto view = wire::parse_transfer(as_bytes(bytes), 1);
+    EXPECT_TRUE(view.has_value());
+    for (const wire::TilePart part : *view) {
+      const bool is_bpc = part.codec == static_cast<std::uint8_t>(codec::Id::kBpc);
+      count += is_bpc && static_cast<unsigned>(part.coded[2]) >> 6U != 0 ? 1U : 0U;
+    }
+  }
+  return count;
+}
+
+TEST(Exchange, SendsStepsBetweenPowersOfTwoToAPeerThatNamesThemAlone) {
+  const auto values = noise(30'000, std::int64_t{1} << 30U);
+  const BitRate scarce = BitRate::mbps(8);  // so that a tile is visited more than once
+  for (const std::vector<std::string>& old :
+       {std::vector<std::string>{}, {"codec.raw", "codec.bpc"}}) {
+    const auto sent = sent_to(old, values, scarce);
+    EXPECT_EQ(finer_steps(sent), 0U);
+    EXPECT_EQ(added(sent, values.size(), {0, 1}), values);
+  }
+  const auto sent = sent_to({"codec.raw", "codec.bpc", "codec.bpc.steps"}, values, scarce);
+  EXPECT_GT(finer_steps(sent), 0U);
+  EXPECT_EQ(added(sent, values.size(), {0, 1}), values);
 }
 
 TEST(Exchange, KeepsTransfersWithinWhatThePeerTakes) {

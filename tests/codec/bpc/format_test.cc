@@ -2,6 +2,7 @@
 #include "codec/bpc/format.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <queue>
 #include <vector>
@@ -14,24 +15,47 @@
 namespace godwit::codec::bpc {
 namespace {
 
+constexpr std::array kSteps = {StepSize{0},
+                               StepSize{1},
+                               StepSize{3},
+                               StepSize{30},
+                               StepSize{46},
+                               StepSize{4, 1},
+                               StepSize{4, 3},
+                               StepSize{30, 2},
+                               StepSize{45, 3}};
+
+TEST(StepSize, DividesAnOctaveIntoFourAboutEqualParts) {
+  for (int shift = kSixteenthBits; shift < kShiftMax; ++shift) {
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const auto quanta = static_cast<double>(StepSize{shift, quarter}.quanta());
+      EXPECT_NEAR(std::log2(quanta), shift + quarter / 4.0, 0.03);
+    }
+  }
+  EXPECT_EQ((StepSize{4, 1}.quanta()), 19U);
+  EXPECT_EQ((StepSize{5, 3}.quanta()), 54U);
+}
+
 TEST(Rule, NeverMakesTheErrorLargerThanTheValue) {
-  for (const int shift : {0, 1, 3, 30, 46}) {
+  for (const StepSize step : kSteps) {
+    SCOPED_TRACE(::testing::Message() << step.shift << " " << step.quarter);
     for (int plane = 0; plane < kPlanes; ++plane) {
-      for (const Rule rule : {Rule{shift, plane, plane}, Rule{shift, plane, plane + 1}}) {
+      for (const Rule rule : {Rule{step, plane, plane}, Rule{step, plane, plane + 1}}) {
         Random random(1);
         for (int round = 0; round < 300; ++round) {
-          const std::uint64_t x =
-              random.next() >> (64U - static_cast<unsigned>(shift) - 1 - random.below(16));
-          const std::uint64_t value =
-              rule.value(static_cast<std::uint32_t>(x >> static_cast<unsigned>(shift)));
+          const std::uint64_t magnitude = random.next() >> (48U + random.below(16));
+          const std::uint64_t x = magnitude * step.quanta() + random.below(step.quanta());
+          const std::uint64_t value = rule.value(static_cast<std::uint32_t>(magnitude));
           const std::uint64_t error = x > value ? x - value : value - x;
           ASSERT_LE(error, x);
           ASSERT_LT(value, std::uint64_t{kValueLimit});
           if (value != 0) {
             ASSERT_LT(error, x) << "what is coded gets closer";
-            ASSERT_LE(static_cast<double>(error), std::ldexp(9.0 / 16, shift + rule.high_plane));
+            ASSERT_LE(static_cast<double>(error),
+                      std::ldexp(9.0 / 16 * static_cast<double>(step.quanta()), rule.high_plane) +
+                          (step.quanta() < 16 ? 0.5 : 0));
           } else {
-            ASSERT_LT(x, std::uint64_t{1} << static_cast<unsigned>(shift + plane));
+            ASSERT_LT(x, step.quanta() << static_cast<unsigned>(plane));
           }
         }
       }
@@ -41,25 +65,30 @@ TEST(Rule, NeverMakesTheErrorLargerThanTheValue) {
 
 TEST(Rule, IsExactAtOneQuantum) {
   for (std::uint32_t magnitude = 0; magnitude < 65536; ++magnitude) {
-    ASSERT_EQ((Rule{0, 0, 0}.value(magnitude)), magnitude);
+    ASSERT_EQ((Rule{{0}, 0, 0}.value(magnitude)), magnitude);
   }
 }
 
 TEST(Rule, TakesSevenSixteenthsOfTheInterval) {
   // Magnitude 0b101xx with planes down to 2 known at a step of 8: between 20 and 24 steps.
-  EXPECT_EQ((Rule{3, 2, 2}.value(0b10111)), 20U * 8 + 4U * 8 * 7 / 16);
+  EXPECT_EQ((Rule{{3}, 2, 2}.value(0b10111)), 20U * 8 + 4U * 8 * 7 / 16);
   // The refinement of plane 2 is missing: known is 16 to 24; 4 to 8 was found in plane 2.
-  EXPECT_EQ((Rule{3, 2, 3}.value(0b10111)), 16U * 8 + 8U * 8 * 7 / 16);
-  EXPECT_EQ((Rule{3, 2, 3}.value(0b00111)), 4U * 8 + 4U * 8 * 7 / 16);
-  EXPECT_EQ((Rule{3, 2, 3}.value(0b00011)), 0U);
+  EXPECT_EQ((Rule{{3}, 2, 3}.value(0b10111)), 16U * 8 + 8U * 8 * 7 / 16);
+  EXPECT_EQ((Rule{{3}, 2, 3}.value(0b00111)), 4U * 8 + 4U * 8 * 7 / 16);
+  EXPECT_EQ((Rule{{3}, 2, 3}.value(0b00011)), 0U);
 }
 
 TEST(Header, HoldsEveryExtentAndNothingElse) {
-  for (int shift = 0; shift <= kShiftMax; ++shift) {
+  for (int step = 0; step < 4 * (kShiftMax + 1); ++step) {
+    const int shift = step / 4;
+    const int quarter = step % 4;
+    if (quarter != 0 && !may_be_finer(shift)) {
+      continue;
+    }
     for (int top = 0; top < kPlanes; ++top) {
       for (int segments = 1; segments <= 2 * top + 1; ++segments) {
         for (const int cut : {1, 2, 127, 128}) {
-          const auto packed = pack({shift, top, segments, cut});
+          const auto packed = pack({{shift, quarter}, top, segments, cut});
           ASSERT_LT(packed, 1U << (8 * kHeaderBytes));
           const auto back = unpack(packed, kTileElements);
           ASSERT_TRUE(back.has_value());
@@ -69,22 +98,26 @@ TEST(Header, HoldsEveryExtentAndNothingElse) {
       }
     }
   }
-  EXPECT_FALSE(unpack(pack({47, 3, 1, 1}), kTileElements));  // beyond 2^62
-  EXPECT_FALSE(unpack(pack({0, 3, 8, 1}), kTileElements));   // below plane 0
-  EXPECT_FALSE(unpack(pack({0, 3, 1, 3}), 512));             // more sub-blocks than exist
-  EXPECT_TRUE(unpack(pack({0, 3, 1, 2}), 257));
-  EXPECT_FALSE(unpack(1U << 22U, kTileElements));  // reserved bits
-  EXPECT_FALSE(unpack(1U << 23U, kTileElements));
+  EXPECT_FALSE(unpack(pack({{47}, 3, 1, 1}), kTileElements));  // beyond 2^62
+  EXPECT_FALSE(unpack(pack({{}, 3, 8, 1}), kTileElements));    // below plane 0
+  EXPECT_FALSE(unpack(pack({{}, 3, 1, 3}), 512));              // more sub-blocks than exist
+  EXPECT_TRUE(unpack(pack({{}, 3, 1, 2}), 257));
+  for (const int quarter : {1, 2, 3}) {
+    EXPECT_FALSE(unpack(pack({{3, quarter}, 3, 1, 1}), kTileElements)) << "parts of quanta";
+    EXPECT_TRUE(unpack(pack({{4, quarter}, 3, 1, 1}), kTileElements));
+    EXPECT_TRUE(unpack(pack({{45, quarter}, 3, 1, 1}), kTileElements));
+    EXPECT_FALSE(unpack(pack({{46, quarter}, 3, 1, 1}), kTileElements)) << "beyond 2^62";
+  }
 }
 
 TEST(Extent, OrdersSegmentsBySignificanceThenRefinement) {
-  EXPECT_EQ((Extent{0, 9, 1, 1}.last_plane()), 9);
-  EXPECT_FALSE((Extent{0, 9, 1, 1}.last_is_refinement()));
-  EXPECT_EQ((Extent{0, 9, 2, 1}.last_plane()), 8);
-  EXPECT_FALSE((Extent{0, 9, 2, 1}.last_is_refinement()));
-  EXPECT_EQ((Extent{0, 9, 3, 1}.last_plane()), 8);
-  EXPECT_TRUE((Extent{0, 9, 3, 1}.last_is_refinement()));
-  EXPECT_EQ((Extent{0, 9, 19, 1}.last_plane()), 0);
+  EXPECT_EQ((Extent{{}, 9, 1, 1}.last_plane()), 9);
+  EXPECT_FALSE((Extent{{}, 9, 1, 1}.last_is_refinement()));
+  EXPECT_EQ((Extent{{}, 9, 2, 1}.last_plane()), 8);
+  EXPECT_FALSE((Extent{{}, 9, 2, 1}.last_is_refinement()));
+  EXPECT_EQ((Extent{{}, 9, 3, 1}.last_plane()), 8);
+  EXPECT_TRUE((Extent{{}, 9, 3, 1}.last_is_refinement()));
+  EXPECT_EQ((Extent{{}, 9, 19, 1}.last_plane()), 0);
 }
 
 double entropy(double q) {

@@ -88,12 +88,66 @@ TEST_P(VectorKernels, QuantiseAndExtractEveryPlane) {
   }
 }
 
+TEST_P(VectorKernels, QuantiseToEveryPartOfAStep) {
+  for (const Tile& tile : testing::tiles()) {
+    SCOPED_TRACE(tile.name);
+    load(tile);
+    shift = std::clamp(shift, kSixteenthBits, kShiftMax - 1);
+    analyse(values.data(), values.size(), shift, summaries, magnitudes.data(), signs.data());
+    for (const int quarter : {3, 1, 2, 0}) {
+      const StepSize step{shift, quarter};
+      quantise(values.data(), values.size(), step, summaries, magnitudes.data());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::uint64_t expected = size_of(values[i]) / step.quanta();
+        const bool written = summaries.max[i / kSubBlock] >> static_cast<unsigned>(shift) != 0;
+        if (written && size_of(values[i]) >> static_cast<unsigned>(shift) < 65536) {
+          ASSERT_EQ(magnitudes[i], expected) << i << " " << quarter;
+        }
+      }
+      std::size_t many = 0;
+      for (const auto magnitude : magnitudes) {
+        many += magnitude >= 300 ? 1 : 0;
+      }
+      ASSERT_EQ(count_at_least(magnitudes.data(), magnitudes.size(), 300), many);
+    }
+  }
+}
+
+// The multiples of every divisor and their neighbours, where a rounded reciprocal would be wrong.
+TEST_P(VectorKernels, DivideWithoutAnyError) {
+  constexpr int kShift = 20;
+  for (const int quarter : {1, 2, 3}) {
+    const StepSize step{kShift, quarter};
+    for (std::int64_t first = 0; first < 65536 * 16 / 27; first += 128) {
+      values.clear();
+      for (std::int64_t m = first; m < first + 128; ++m) {
+        const std::int64_t multiple = m * static_cast<std::int64_t>(step.quanta());
+        values.push_back(multiple);
+        values.push_back(multiple + static_cast<std::int64_t>(step.quanta()) - 1);
+      }
+      magnitudes.assign(kSubBlock, 0);
+      signs.assign(kSubWords, 0);
+      analyse(values.data(), values.size(), kShift, summaries, magnitudes.data(), signs.data());
+      quantise(values.data(), values.size(), step, summaries, magnitudes.data());
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        ASSERT_EQ(magnitudes[i], first + static_cast<std::int64_t>(i) / 2) << quarter;
+      }
+    }
+  }
+}
+
 TEST_P(VectorKernels, ReconstructByTheRuleOfTheFormat) {
   for (const Tile& tile : testing::tiles()) {
     SCOPED_TRACE(tile.name);
     load(tile);
-    for (const Rule rule :
-         {Rule{shift, 0, 0}, Rule{shift, 3, 4}, Rule{shift, 11, 11}, Rule{shift, 15, 16}}) {
+    const int finer = std::clamp(shift, kSixteenthBits, kShiftMax - 1);
+    for (const Rule rule : {Rule{{shift}, 0, 0},
+                            Rule{{shift}, 3, 4},
+                            Rule{{shift}, 11, 11},
+                            Rule{{shift}, 15, 16},
+                            Rule{{finer, 1}, 0, 0},
+                            Rule{{finer, 2}, 3, 4},
+                            Rule{{finer, 3}, 14, 14}}) {
       std::vector<std::int64_t> alone(values.size());
       std::vector<std::int64_t> with(values.size());
       reconstruct(magnitudes.data(), signs.data(), values.size(), rule, alone.data());
