@@ -19,8 +19,8 @@ FIGURES = [
     ("bytes_vs_int8", "int8", "bytes", "8-bit integers, a scale for 256", None),
     ("bytes_vs_sign", "sign", "bytes", "one bit, a size for 256", None),
     ("bytes_vs_eden", "eden", "bytes", "EDEN; the worst of 1, 2, 4 bits", None),
-    ("bytes_vs_ideal", "ideal_end", "bytes", "ideal uniform quantiser, order-1 entropy; the worst plane's end", 1.12),
-    ("bytes_vs_ideal_between", "ideal_between", "bytes", "the same; the worst place inside a plane", 1.25),
+    ("bytes_vs_ideal", "ideal_end", "bytes", "ideal uniform quantiser, order-1 entropy; the worst error of a plane's end", 1.12),
+    ("bytes_vs_ideal_between", "ideal_between", "bytes", "the same; the worst between them", 1.25),
     ("sl_vs_stc", "stc", "relative error", "sparse ternary compression; the worst of 0.02, 0.05 bit", 1.0),
 ]
 MEAN = "bytes_vs_topk8_mean"
