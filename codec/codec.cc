@@ -7,6 +7,7 @@
 #include "codec/bpc/encoder.h"
 #include "codec/catalog.h"
 #include "codec/raw/raw.h"
+#include "codec/sparse_list/sparse_list.h"
 #include "dataplane/base/assert.h"
 
 namespace godwit::codec {
@@ -15,6 +16,9 @@ struct Encoder::State {
   std::span<const std::int64_t> open;
   bpc::Encoder bpc;
   raw::Encoder raw;
+  sparse_list::Encoder sparse;
+  std::array<std::byte, sparse_bytes_max(kTileElements)> sparse_code;
+  std::array<std::int64_t, kTileElements> sparse_removed;
 
   // What coding `open - removed` to the end will take, roughly: every element that is not yet
   // exact costs the bits of the largest remainder (they are incompressible by then).
@@ -69,6 +73,16 @@ Encoded Encoder::encode(Budget budget,
     if (raw_fits && !raw_wins && budget.floor == 0 && done.remainder_max != 0) {
       raw_wins = static_cast<double>(done.bytes) + s.rest_bytes(done, removed) >=
                  static_cast<double>(raw_bytes);
+    }
+    if (accepts.sparse_list && !raw_fits && room <= sparse_bytes_max(s.open.size())) {
+      s.sparse.load(s.open, s.bpc.max_abs(), s.bpc.energy());
+      const auto all = std::span(s.sparse_removed).first(s.open.size());
+      const Encoded sparse = s.sparse.encode({room, budget.floor}, s.sparse_code, all);
+      if (sparse.energy_after < done.energy_after) {
+        std::copy_n(s.sparse_code.begin(), sparse.bytes, out.begin());
+        std::copy(all.begin(), all.end(), removed.begin());
+        return sparse;
+      }
     }
     if (!raw_wins && done.bytes != 0) {
       return done;

@@ -14,6 +14,7 @@
 // Time: none; both are pure functions of their arguments.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -52,6 +53,13 @@ constexpr std::size_t coded_bytes_max(std::size_t elements) {
 // behind 127 empty sub-blocks (derived in bpc/SPEC.md, pinned by a test).
 inline constexpr std::size_t kProgressBytes = 384;
 
+// Up to this budget a list of the largest elements is tried as well. Chosen: an eighth of a bit an
+// element, where it removes 3 to 15 % more energy than bit planes on real updates, for twice the
+// time.
+constexpr std::size_t sparse_bytes_max(std::size_t elements) {
+  return std::max<std::size_t>(64, elements / 64);
+}
+
 struct Budget {
   std::size_t bytes = std::numeric_limits<std::size_t>::max();
   // Coding stops once every |remainder| is at most this many quanta; 0 asks for everything.
@@ -62,7 +70,11 @@ struct Budget {
 struct Accepts {
   bool bpc = true;
   bool finer_steps = true;  // of BPC, between powers of two
+  bool sparse_list = true;
 };
+
+// The same where SL is accepted: one element, wherever it is.
+inline constexpr std::size_t kSparseProgressBytes = 16;
 
 struct Encoded {
   Id id = Id::kRaw;
@@ -98,7 +110,8 @@ class Encoder {
 
   // Codes the tile into at most min(budget.bytes, out.size()) bytes. `removed` has the tile's
   // size. May be called again for the same tile: one analysis serves several budgets.
-  // Never longer than RAW when RAW fits; RAW itself when that is the shortest exact code.
+  // Never longer than RAW when RAW fits; RAW itself when that is the shortest exact code; SL where
+  // that removes more, up to sparse_bytes_max().
   // For a receiver of RAW alone: it has one width for all of a tile, so what is beyond the width
   // that fits stays open; `bytes` is 0 when not even two bits an element fit.
   Encoded encode(Budget budget,

@@ -20,6 +20,10 @@ bool is_printable(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+constexpr std::uint64_t bit_of(codec::Id id) {
+  return std::uint64_t{1} << (static_cast<unsigned>(id) % 64);
+}
+
 }  // namespace
 
 Capabilities Capabilities::own() {
@@ -47,8 +51,9 @@ Result<Capabilities> Capabilities::read(std::vector<std::string> names) {
     const std::string_view view = name;
     if (view.starts_with(kCodec)) {
       capabilities.names_codecs_ = true;
-      capabilities.names_bpc_ = capabilities.names_bpc_ ||
-                                view.substr(kCodec.size()) == codec::to_string(codec::Id::kBpc);
+      for (const codec::Entry& entry : codec::catalog()) {
+        capabilities.named_ |= view.substr(kCodec.size()) == entry.name ? bit_of(entry.id) : 0;
+      }
       capabilities.names_finer_steps_ = capabilities.names_finer_steps_ || view == kFinerSteps;
     } else if (view.starts_with(kTransfer)) {
       if (auto good = capabilities.read_transfer(view.substr(kTransfer.size())); !good) {
@@ -78,7 +83,8 @@ Result<void> Capabilities::read_transfer(std::string_view bytes) {
 }
 
 bool Capabilities::decodes(codec::Id id) const {
-  return id == codec::Id::kRaw || (id == codec::Id::kBpc && (names_bpc_ || !names_codecs_));
+  const bool named = (named_ & bit_of(id)) != 0;
+  return id == codec::Id::kRaw || named || (id == codec::Id::kBpc && !names_codecs_);
 }
 
 }  // namespace godwit::gateway

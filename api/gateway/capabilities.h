@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,9 @@ class Capabilities {
   const std::vector<std::string>& names() const { return names_; }
   bool decodes(codec::Id id) const;
   codec::Accepts accepts() const {
-    return {.bpc = decodes(codec::Id::kBpc), .finer_steps = names_finer_steps_};
+    return {.bpc = decodes(codec::Id::kBpc),
+            .finer_steps = names_finer_steps_,
+            .sparse_list = decodes(codec::Id::kSparseList)};
   }
   // In [kTransferBytesMin, wire::kTransferBytesMax].
   std::size_t transfer_bytes_max() const { return transfer_bytes_max_; }
@@ -50,7 +53,7 @@ class Capabilities {
 
   std::vector<std::string> names_;
   bool names_codecs_ = false;
-  bool names_bpc_ = false;
+  std::uint64_t named_ = 0;  // bit by codec::Id
   bool names_finer_steps_ = false;
   std::size_t transfer_bytes_max_ = wire::kTransferBytesMax;
 };

@@ -33,12 +33,13 @@ struct CodecUse {
   }
 };
 
-// The codecs of version 1; Capabilities tells which of them a peer decodes.
-inline constexpr std::array kCodecs{codec::Id::kRaw, codec::Id::kBpc};
+// The codecs of tiles; Capabilities tells which of them a peer decodes.
+inline constexpr std::array kCodecs{
+    codec::Id::kRaw, codec::Id::kBpc, codec::Id::kSparseList, codec::Id::kQ8, codec::Id::kQ4};
 
 class Coder : public ledger::TileDecoder {
  public:
-  using Uses = std::array<CodecUse, kCodecs.size()>;  // by codec::Id
+  using Uses = std::array<CodecUse, 1 + static_cast<std::size_t>(kCodecs.back())>;  // by codec::Id
 
   // `stopwatch` reads the thread's processor time.
   explicit Coder(std::function<Instant()> stopwatch)

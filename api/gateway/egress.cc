@@ -236,6 +236,8 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
   const std::uint32_t tile = choice.key.tile;
   const std::span<std::byte> space = space_for(peer, ledger, queued.lane);
   const bool raw_only = !peer.capabilities.decodes(codec::Id::kBpc);
+  const std::size_t progress =
+      peer.capabilities.accepts().sparse_list ? codec::kSparseProgressBytes : codec::kProgressBytes;
   if (space.size() < (raw_only ? kRawProgressBytes : codec::kProgressBytes)) {
     return AddOutcome::kFull;
   }
@@ -243,7 +245,7 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
   ledger.read_open(queued.lane, tile, coder.open());
   const auto significant = sendable(topic, tile);
   const std::uint64_t floor = topic.drain_cursor ? 0 : topic.spec().tolerance_quanta();
-  const std::size_t least = raw_only ? space.size() : codec::kProgressBytes;  // RAW is not cut
+  const std::size_t least = raw_only ? space.size() : progress;  // RAW is not cut
   const std::size_t budget = std::clamp<std::size_t>(choice.budget.count(), least, space.size());
   const auto coded =
       coder.encode(significant, {.bytes = budget, .floor = floor}, space, peer.capabilities);

@@ -1,12 +1,15 @@
 #include "codec/sparse_list/sparse_list.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
-#include <vector>
+#include <functional>
 
 #include "codec/kernels.h"
 #include "codec/simd/bits.h"
 #include "codec/sparse_list/format.h"
+#include "codec/sparse_list/vector_kernels.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/bytes.h"
 
@@ -24,7 +27,8 @@ struct Choice {
 
 namespace {
 
-constexpr std::size_t kPad = 16;  // that cursors and writers may touch behind the end
+constexpr std::size_t kSampled = 4096;  // elements; chosen: an eighth of a tile
+constexpr std::size_t kPad = 16;        // that cursors and writers may touch behind the end
 
 // ---- magnitudes in bins, eight an octave
 
@@ -58,6 +62,21 @@ double bits_of(std::size_t count, std::size_t elements, unsigned level_bits) {
   const auto named = static_cast<double>(count);
   const double zeros = static_cast<double>(elements - count) / static_cast<double>(1U << k);
   return named * (1.5 + k + level_bits) + zeros;
+}
+
+// The most elements that so many bits could name.
+std::size_t most_within(double bits, std::size_t elements) {
+  std::size_t low = 0;
+  std::size_t high = elements;
+  while (low < high) {
+    const std::size_t middle = (low + high + 1) / 2;
+    if (bits_of(middle, elements, 0) <= bits) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
 }
 
 // ---- which elements, and what sizes
@@ -185,9 +204,12 @@ Choice best_choice(const Bins& bins,
 
 // Calls visit(position, magnitude) for each chosen element, in order.
 template <class Visit>
-void for_each_chosen(std::span<const std::int64_t> open, Choice choice, Visit&& visit) {
+void for_each_chosen(std::span<const std::int64_t> open,
+                     std::span<const std::uint16_t> listed,
+                     Choice choice,
+                     Visit&& visit) {
   const std::uint64_t surely = first_of(choice.lowest);
-  for (std::size_t i = 0; i < open.size(); ++i) {
+  for (const std::size_t i : listed) {
     const std::uint64_t magnitude = magnitude_of(open[i]);
     if (magnitude >= choice.least && (magnitude >= surely || choice.extra > 0)) {
       choice.extra -= magnitude < surely ? 1 : 0;
@@ -220,7 +242,10 @@ std::uint64_t level_of(const Sizes& sizes, std::uint64_t magnitude) {
 }  // namespace
 
 struct Encoder::Buffers {
-  Bins bins{};
+  std::array<std::uint64_t, kSampled> sample;
+  std::array<std::uint16_t, kTileElements> listed;  // positions of the largest, rising
+  std::size_t count = 0;                            // of them
+  Bins bins{};                                      // of them
   std::array<std::uint8_t, coded_bytes_max(kTileElements) + kPad> code{};
 };
 
@@ -228,22 +253,47 @@ Encoder::Encoder() : buffers_(std::make_unique<Buffers>()) {}
 Encoder::~Encoder() = default;
 
 void Encoder::load(std::span<const std::int64_t> open) {
+  load(open, max_abs(open), energy(open));
+}
+
+void Encoder::load(std::span<const std::int64_t> open, std::uint64_t max_abs, double energy) {
   GODWIT_ASSERT(!open.empty() && open.size() <= kTileElements);
+  GODWIT_ASSERT(max_abs < std::uint64_t{kValueLimit}, "the door lets nothing larger in");
   open_ = open;
-  max_abs_ = 0;
-  energy_ = 0;
-  buffers_->bins.fill({});
-  for (const std::int64_t value : open) {
-    if (value != 0) {
-      const std::uint64_t magnitude = magnitude_of(value);
-      const auto real = static_cast<double>(magnitude);
-      GODWIT_ASSERT(magnitude < std::uint64_t{kValueLimit}, "the door lets nothing larger in");
-      max_abs_ = std::max(max_abs_, magnitude);
-      energy_ += real * real;
-      Bin& bin = buffers_->bins[bin_of(magnitude)];
-      ++bin.count;
-      bin.sum += real;
+  max_abs_ = max_abs;
+  energy_ = energy;
+}
+
+// Lists and bins the largest elements above `floor`: `wanted` of them, or all that there are.
+void Encoder::list_largest(std::size_t wanted, std::uint64_t floor) {
+  Buffers& b = *buffers_;
+  const std::size_t stride = (open_.size() + kSampled - 1) / kSampled;
+  std::size_t sampled = 0;
+  for (std::size_t i = 0; i < open_.size(); i += stride) {
+    b.sample[sampled++] = magnitude_of(open_[i]);
+  }
+  // By the sample twice as many; a small one may miss the largest altogether.
+  std::size_t rank = 2 * wanted / stride + 8;
+  std::uint64_t least = 0;
+  do {
+    least = floor + 1;
+    if (rank < sampled) {
+      const auto at = b.sample.begin() + static_cast<std::ptrdiff_t>(rank);
+      std::nth_element(b.sample.begin(),
+                       at,
+                       b.sample.begin() + static_cast<std::ptrdiff_t>(sampled),
+                       std::greater<>());
+      least = std::max(least, *at);
     }
+    b.count = positions_of(open_, least, b.listed.data());
+    rank *= 4;
+  } while (b.count < wanted && least > floor + 1);
+  b.bins.fill({});
+  for (const std::size_t i : std::span(b.listed).first(b.count)) {
+    const std::uint64_t magnitude = magnitude_of(open_[i]);
+    Bin& bin = b.bins[bin_of(magnitude)];
+    ++bin.count;
+    bin.sum += static_cast<double>(magnitude);
   }
 }
 
@@ -255,6 +305,7 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
   if (max_abs_ <= budget.floor) {
     return nothing;
   }
+  list_largest(most_within(8.0 * static_cast<double>(room), open_.size()), budget.floor);
   // What the estimate is wrong by is taken from the room; at the fourth time half of it.
   std::size_t aim = room;
   for (int attempt = 0; aim > 0; ++attempt) {
@@ -279,10 +330,13 @@ std::size_t Encoder::coded_bytes(const Choice& choice) const {
   const unsigned k = rice_bits(choice.count, open_.size());
   std::size_t bits = choice.count * (2 + k + choice.sizes.level_bits);
   std::size_t next = 0;
-  for_each_chosen(open_, choice, [&](std::size_t i, std::uint64_t /*magnitude*/) {
-    bits += (i - next) >> k;
-    next = i + 1;
-  });
+  for_each_chosen(open_,
+                  std::span(buffers_->listed).first(buffers_->count),
+                  choice,
+                  [&](std::size_t i, std::uint64_t /*magnitude*/) {
+                    bits += (i - next) >> k;
+                    next = i + 1;
+                  });
   return write_header(choice, buffers_->code) + (bits + 7) / 8;
 }
 
@@ -292,21 +346,24 @@ void Encoder::write(const Choice& choice, std::span<std::int64_t> removed) {
   const unsigned k = rice_bits(choice.count, open_.size());
   WordWriter writer(code + write_header(choice, buffers_->code));
   std::size_t next = 0;
-  for_each_chosen(open_, choice, [&](std::size_t i, std::uint64_t magnitude) {
-    std::size_t gap = i - next;
-    next = i + 1;
-    for (; gap >> k >= 32; gap -= std::size_t{32} << k) {
-      writer.put(0, 32);
-    }
-    const auto zeros = static_cast<unsigned>(gap >> k);
-    const std::uint64_t low = gap & ((std::uint64_t{1} << k) - 1);
-    writer.put((low << 1U | 1U) << zeros, zeros + 1 + k);
-    const bool negative = open_[i] < 0;
-    const std::uint64_t level = level_of(choice.sizes, magnitude);
-    writer.put(level << 1U | (negative ? 1U : 0U), 1 + choice.sizes.level_bits);
-    const auto size = static_cast<std::int64_t>(choice.sizes.of(level));
-    removed[i] = negative ? -size : size;
-  });
+  for_each_chosen(open_,
+                  std::span(buffers_->listed).first(buffers_->count),
+                  choice,
+                  [&](std::size_t i, std::uint64_t magnitude) {
+                    std::size_t gap = i - next;
+                    next = i + 1;
+                    for (; gap >> k >= 32; gap -= std::size_t{32} << k) {
+                      writer.put(0, 32);
+                    }
+                    const auto zeros = static_cast<unsigned>(gap >> k);
+                    const std::uint64_t low = gap & ((std::uint64_t{1} << k) - 1);
+                    writer.put((low << 1U | 1U) << zeros, zeros + 1 + k);
+                    const bool negative = open_[i] < 0;
+                    const std::uint64_t level = level_of(choice.sizes, magnitude);
+                    writer.put(level << 1U | (negative ? 1U : 0U), 1 + choice.sizes.level_bits);
+                    const auto size = static_cast<std::int64_t>(choice.sizes.of(level));
+                    removed[i] = negative ? -size : size;
+                  });
   writer.finish();
 }
 

@@ -1,7 +1,8 @@
 // SL: the positions, signs and rough sizes of a tile's largest integers (SPEC.md).
 //
 // For budgets at which a plane of bits would be mostly zeros. How many are named, from which size
-// on, and with how many sizes follows from the budget and a histogram of the tile.
+// on, and with how many sizes follows from the budget and a histogram of the largest: only these
+// are looked at one by one.
 #pragma once
 
 #include <array>
@@ -25,11 +26,14 @@ class Encoder final : public TileEncoder {
   ~Encoder() override;
 
   void load(std::span<const std::int64_t> open) override;
+  // For a caller that knows the largest magnitude and the energy.
+  void load(std::span<const std::int64_t> open, std::uint64_t max_abs, double energy);
   Encoded encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed) override;
 
  private:
   struct Buffers;
 
+  void list_largest(std::size_t wanted, std::uint64_t floor);
   std::size_t coded_bytes(const Choice& choice) const;
   void write(const Choice& choice, std::span<std::int64_t> removed);
 

@@ -2,6 +2,7 @@
 #include "api/gateway/capabilities.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -30,6 +31,19 @@ TEST(Capabilities, AreRawAndTheCodecsThatAreNamed) {
   EXPECT_EQ(other.names(), (std::vector<std::string>{"codec.future", "telepathy"}));
   EXPECT_TRUE(Capabilities::read({"telepathy"})->decodes(Id::kBpc)) << "no codec is named";
   EXPECT_TRUE(Capabilities::read({"codec.raw", "codec.bpc"})->decodes(Id::kBpc));
+}
+
+TEST(Capabilities, EachCodecIsTakenByItsName) {
+  for (const auto& [name, id] : {std::pair("codec.sparse-list", Id::kSparseList),
+                                 std::pair("codec.q8", Id::kQ8),
+                                 std::pair("codec.q4", Id::kQ4)}) {
+    EXPECT_FALSE(Capabilities::read({})->decodes(id)) << name;
+    EXPECT_FALSE(Capabilities::read({"codec.bpc"})->decodes(id)) << name;
+    EXPECT_TRUE(Capabilities::read({"codec.bpc", name})->decodes(id)) << name;
+    EXPECT_TRUE(Capabilities::own().decodes(id)) << name;
+  }
+  EXPECT_TRUE(Capabilities::read({"codec.bpc", "codec.sparse-list"})->accepts().sparse_list);
+  EXPECT_FALSE(Capabilities::read({"codec.bpc"})->accepts().sparse_list);
 }
 
 TEST(Capabilities, StepsOfBpcAreTakenByWhoNamesThemAlone) {

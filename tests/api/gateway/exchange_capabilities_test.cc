@@ -109,6 +109,25 @@ TEST(Exchange, SendsStepsBetweenPowersOfTwoToAPeerThatNamesThemAlone) {
   EXPECT_EQ(added(sent, values.size(), {0, 1}), values);
 }
 
+std::size_t lists(const std::vector<std::string>& transfers) {
+  std::size_t count = 0;
+  for (const std::string& bytes : transfers) {
+    const auto view = wire::parse_transfer(as_bytes(bytes), 1);
+    EXPECT_TRUE(view.has_value());
+    for (const wire::TilePart part : *view) {
+      count += part.codec == static_cast<std::uint8_t>(codec::Id::kSparseList) ? 1U : 0U;
+    }
+  }
+  return count;
+}
+
+TEST(Exchange, SendsListsOfTheLargestOverATinyLinkToAPeerThatDecodesThem) {
+  const auto values = noise(30'000, std::int64_t{1} << 30U);
+  const BitRate tiny = BitRate::bps(200'000);
+  EXPECT_EQ(lists(sent_to({"codec.raw", "codec.bpc"}, values, tiny)), 0U);
+  EXPECT_GT(lists(sent_to({"codec.raw", "codec.bpc", "codec.sparse-list"}, values, tiny)), 0U);
+}
+
 TEST(Exchange, KeepsTransfersWithinWhatThePeerTakes) {
   const auto values = noise(30'000, std::int64_t{1} << 40U);
   const auto largest = [](const std::vector<std::string>& sent) {

@@ -101,6 +101,7 @@ TEST(Links, NameWhatThisGatewayCan) {
                                       "codec.sparse-list",
                                       "codec.q8",
                                       "codec.q4",
+                                      "codec.bpc.steps",
                                       "transfer.73728"}));
 }
 
