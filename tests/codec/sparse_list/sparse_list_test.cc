@@ -73,6 +73,25 @@ TEST(SparseList, NamesTheLargestAndUsesItsBudget) {
 }
 
 // The least element named decides what sizes there may be, however much room there is.
+// Whatever the sample from which the encoder guesses how large the largest are: every eighth
+// element.
+TEST(SparseList, NamesAsManyAsFitWhereASampleOfThemMisleads) {
+  for (const std::size_t large : {0U, 3U}) {
+    Integers tile(kTileElements);
+    for (std::size_t i = 0; i < tile.size(); ++i) {
+      tile[i] = i % 8 == large ? 1 << 30 : 1 << 29;
+    }
+    Encoder encoder;
+    encoder.load(tile);
+    Bytes out(coded_bytes_max(tile.size()));
+    Integers removed(tile.size());
+    encoder.encode({.bytes = 4100}, out, removed);
+    const auto named =
+        tile.size() - static_cast<std::size_t>(std::count(removed.begin(), removed.end(), 0));
+    EXPECT_GT(named, 6000U) << large << ": all that are large, and others";
+  }
+}
+
 TEST(SparseList, OneSizeIsEnoughForEqualElements) {
   Encoder encoder;
   Bytes out(1000);
