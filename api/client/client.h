@@ -68,7 +68,7 @@ struct TopicOptions {
   std::uint32_t fraction_bits = 40;  // quantum = 2^-fraction_bits
   // Into how many shards, served by the gateway's workers side by side: a power of two up to 64,
   // equal for all who declare the topic at any site; every shard has at least one tile of 32,768
-  // elements. 0: one for each million elements, rounded down to a power of two.
+  // elements. 0: one for each 2^20 elements, rounded down to a power of two.
   std::uint32_t shards = 0;
   // Absolute, per element; what `applied` and clocks may leave out. With 0 both wait for the last
   // bit of every change, which is sent last: with clocks name one that the training does not feel.
@@ -170,6 +170,9 @@ struct PollOutcome {
   // The sums start again from zero, this client's own publishes before this poll among them:
   // return to the seed. The next poll hands out the first of them.
   bool restarted = false;
+  // The gateway does not take the topic any more; publish() and declare() say why. It is tried
+  // again on each connection.
+  bool refused = false;
 };
 
 struct ClockOutcome {
@@ -177,6 +180,7 @@ struct ClockOutcome {
     kOk,       // every site's clock is reached and its changes were delivered
     kPartial,  // the deadline passed; `missing` names who is behind
     kTimeout,  // the gateway itself did not answer in time
+    kRefused,  // it does not take the topic any more, as in PollOutcome
     kClosed,   // the client was closed, or this is a forked child
   };
   Kind kind = Kind::kTimeout;
@@ -209,7 +213,7 @@ class Topic {
   Result<void> copy_sum(std::uint64_t first, std::span<std::int64_t> out) const;
 
   // Says that iteration `clock` is finished; publishes before it belong to it. Clocks only rise, up
-  // to 2^48: kInvalid.
+  // to 2^48: kInvalid. Of a topic that is refused: why.
   Result<void> tick(std::uint64_t clock);
 
   // Waits until every site has finished `clock` and its changes were delivered here.

@@ -83,7 +83,13 @@ Instant Core::next_wakeup() const {
   if (channel_ != nullptr && !failure_.empty()) {
     return connected_at_;  // at once
   }
-  return channel_ != nullptr && !ready_ ? welcome_due_ : Instant::never();
+  Instant next = channel_ != nullptr && !ready_ ? welcome_due_ : Instant::never();
+  for (const auto& topic : topics_) {
+    if (channel_ != nullptr && topic->declare_after != Instant()) {
+      next = std::min(next, topic->declare_after);
+    }
+  }
+  return next;
 }
 
 // ---- topics -----------------------------------------------------------------------------------
@@ -94,7 +100,9 @@ Result<std::uint32_t> Core::declare(const TopicOptions& options) {
   return declaration ? declare(*declaration, 0) : Failure(declaration.error());
 }
 
-Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_t shard) {
+Result<std::uint32_t> Core::declare(const Declaration& declaration,
+                                    std::uint32_t shard,
+                                    bool held) {
   const TopicOptions& options = declaration.options;
   std::uint32_t index = 0;
   for (; index < topics_.size(); ++index) {
@@ -102,7 +110,7 @@ Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_
     if (topic.options.name != options.name || topic.shard != shard) {
       continue;
     }
-    if (topic.state != TopicState::kFailed) {
+    if (topic.state != TopicState::kFailed && topic.state != TopicState::kHeld) {
       if (auto same = check_same({topic.options, topic.sharding, topic.seed_hash}, declaration);
           !same) {
         return Failure(same.error());
@@ -111,6 +119,7 @@ Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_
     }
     if (topic.sharding.shards == declaration.sharding.shards) {
       topic.declare_again(declaration);
+      topic.state = held ? TopicState::kHeld : TopicState::kOpening;
       ask_again(index);
       return index;
     }
@@ -122,6 +131,7 @@ Result<std::uint32_t> Core::declare(const Declaration& declaration, std::uint32_
   }
   auto topic = std::make_unique<TopicPart>(declaration, shard);
   topic->incarnation = options_.incarnation;
+  topic->state = held ? TopicState::kHeld : TopicState::kOpening;
   topics_.push_back(std::move(topic));
   return index;
 }

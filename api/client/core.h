@@ -106,11 +106,14 @@ class Core {
   void pump(Instant now);
 
   // ---- topics ----
-  // Starts to open a shard of a topic and returns its index; ask topic_state() for the answer.
-  Result<std::uint32_t> declare(const Declaration& declaration, std::uint32_t shard);
+  // Starts to open a shard of a topic and returns its index; ask topic_state() for the answer. With
+  // `held` it starts with open_again().
+  Result<std::uint32_t> declare(const Declaration& declaration,
+                                std::uint32_t shard,
+                                bool held = false);
   // The same for a topic of one shard.
   Result<std::uint32_t> declare(const TopicOptions& options);
-  // Tries a shard that the gateway has refused again, as it was declared.
+  // Opens a shard that is held; tries one that the gateway has refused again, as it was declared.
   void open_again(std::uint32_t topic);
   TopicState topic_state(std::uint32_t topic) const { return topics_[topic]->state; }
   const Error& topic_error(std::uint32_t topic) const { return topics_[topic]->error; }
@@ -194,7 +197,7 @@ class Core {
   void ask_again(std::uint32_t topic);
   std::optional<Event> on_record(Instant now, const local::RecordView& view);
   void on_welcome(const local::Welcome& record);
-  void on_declared(const local::Declared& record);
+  void on_declared(Instant now, const local::Declared& record);
   void on_subscribed(const local::Subscribed& record, std::optional<Event>& event);
   std::optional<Event> on_transfer(const local::Transfer& record);
   void on_answer(const local::Safe& record);
@@ -206,7 +209,7 @@ class Core {
   TopicPart* topic_of(local::TopicHandle handle);
   void schedule_dial(Instant now);
 
-  bool pump_control(std::uint32_t index);
+  bool pump_control(Instant now, std::uint32_t index);
   bool pump_subscription(std::uint32_t index);
   bool pump_waits(Instant now);
   PumpResult pump_bulk(Instant now, std::uint32_t index);

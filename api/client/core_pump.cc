@@ -36,7 +36,7 @@ void Core::pump(Instant now) {
     return;
   }
   for (std::uint32_t index = 0; index < topics_.size(); ++index) {
-    if (!pump_control(index)) {
+    if (!pump_control(now, index)) {
       return;
     }
   }
@@ -54,12 +54,13 @@ void Core::pump(Instant now) {
   }
 }
 
-bool Core::pump_control(std::uint32_t index) {
+bool Core::pump_control(Instant now, std::uint32_t index) {
   TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
-  if (topic.state == TopicState::kFailed) {
+  if (!topic.may_ask(now)) {
     return true;
   }
+  topic.declare_after = {};
   if (!topic.declare_sent) {
     const TopicOptions& options = topic.options;
     local::Declare declare{.handle = handle,
@@ -147,7 +148,9 @@ bool Core::pump_waits(Instant now) {
         return one.second.sent && !one.second.outcome;
       }));
   for (auto& [request, wait] : waits_) {
-    if (wait.sent || wait.outcome || wait.deadline <= now || !topics_[wait.topic]->may_receive()) {
+    const TopicPart& topic = *topics_[wait.topic];
+    if (wait.sent || wait.outcome || wait.deadline <= now || !topic.may_ask(now) ||
+        !topic.may_receive()) {
       continue;
     }
     if (waiting++ >= local::kWaitsMax) {
@@ -168,7 +171,7 @@ bool Core::pump_waits(Instant now) {
 PumpResult Core::pump_bulk(Instant now, std::uint32_t index) {
   TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
-  if (topic.state == TopicState::kFailed) {
+  if (!topic.may_ask(now)) {
     return PumpResult::kNothing;
   }
   if (topic.seed_at) {

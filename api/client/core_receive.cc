@@ -6,6 +6,12 @@
 #include "api/client/shard_runs.h"
 
 namespace godwit::client {
+namespace {
+
+// After which a gateway without room for a topic is asked again. Chosen: as storage at the gateway.
+constexpr Duration kDeclareAgain = Duration::seconds(1);
+
+}  // namespace
 
 void Core::give_up(std::string reason) {
   if (channel_ != nullptr && failure_.empty()) {
@@ -60,7 +66,7 @@ std::optional<Event> Core::on_record(Instant now, const local::RecordView& view)
         if constexpr (std::is_same_v<Record, local::Welcome>) {
           on_welcome(record);
         } else if constexpr (std::is_same_v<Record, local::Declared>) {
-          on_declared(record);
+          on_declared(now, record);
         } else if constexpr (std::is_same_v<Record, local::Covered>) {
           on_covered(record);
         } else if constexpr (std::is_same_v<Record, local::Subscribed>) {
@@ -110,9 +116,16 @@ void Core::on_welcome(const local::Welcome& record) {
   ready_ = true;
 }
 
-void Core::on_declared(const local::Declared& record) {
+void Core::on_declared(Instant now, const local::Declared& record) {
   TopicPart* const topic = topic_of(record.handle);
   if (topic == nullptr) {
+    return;
+  }
+  if (record.code == Code::kFull && topic->has_opened) {
+    // Room comes back; what is not safe is kept until then.
+    open_again(static_cast<std::uint32_t>(record.handle));
+    topic->declare_after = now + kDeclareAgain;
+    stats_.last_error = fmt::format("topic {}: {}", topic->options.name, record.error);
     return;
   }
   if (record.code != Code::kOk || !record.error.empty()) {
@@ -122,6 +135,7 @@ void Core::on_declared(const local::Declared& record) {
     return;
   }
   topic->state = TopicState::kOpen;
+  topic->has_opened = true;
   topic->memory_bound = record.memory_bound;
   topic->sites = record.sites;
   if (topic->outbox.last_sent() == 0) {

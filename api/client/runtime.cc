@@ -364,7 +364,8 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
   const Instant until = deadline_from_now(deadline);
   PollOutcome outcome;
   Lock lock(mutex_);
-  wait_until(lock, until, [&] { return spread_.has_pending(topic); });
+  wait_until(lock, until, [&] { return spread_.has_pending(topic) || spread_.is_failed(topic); });
+  outcome.refused = spread_.is_failed(topic);
   SumBlocks blocks = spread_.take_pending(topic, outcome.restarted);
   if (outcome.restarted) {
     spread_.pump(system_now());  // the subscription may have to begin once more
@@ -416,6 +417,9 @@ Result<void> Runtime::tick(std::uint32_t topic, std::uint64_t clock) {
                 clock,
                 spread_.last_clock(topic));
   }
+  if (spread_.is_failed(topic)) {
+    return Failure(spread_.topic_error(topic));
+  }
   spread_.tick(topic, clock);
   spread_.pump(system_now());
   return {};
@@ -429,13 +433,15 @@ ClockOutcome Runtime::wait_clock(std::uint32_t topic, std::uint64_t clock, Durat
   std::optional<ClockOutcome> outcome;
   wait_until(lock, until, [&] {
     outcome = spread_.take_wait(request);
-    return outcome.has_value();
+    return outcome.has_value() || spread_.is_failed(topic);
   });
   spread_.cancel_wait(request);
   if (outcome) {
     return *outcome;
   }
-  return {.kind = closing_ ? ClockOutcome::Kind::kClosed : ClockOutcome::Kind::kTimeout};
+  return {.kind = closing_                   ? ClockOutcome::Kind::kClosed
+                  : spread_.is_failed(topic) ? ClockOutcome::Kind::kRefused
+                                             : ClockOutcome::Kind::kTimeout};
 }
 
 ClientStats Runtime::stats() {

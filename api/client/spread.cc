@@ -191,6 +191,7 @@ void Spread::restart_told(std::uint32_t index) {
 }
 
 void Spread::pump(Instant now) {
+  open_held();
   for (const auto& core : cores_) {
     core->pump(now);
   }
@@ -251,11 +252,28 @@ Result<std::uint32_t> Spread::declare(const TopicOptions& wanted) {
   topic.places.resize(options.shards);
   for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
     const std::uint32_t worker = worker_of_shard(topic, shard);
-    const auto handle = cores_[worker]->declare(*declaration, shard);
+    const auto handle = cores_[worker]->declare(*declaration, shard, shard > 0);
     GODWIT_ASSERT(handle.has_value(), "all that a Core refuses is refused above");
     put(place, shard, {worker, *handle});
   }
+  held_.insert(place);
   return place;
+}
+
+void Spread::open_held() {
+  std::erase_if(held_, [&](std::uint32_t index) {
+    const auto& places = topics_[index].places;
+    const auto state = [&](const Place& at) { return core_at(at).topic_state(at.handle); };
+    if (state(places.front()) == TopicState::kOpening) {
+      return false;
+    }
+    for (const Place& place : places) {
+      if (state(places.front()) == TopicState::kOpen && state(place) == TopicState::kHeld) {
+        core_at(place).open_again(place.handle);
+      }
+    }
+    return true;
+  });
 }
 
 // Whatever part of the topic was refused.
@@ -271,20 +289,25 @@ void Spread::open_again(std::uint32_t index) {
 
 bool Spread::has_open_part(const Topic& topic) const {
   return std::any_of(topic.places.begin(), topic.places.end(), [&](const Place& place) {
-    return !core_at(place).is_failed(place.handle);
+    const TopicState state = core_at(place).topic_state(place.handle);
+    return state == TopicState::kOpening || state == TopicState::kOpen;
   });
 }
 
 TopicState Spread::topic_state(std::uint32_t index) const {
-  TopicState state = TopicState::kOpen;
-  for (const Place& place : topics_[index].places) {
-    const TopicState part = core_at(place).topic_state(place.handle);
-    if (part == TopicState::kFailed) {
-      return part;
-    }
-    state = part == TopicState::kOpening ? part : state;
+  const auto any = [&](TopicState state) {
+    const auto& places = topics_[index].places;
+    return std::any_of(places.begin(), places.end(), [&](const Place& place) {
+      return core_at(place).topic_state(place.handle) == state;
+    });
+  };
+  if (any(TopicState::kOpening)) {
+    return TopicState::kOpening;  // not all have answered
   }
-  return state;
+  if (any(TopicState::kFailed)) {
+    return TopicState::kFailed;
+  }
+  return any(TopicState::kHeld) ? TopicState::kOpening : TopicState::kOpen;
 }
 
 Error Spread::topic_error(std::uint32_t index) const {

@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -161,6 +162,9 @@ class Spread {
   const Core& core_at(const Place& place) const { return *cores_[place.worker]; }
   std::uint32_t worker_of_shard(const Topic& topic, std::uint32_t shard) const;
   void open_again(std::uint32_t index);
+  // The first shard of a topic is declared alone: what the gateway refuses of a topic that it has
+  // it refuses there, and opens no other shards of.
+  void open_held();
   // Whether a part is open, or may still be opened.
   bool has_open_part(const Topic& topic) const;
   // Connections are being given up, so that parts can move.
@@ -189,6 +193,7 @@ class Spread {
   std::size_t turn_ = 0;                    // whose records are received
   std::optional<Event> handed_out_;         // by the last receive()
   std::vector<Topic> topics_;
+  std::set<std::uint32_t> held_;  // topics of which the first shard is not open yet
   std::map<std::uint64_t, Wait> waits_;
   std::uint64_t next_request_ = 1;
   ClientStats gone_;  // of Cores that are no more, and what no Core has seen

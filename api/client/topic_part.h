@@ -19,10 +19,12 @@
 #include "api/client/outbox.h"
 #include "api/local/records.h"
 #include "dataplane/base/sharding.h"
+#include "dataplane/base/units.h"
 
 namespace godwit::client {
 
 enum class TopicState : std::uint8_t {
+  kHeld,     // is declared when the topic's first shard is open
   kOpening,  // declared, not answered yet
   kOpen,
   kFailed,  // refused; the part's error says why
@@ -44,6 +46,8 @@ struct TopicPart {
   std::uint64_t seed_hash = 0;   // of the whole seed
   TopicState state = TopicState::kOpening;
   Error error = {};
+  bool has_opened = false;     // once; then it is tried again on each connection
+  Instant declare_after = {};  // the gateway had no room for it
   std::uint64_t memory_bound = 0;
   std::vector<std::string> sites = {};  // that hold it
   Outbox outbox = {};
@@ -89,6 +93,10 @@ struct TopicPart {
   // old one only the tickets stay.
   void declare_again(const Declaration& declaration);
 
+  // Whether the gateway may be told of it.
+  bool may_ask(Instant now) const {
+    return state != TopicState::kFailed && state != TopicState::kHeld && now >= declare_after;
+  }
   // Whether the subscription, if there is one, has begun or may begin.
   bool may_receive() const { return !restart_untold && !has_to_begin; }
   // Whether the application holds changes since the subscription began, its own ones among them.
@@ -118,9 +126,12 @@ struct TopicPart {
     subscribe_sent = false;
     lanes_open = false;
   }
-  // A new connection has been told nothing.
+  // A new connection has been told nothing, and its gateway may take what the last did not, or not
+  // what the last did: nothing is published before it has answered.
   void begin_connection() {
+    state = has_opened ? TopicState::kOpening : state;
     declare_sent = false;
+    declare_after = {};
     unanswered_told = false;
     asked_before = asked_before || subscribe_sent;
     subscribe_sent = false;

@@ -180,6 +180,14 @@ Result<Topic*> ClientSession::open_topic(Instant now, const local::Declare& reco
     }
     return known;
   }
+  // Its shards at this worker have one shape.
+  for (const auto& [id, topic] : core_.topics) {
+    if (id.topic == spec->id.topic) {
+      if (auto same = topic->check_same(*spec, record.replaces.has_value()); !same) {
+        return Failure(same.error());
+      }
+    }
+  }
   if (auto room = core_.check_room(*spec); !room) {
     return Failure(room.error());
   }

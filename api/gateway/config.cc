@@ -210,6 +210,30 @@ void read_dscp(TableReader& root, Problems& problems, Config& config) {
   reader.finish();
 }
 
+void check_sockets(TableReader& self, const Config& config) {
+  if (const auto wrong = socket_path_problem(config.admin)) {
+    self.reject("admin", *wrong);
+  }
+  for (std::uint32_t worker = 0; worker < config.workers; ++worker) {
+    const std::string path = numbered(config.client, worker);
+    const std::string whose =
+        worker == 0 ? "`client`" : fmt::format("`client` of worker {}", worker);
+    if (const auto wrong = socket_path_problem(path)) {
+      self.reject("client", *wrong);
+      break;
+    }
+    if (is_same_path(config.admin, path)) {
+      self.reject("admin", fmt::format("is the path of {}, too; each socket has its own", whose));
+    }
+    for (const auto& [key, directory] :
+         {std::pair("state_dir", config.state_dir), std::pair("durable_dir", config.durable_dir)}) {
+      if (is_same_path(path, directory)) {
+        self.reject(key, fmt::format("is the path of {}, too, which is a socket", whose));
+      }
+    }
+  }
+}
+
 void read_self(TableReader& root, Problems& problems, const Overrides& overrides, Config& config) {
   static const toml::table kEmpty;
   const toml::table* table = root.table("self");
@@ -245,15 +269,6 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   }
   config.client = path("client", "/run/godwit/{site}/client.sock");
   config.admin = path("admin", "/run/godwit/{site}/admin.sock");
-  for (const auto& [key, place] :
-       {std::pair("client", config.client), std::pair("admin", config.admin)}) {
-    if (const auto wrong = socket_path_problem(place)) {
-      self.reject(key, *wrong);
-    }
-  }
-  if (is_same_path(config.admin, config.client)) {
-    self.reject("admin", "is the path of `client`, too; each socket has its own");
-  }
   const std::uint64_t metrics = self.whole_number("metrics_port", kMetricsPort, 0, 65535);
   if (metrics > 0) {
     config.metrics_port = static_cast<std::uint16_t>(metrics);
@@ -268,7 +283,9 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   config.workers = static_cast<std::uint32_t>(self.whole_number("workers", 1, 1, kShardsMax));
   if (!is_shard_count(config.workers)) {
     self.reject("workers", "must be a power of two from 1 to 64");
+    config.workers = 1;
   }
+  check_sockets(self, config);
   self.finish();
   config.port = read_port(root.table("port"), overrides.port, problems);
   config.port.capture = substitute_site(config.port.capture, config.site);

@@ -32,6 +32,10 @@ bool is_same_path(const std::string& one, const std::string& other) {
   return path(one).lexically_normal() == path(other).lexically_normal();
 }
 
+std::string numbered(const std::string& path, std::uint32_t worker) {
+  return worker == 0 ? path : fmt::format("{}.{}", path, worker);
+}
+
 bool is_inside(const std::string& path, const std::string& directory) {
   // "/run/s/" and "/run/s" are one directory: the part behind the last '/' is empty.
   const auto plain = [](const std::string& text) {

@@ -13,6 +13,10 @@ std::optional<std::string> socket_path_problem(const std::string& path);
 // True when the texts lead to the same place, links aside: "/run/./s" and "/run/s".
 bool is_same_path(const std::string& one, const std::string& other);
 
+// A worker's own of something that all have, such as the client socket: worker 0 has the path
+// itself, so that a gateway with one is as if there were none; the others have "PATH.1" and so on.
+std::string numbered(const std::string& path, std::uint32_t worker);
+
 // True when the first leads to the second or to something in it, links aside.
 bool is_inside(const std::string& path, const std::string& directory);
 

@@ -16,6 +16,8 @@ namespace {
 constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
 // Refusals of topics that a status lists one by one. Chosen: a screen.
 constexpr std::size_t kRefusalsListed = 32;
+// With less room the next topic or lane waits. Chosen: the sums of a few tiles.
+constexpr std::uint64_t kStorageLow = std::uint64_t{1} << 20U;
 
 }  // namespace
 
@@ -49,6 +51,18 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         core.config.site,
         "sums and their checksums disagree; keep the state directory and report it",
         "godwit ledger",
+        0);
+  }
+  if (const auto left = core.store.free_bytes(); left && *left < kStorageLow) {
+    add(admin::Problem::SEVERITY_FAILURE,
+        "storage.full",
+        core.config.site,
+        fmt::format(
+            "{} has {} bytes left: publishes and changes of peers that need more wait until "
+            "there is room",
+            core.config.state_dir,
+            *left),
+        fmt::format("df {}", core.config.state_dir),
         0);
   }
   add_port_problems(out);

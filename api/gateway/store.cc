@@ -107,6 +107,12 @@ Result<void> FileStore::describe(TopicShard id, const std::string& description) 
   return {};
 }
 
+std::optional<std::uint64_t> FileStore::free_bytes() const {
+  std::error_code error;
+  const auto space = std::filesystem::space(directory_, error);
+  return error ? std::nullopt : std::optional<std::uint64_t>(space.available);
+}
+
 Result<std::vector<std::string>> FileStore::descriptions() {
   std::vector<std::string> found;
   std::error_code error;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class Store {
   virtual Result<void> describe(TopicShard id, const std::string& description) = 0;
   // Every description there is. kCorrupt: one is damaged; the message names its file.
   virtual Result<std::vector<std::string>> descriptions() = 0;
+  // What is left for more, if that is known.
+  virtual std::optional<std::uint64_t> free_bytes() const { return std::nullopt; }
 };
 
 // Files `<shard>.sums` and `<shard>.topic` in a directory: the topic's id in hexadecimal, and of
@@ -46,6 +49,7 @@ class FileStore : public Store {
   Result<memory::Mapping*> mapping(TopicShard id, std::uint64_t bytes) override;
   Result<void> describe(TopicShard id, const std::string& description) override;
   Result<std::vector<std::string>> descriptions() override;
+  std::optional<std::uint64_t> free_bytes() const override;
 
  private:
   std::string path(TopicShard id, std::string_view ending) const;

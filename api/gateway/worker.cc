@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "api/gateway/paths.h"
 #include "api/gateway/port_config.h"
 #include "api/gateway/site_config.h"
 #include "dataplane/base/log.h"
@@ -18,11 +19,6 @@ namespace {
 
 // A worker wakes at least so often, for metrics and the scrubber.
 constexpr Duration kWaitMax = Duration::ms(250);
-
-// The first worker's name is that of the whole, so a gateway with one is as if there were none.
-std::string numbered(const std::string& path, std::uint32_t worker) {
-  return worker == 0 ? path : fmt::format("{}.{}", path, worker);
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ class MemoryStore final : public gateway::Store {
   Result<memory::Mapping*> mapping(TopicShard id, std::uint64_t bytes) override;
   Result<void> describe(TopicShard id, const std::string& description) override;
   Result<std::vector<std::string>> descriptions() override;
+  std::optional<std::uint64_t> free_bytes() const override { return left; }
+
+  std::optional<std::uint64_t> left = {};  // what it says of itself
 
   // The machine is gone, and its tmpfs with it. No gateway may be open.
   void lose();

@@ -183,6 +183,77 @@ TEST_F(CoreDeclareAgain, WithAnotherShapeItIsAnotherTopicWithoutASubscription) {
   EXPECT_EQ(sum(topic), std::vector<std::int64_t>(50, 3));
 }
 
+TEST_F(CoreDeclareAgain, TheNextConnectionTriesATopicThatWasOpenOnce) {
+  const auto topic = subscribed(100, 7);
+  refuse(topic);
+  const auto request = core_.start_wait(topic, 3, now_ + Duration::seconds(8));
+  core_.pump(now_);
+  settle();
+  EXPECT_FALSE(core_.take_wait(request));
+  others_publish(10);
+  disconnect();
+  connect();
+  settle();
+  EXPECT_EQ(core_.topic_state(topic), TopicState::kOpen);
+  EXPECT_TRUE(core_.take_wait(request));
+  deliver();
+  EXPECT_EQ(sum(topic), std::vector<std::int64_t>(100, 17));
+  EXPECT_FALSE(core_.take_restart(topic));
+}
+
+TEST_F(CoreDeclareAgain, OneThatIsRefusedAgainDisturbsNobody) {
+  const auto topic = subscribed(100, 7);
+  refuse(topic);
+  core_.start_wait(topic, 3, now_ + Duration::seconds(8));
+  refuse(topic);
+  EXPECT_EQ(core_.failure(now_), "");
+  EXPECT_FALSE(link_->client_end().broken());
+}
+
+TEST_F(CoreDeclareAgain, OneThatWasNeverOpenWaitsForTheApplication) {
+  connect();
+  gateway_->refuse_declare = "another shape";
+  const auto topic = declare(100);
+  settle();
+  disconnect();
+  connect();
+  core_.start_wait(topic, 3, now_ + Duration::seconds(8));
+  core_.pump(now_);
+  settle();
+  EXPECT_TRUE(core_.is_failed(topic));
+  EXPECT_FALSE(link_->client_end().broken());
+  EXPECT_EQ(state_.topics.count("model"), 0U);
+}
+
+TEST_F(CoreDeclareAgain, WithoutRoomAtTheGatewayWhatIsNotSafeWaits) {
+  const auto topic = subscribed(100, 7);
+  const auto lost = unanswered_publish(topic);
+  disconnect();
+  connect();
+  gateway_->refuse_declare = "no storage for 32768 more bytes";
+  gateway_->refuse_code = Code::kFull;
+  const auto kept = publish(topic, {5.0F});
+  settle();
+  EXPECT_EQ(core_.topic_state(topic), TopicState::kOpening);
+  EXPECT_EQ(safe(topic, kept), std::nullopt);
+  gateway_->refuse_declare.reset();
+  settle();
+  EXPECT_EQ(core_.topic_state(topic), TopicState::kOpening) << "it is not asked at once";
+  EXPECT_EQ(core_.next_wakeup(), now_ + Duration::seconds(1));
+  now_ = core_.next_wakeup();
+  core_.pump(now_);
+  settle();
+  EXPECT_EQ(core_.topic_state(topic), TopicState::kOpen);
+  EXPECT_EQ(core_.next_wakeup(), Instant::never());
+  EXPECT_EQ(safe(topic, lost), Outcome::kReached);
+  EXPECT_EQ(safe(topic, kept), Outcome::kReached);
+  EXPECT_EQ(accepted(topic), 3U);
+  others_publish(10);
+  deliver();
+  EXPECT_EQ(core_.stats().publishes_refused, 0U);
+  EXPECT_FALSE(core_.take_restart(topic));
+}
+
 TEST_F(CoreDeclareAgain, AClockWaitIsAskedAgain) {
   const auto topic = subscribed(100, 7);
   gateway_->answer_waits = false;

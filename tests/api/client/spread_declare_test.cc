@@ -118,6 +118,39 @@ TEST_F(SpreadTest, EachShardIsSentItsPartOfTheSeedAndTheHashOfTheWhole) {
   EXPECT_EQ(state_.topics.at("two.0").seed.size(), 3 * kTile);
 }
 
+TEST_F(SpreadTest, WhatTheFirstShardIsRefusedOpensNoOther) {
+  workers_.count = 4;
+  settle();
+  workers_.gateway_of("model", 0).refuse_declare = "the element count differs";
+  const auto topic = spread_.declare(
+      {.name = "model", .element_count = 4 * kTile, .fraction_bits = 10, .shards = 4});
+  ASSERT_TRUE(topic);
+  settle();
+  EXPECT_TRUE(spread_.is_failed(*topic));
+  EXPECT_TRUE(state_.topics.empty()) << "no shard has been declared";
+  workers_.gateway_of("model", 0).refuse_declare.reset();
+  EXPECT_EQ(declare(4, 8 * kTile), *topic) << "of another shape it is a new topic";
+  EXPECT_EQ(state_.topics.size(), 4U);
+}
+
+TEST_F(SpreadTest, HasFailedWhenAllShardsHaveAnswered) {
+  workers_.count = 4;
+  settle();
+  const auto topic = spread_.declare(
+      {.name = "model", .element_count = 4 * kTile, .fraction_bits = 10, .shards = 4});
+  ASSERT_TRUE(topic);
+  workers_.gateway_of("model", 1).refuse_declare = "no memory";
+  spread_.pump(now_);
+  workers_.serve();  // the first shard
+  workers_.receive(now_);
+  spread_.pump(now_);
+  workers_.gateway_of("model", 1).serve();
+  workers_.receive(now_);
+  EXPECT_EQ(spread_.topic_state(*topic), TopicState::kOpening) << "two have not answered";
+  settle();
+  EXPECT_EQ(spread_.topic_state(*topic), TopicState::kFailed);
+}
+
 TEST_F(SpreadTest, WhileAnyShardIsOpenTheTopicIsDeclaredAsItWas) {
   const auto topic = four_shards(2);
   for (const bool has_failed : {false, true}) {

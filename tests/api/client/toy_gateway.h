@@ -66,6 +66,7 @@ class ToyGateway {
   std::uint32_t workers = 0;          // 0: it knows no shards
   std::uint32_t worker = 0;
   std::optional<std::string> refuse_declare;
+  Code refuse_code = Code::kRefused;
   std::vector<std::string> holders = {"fra", "iad", "sin"};  // of every topic
   std::vector<std::string> missing;                          // sites behind, for wait_clock
   std::uint64_t records = 0;
@@ -186,8 +187,8 @@ class ToyGateway {
   }
   void on(const local::Declare& declare) {
     if (refuse_declare) {
-      say(local::Declared{
-          .handle = declare.handle, .error = *refuse_declare, .code = Code::kRefused});
+      say(local::Declared{.handle = declare.handle, .error = *refuse_declare, .code = refuse_code});
+      refused_.insert(static_cast<std::uint32_t>(declare.handle));
       return;
     }
     const Sharding sharding{.element_count = declare.element_count, .shards = declare.shards};
@@ -294,8 +295,8 @@ class ToyGateway {
   void on(const local::Subscribe& subscribe) {
     last_subscribe = subscribe;
     const auto handle = static_cast<std::uint32_t>(subscribe.topic);
-    if (!handles_.contains(handle)) {
-      return;  // its topic was refused
+    if (!is_declared(subscribe.topic)) {
+      return;
     }
     ToyTopic& topic = *handles_.at(handle);
     accepted_at_subscribe = topic.accepted;
@@ -326,12 +327,24 @@ class ToyGateway {
     topic.clock = std::max(topic.clock, tick.clock);
   }
   void on(const local::WaitClock& wait) {
+    if (!is_declared(wait.topic)) {
+      return;
+    }
     waits.push_back(wait);
-    if (answer_waits && handles_.contains(static_cast<std::uint32_t>(wait.topic))) {
+    if (answer_waits) {
       say(local::ClockReached{.request = wait.request, .missing = missing});
     }
   }
   void on(const local::WatchCoverage&) { watched = true; }
+  // What comes of a topic that was refused on this connection is passed over; of one that was not
+  // declared on it it ends the connection.
+  bool is_declared(local::TopicHandle topic) {
+    const auto handle = static_cast<std::uint32_t>(topic);
+    if (!handles_.contains(handle) && !refused_.contains(handle)) {
+      channel_.break_with("a topic that is not declared");
+    }
+    return handles_.contains(handle);
+  }
   void on(const local::Goodbye&) { said_goodbye = true; }
 
  public:
@@ -342,6 +355,7 @@ class ToyGateway {
   local::Channel& channel_;
   Key publisher_{};
   std::map<std::uint32_t, ToyTopic*> handles_;
+  std::set<std::uint32_t> refused_;
   std::map<std::uint32_t, Subscriber> subscriptions_;
   std::map<std::uint32_t, Publishing> publishing_;
 };

@@ -114,6 +114,18 @@ TEST_F(Shards, OfAnotherNumberAreRefused) {
   EXPECT_NE(refusal.text().find("in 2 shards"), std::string::npos) << refusal.text();
 }
 
+TEST_F(Shards, OfAnotherShapeAreNotOpenedBesideThoseThatAre) {
+  OneGateway c("c");
+  c.declare({.topic = "t", .element_count = 10});
+  local::Declare wrong{.topic = "t", .element_count = 20 * kShardTileElements, .shards = 4};
+  for (wrong.shard = 0; wrong.shard < 4; ++wrong.shard) {
+    c.declare(wrong);
+    EXPECT_EQ(c.declared.code, Code::kInvalid) << wrong.shard;
+    EXPECT_NE(c.declared.error.find("the element count differs"), std::string::npos);
+  }
+  EXPECT_EQ(c.gateway->core().topics.size(), 1U);
+}
+
 TEST_F(Shards, ThatDoNotExistAreRefusedAndBreakNothing) {
   b_.declare(local::Declare{.topic = "u", .element_count = 10, .shards = 2});
   EXPECT_EQ(b_.declared.code, Code::kInvalid);

@@ -26,6 +26,14 @@ TEST(FileStore, KeepsDescriptionsOverRestarts) {
   EXPECT_THAT(*again.descriptions(), ::testing::UnorderedElementsAre("second", "other"));
 }
 
+TEST(FileStore, TellsHowMuchRoomIsLeft) {
+  const testing_support::TemporaryFolder folder;
+  const auto left = FileStore(folder.path().string()).free_bytes();
+  ASSERT_TRUE(left);
+  EXPECT_GT(*left, 0U);
+  EXPECT_EQ(FileStore((folder / "nothing").string()).free_bytes(), std::nullopt);
+}
+
 TEST(FileStore, TellsShardsOfOneTopicApart) {
   const testing_support::TemporaryFolder folder;
   FileStore store(folder.path().string());

@@ -92,6 +92,28 @@ TEST(WorkersConfig, RefusesAnotherSiteOnThePortOfAWorker) {
             "give one that is not among the 4 from 192.0.2.1:7001 on");
 }
 
+TEST(WorkersConfig, RefusesASocketOfAWorkerThatCannotBe) {
+  const auto said = [](std::string_view self) {
+    const auto config =
+        parse_config(fmt::format("version = 1\n[self]\nsite = \"a\"\nworkers = 2\n{}\n"
+                                 "[tls]\nca = \"ca.pem\"\ncert = \"a.pem\"\nkey = \"a.key\"\n"
+                                 "[sites.a]\nendpoint = \"192.0.2.1:7001\"\n"
+                                 "[sites.b]\nendpoint = \"192.0.2.2:7001\"\n"
+                                 "[[links]]\nends = [\"a\", \"b\"]\nconnections = 2\n",
+                                 self),
+                     "f.toml");
+    return config ? "none" : config.error().message;
+  };
+  EXPECT_EQ(said("client = \"/run/s\"\nadmin = \"/run/s.2\""), "none");
+  EXPECT_EQ(said("client = \"/run/s\"\nadmin = \"/run/s.1\""),
+            "f.toml:6:9: [self] admin: is the path of `client` of worker 1, too; each socket has "
+            "its own");
+  const std::string path = "/" + std::string(104, 's');
+  EXPECT_EQ(said("client = \"" + path + "\""), "none");
+  EXPECT_THAT(said("client = \"" + path + "s\""),
+              HasSubstr("s.1\" has 108 bytes; a socket's path has at most 107"));
+}
+
 TEST(WorkersConfig, ReadsBackAsItIsWritten) {
   const auto config = workers("2", "8");
   const auto again = parse_config(effective_config(*config), "f.toml");
