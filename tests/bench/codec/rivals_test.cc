@@ -64,17 +64,22 @@ TEST(Rivals, AnIdealCoderTakesTheEntropy) {
   EXPECT_NEAR(error_of(values, fine), 0.5 / std::sqrt(12), 0.005);
 }
 
-TEST(Rivals, OurOwnCurveFallsAndIsReached) {
+TEST(Rivals, OurOwnCurveFallsAndIsNowhereAboveAnEndOfAllTiles) {
   const auto values = gaussian(4);
   const Distortion ours(values);
   const auto& ends = ours.plane_ends();
-  ASSERT_GT(ends.size(), 5U);
+  ASSERT_GT(ends.size(), 20U);
+  double last = 0;
   for (std::size_t i = 1; i < ends.size(); ++i) {
-    EXPECT_LT(ends[i].error, ends[i - 1].error);
-    EXPECT_NEAR(ours.bytes_at(ends[i].error), ends[i].bytes, 1e-6 * ends[i].bytes);
-    const double between = std::sqrt(ends[i].error * ends[i - 1].error);
-    EXPECT_GT(ours.bytes_at(between), ends[i - 1].bytes);
-    EXPECT_LT(ours.bytes_at(between), ends[i].bytes);
+    EXPECT_LE(ends[i].error, ends[i - 1].error);
+    const double here = ours.bytes_at(ends[i].error);
+    EXPECT_LE(here, ends[i].bytes + 1);
+    EXPECT_GE(here, last);
+    last = here;
+    // Where all tiles are alike, as these are, they are best off with one end.
+    if (ends[i].error < 0.9 && ends[i].error > 0.1) {
+      EXPECT_NEAR(here, ends[i].bytes, 0.03 * ends[i].bytes) << ends[i].error;
+    }
   }
   const Point sparse = ours.sparse_list(kCount * 0.05 / 8);
   EXPECT_LE(sparse.bytes, kCount * 0.05 / 8);

@@ -106,7 +106,7 @@ TEST_P(XhChunk, SurvivesFlippedBitsAndNoise) {
   Random random(5);
   for (const Tensor& tensor : tensors()) {
     const Bytes coded = encoded(encoder_, tensor);
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 6; ++round) {
       Bytes wrong = coded;
       const std::size_t where =
           random.chance(0.5) ? std::min<std::size_t>(40, wrong.size()) : wrong.size();
