@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,14 @@ ExitCode make_authority(const Session& session, const CertificateFlags& flags) {
 }
 
 ExitCode issue(const Session& session, const CertificateFlags& flags) {
+  std::set<std::string> once;
+  for (const std::string& site : flags.sites) {
+    if (!once.insert(site).second) {
+      return session.fail_with(
+          ExitCode::kUsage,
+          {Code::kInvalid, fmt::format("{} is named twice; nothing was made", site)});
+    }
+  }
   std::vector<std::string> written;
   for (const std::string& site : flags.sites) {
     const auto issued = transport::issue_site_files(flags.folder, site, flags.options());

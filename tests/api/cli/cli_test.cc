@@ -365,6 +365,10 @@ TEST_F(Cli, CertificatesAreMadeOnceAndSayTheirSite) {
   EXPECT_EQ(nlohmann::json::parse(shown.out)["sites"][0], "fra");
   EXPECT_EQ(run_words({"cert", "init", folder}).code, ExitCode::kUsage);
   EXPECT_EQ(run_words({"cert", "issue", folder, "Not A Site"}).code, ExitCode::kUsage);
+  const auto twice = run_words({"cert", "issue", folder, "iad", "ams", "ams"});
+  EXPECT_EQ(twice.code, ExitCode::kUsage);
+  EXPECT_THAT(twice.err, HasSubstr("ams is named twice; nothing was made"));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/iad.pem"));
 }
 
 }  // namespace
