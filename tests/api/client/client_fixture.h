@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,6 +52,7 @@ class ToyServer {
         gateway->worker = worker_;
         gateway->before_safe = before_safe;
         gateway->missing = missing;
+        gateway->refuse_declare = refuse_declare;
       } else if (event->kind == local::ServerEvent::Kind::kDisconnected) {
         clients_[event->client]->serve();
         clients_.erase(event->client);
@@ -65,6 +67,7 @@ class ToyServer {
 
   std::function<void()> before_safe;
   std::vector<std::string> missing;
+  std::optional<std::string> refuse_declare;
 
  private:
   ToyState& state_;
@@ -84,6 +87,7 @@ class ClientTest : public ::testing::Test {
     for (std::uint32_t worker = 0; worker < std::max(1U, workers); ++worker) {
       servers_.push_back(std::make_unique<ToyServer>(path(), state_, workers, worker));
       servers_.back()->missing = missing_;
+      servers_.back()->refuse_declare = refuse_declare_;
     }
     thread_ = std::thread([this] {
       while (running_) {
@@ -118,6 +122,7 @@ class ClientTest : public ::testing::Test {
   testing_support::TemporaryFolder folder_;
   ToyState state_;
   std::vector<std::string> missing_;
+  std::optional<std::string> refuse_declare_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<ToyServer>> servers_;  // by worker
   std::atomic<bool> running_{false};

@@ -132,6 +132,32 @@ TEST_F(ClientTest, RefusesWhatCannotBeMeant) {
   EXPECT_EQ(Ticket().wait(Level::kSafe, kSoon), Outcome::kClosed);
 }
 
+TEST_F(ClientTest, ATopicThatIsRefusedLaterSaysSoUntilAGatewayTakesIt) {
+  start_gateway();
+  Client client = connect();
+  auto topic = client.declare({.name = "m", .element_count = 10});
+  ASSERT_TRUE(topic);
+  ASSERT_TRUE(topic->subscribe());
+  const auto ignore = [](const View&) {};
+  EXPECT_FALSE(topic->poll(ignore).refused);
+  stop_gateway();
+  refuse_declare_ = "the policy was narrowed";
+  start_gateway();
+  EXPECT_TRUE(topic->poll(ignore, kSoon).refused) << "long before its deadline";
+  EXPECT_EQ(topic->wait_clock(1, kSoon).kind, ClockOutcome::Kind::kRefused);
+  const auto ticked = topic->tick(1);
+  ASSERT_FALSE(ticked);
+  EXPECT_EQ(ticked.error().message, *refuse_declare_);
+  EXPECT_FALSE(topic->publish(std::vector<float>(1, 1.0F)));
+  stop_gateway();
+  refuse_declare_.reset();
+  start_gateway();
+  ASSERT_TRUE(client.declare({.name = "m", .element_count = 10}, kSoon)) << "waits for its answer";
+  EXPECT_FALSE(topic->poll(ignore).refused);
+  EXPECT_TRUE(topic->tick(1));
+  EXPECT_EQ(topic->wait_clock(1, kSoon).kind, ClockOutcome::Kind::kOk);
+}
+
 TEST_F(ClientTest, APollWithoutACallbackTakesNothing) {
   start_gateway();
   Client client = connect("subscriber");

@@ -207,7 +207,7 @@ TEST_F(CoreDeclareAgain, OneThatIsRefusedAgainDisturbsNobody) {
   core_.start_wait(topic, 3, now_ + Duration::seconds(8));
   refuse(topic);
   EXPECT_EQ(core_.failure(now_), "");
-  EXPECT_FALSE(link_->client_end().broken());
+  EXPECT_FALSE(link_->gateway_end().broken());
 }
 
 TEST_F(CoreDeclareAgain, OneThatWasNeverOpenWaitsForTheApplication) {
@@ -221,7 +221,7 @@ TEST_F(CoreDeclareAgain, OneThatWasNeverOpenWaitsForTheApplication) {
   core_.pump(now_);
   settle();
   EXPECT_TRUE(core_.is_failed(topic));
-  EXPECT_FALSE(link_->client_end().broken());
+  EXPECT_FALSE(link_->gateway_end().broken());
   EXPECT_EQ(state_.topics.count("model"), 0U);
 }
 
