@@ -243,10 +243,12 @@ std::uint64_t level_of(const Sizes& sizes, std::uint64_t magnitude) {
 
 struct Encoder::Buffers {
   std::array<std::uint64_t, kSampled> sample;
-  std::array<std::uint16_t, kTileElements> listed;  // positions of the largest, rising
-  std::size_t count = 0;                            // of them
-  Bins bins{};                                      // of them
+  std::array<std::uint16_t, kTileElements> positions;  // of the largest, rising
+  std::size_t count = 0;                               // of them
+  Bins bins{};                                         // of them
   std::array<std::uint8_t, coded_bytes_max(kTileElements) + kPad> code{};
+
+  std::span<const std::uint16_t> listed() const { return std::span(positions).first(count); }
 };
 
 Encoder::Encoder() : buffers_(std::make_unique<Buffers>()) {}
@@ -285,11 +287,11 @@ void Encoder::list_largest(std::size_t wanted, std::uint64_t floor) {
                        std::greater<>());
       least = std::max(least, *at);
     }
-    b.count = positions_of(open_, least, b.listed.data());
+    b.count = positions_of(open_, least, b.positions.data());
     rank *= 4;
   } while (b.count < wanted && least > floor + 1);
   b.bins.fill({});
-  for (const std::size_t i : std::span(b.listed).first(b.count)) {
+  for (const std::size_t i : b.listed()) {
     const std::uint64_t magnitude = magnitude_of(open_[i]);
     Bin& bin = b.bins[bin_of(magnitude)];
     ++bin.count;
@@ -330,13 +332,11 @@ std::size_t Encoder::coded_bytes(const Choice& choice) const {
   const unsigned k = rice_bits(choice.count, open_.size());
   std::size_t bits = choice.count * (2 + k + choice.sizes.level_bits);
   std::size_t next = 0;
-  for_each_chosen(open_,
-                  std::span(buffers_->listed).first(buffers_->count),
-                  choice,
-                  [&](std::size_t i, std::uint64_t /*magnitude*/) {
-                    bits += (i - next) >> k;
-                    next = i + 1;
-                  });
+  for_each_chosen(
+      open_, buffers_->listed(), choice, [&](std::size_t i, std::uint64_t /*magnitude*/) {
+        bits += (i - next) >> k;
+        next = i + 1;
+      });
   return write_header(choice, buffers_->code) + (bits + 7) / 8;
 }
 
@@ -346,24 +346,21 @@ void Encoder::write(const Choice& choice, std::span<std::int64_t> removed) {
   const unsigned k = rice_bits(choice.count, open_.size());
   WordWriter writer(code + write_header(choice, buffers_->code));
   std::size_t next = 0;
-  for_each_chosen(open_,
-                  std::span(buffers_->listed).first(buffers_->count),
-                  choice,
-                  [&](std::size_t i, std::uint64_t magnitude) {
-                    std::size_t gap = i - next;
-                    next = i + 1;
-                    for (; gap >> k >= 32; gap -= std::size_t{32} << k) {
-                      writer.put(0, 32);
-                    }
-                    const auto zeros = static_cast<unsigned>(gap >> k);
-                    const std::uint64_t low = gap & ((std::uint64_t{1} << k) - 1);
-                    writer.put((low << 1U | 1U) << zeros, zeros + 1 + k);
-                    const bool negative = open_[i] < 0;
-                    const std::uint64_t level = level_of(choice.sizes, magnitude);
-                    writer.put(level << 1U | (negative ? 1U : 0U), 1 + choice.sizes.level_bits);
-                    const auto size = static_cast<std::int64_t>(choice.sizes.of(level));
-                    removed[i] = negative ? -size : size;
-                  });
+  for_each_chosen(open_, buffers_->listed(), choice, [&](std::size_t i, std::uint64_t magnitude) {
+    std::size_t gap = i - next;
+    next = i + 1;
+    for (; gap >> k >= 32; gap -= std::size_t{32} << k) {
+      writer.put(0, 32);
+    }
+    const auto zeros = static_cast<unsigned>(gap >> k);
+    const std::uint64_t low = gap & ((std::uint64_t{1} << k) - 1);
+    writer.put((low << 1U | 1U) << zeros, zeros + 1 + k);
+    const bool negative = open_[i] < 0;
+    const std::uint64_t level = level_of(choice.sizes, magnitude);
+    writer.put(level << 1U | (negative ? 1U : 0U), 1 + choice.sizes.level_bits);
+    const auto size = static_cast<std::int64_t>(choice.sizes.of(level));
+    removed[i] = negative ? -size : size;
+  });
   writer.finish();
 }
 

@@ -81,18 +81,32 @@ TEST(Exchange, SendsRawAloneToAPeerThatDecodesNothingElse) {
   EXPECT_EQ(added(sent_to({"codec.raw"}, values), 500, {0}), values);
 }
 
-// Codes of BPC with a step between powers of two: two bits of its header.
-std::size_t finer_steps(const std::vector<std::string>& transfers) {
+// How many tiles of the transfers are as `wanted`.
+std::size_t count_parts(const std::vector<std::string>& transfers,
+                        const std::function<bool(const wire::TilePart&)>& wanted) {
   std::size_t count = 0;
   for (const std::string& bytes : transfers) {
     const auto view = wire::parse_transfer(as_bytes(bytes), 1);
     EXPECT_TRUE(view.has_value());
     for (const wire::TilePart part : *view) {
-      const bool is_bpc = part.codec == static_cast<std::uint8_t>(codec::Id::kBpc);
-      count += is_bpc && static_cast<unsigned>(part.coded[2]) >> 6U != 0 ? 1U : 0U;
+      count += wanted(part) ? 1U : 0U;
     }
   }
   return count;
+}
+
+// Codes of BPC with a step between powers of two: two bits of its header.
+std::size_t finer_steps(const std::vector<std::string>& transfers) {
+  return count_parts(transfers, [](const wire::TilePart& part) {
+    return part.codec == static_cast<std::uint8_t>(codec::Id::kBpc) &&
+           static_cast<unsigned>(part.coded[2]) >> 6U != 0;
+  });
+}
+
+std::size_t lists(const std::vector<std::string>& transfers) {
+  return count_parts(transfers, [](const wire::TilePart& part) {
+    return part.codec == static_cast<std::uint8_t>(codec::Id::kSparseList);
+  });
 }
 
 TEST(Exchange, SendsStepsBetweenPowersOfTwoToAPeerThatNamesThemAlone) {
@@ -107,18 +121,6 @@ TEST(Exchange, SendsStepsBetweenPowersOfTwoToAPeerThatNamesThemAlone) {
   const auto sent = sent_to({"codec.raw", "codec.bpc", "codec.bpc.steps"}, values, scarce);
   EXPECT_GT(finer_steps(sent), 0U);
   EXPECT_EQ(added(sent, values.size(), {0, 1}), values);
-}
-
-std::size_t lists(const std::vector<std::string>& transfers) {
-  std::size_t count = 0;
-  for (const std::string& bytes : transfers) {
-    const auto view = wire::parse_transfer(as_bytes(bytes), 1);
-    EXPECT_TRUE(view.has_value());
-    for (const wire::TilePart part : *view) {
-      count += part.codec == static_cast<std::uint8_t>(codec::Id::kSparseList) ? 1U : 0U;
-    }
-  }
-  return count;
 }
 
 TEST(Exchange, SendsListsOfTheLargestOverATinyLinkToAPeerThatDecodesThem) {
