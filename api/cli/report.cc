@@ -334,8 +334,19 @@ std::string to_text(const admin::PeersReport& report) {
 }
 
 std::string to_text(const admin::StopReport& report) {
-  return fmt::format("stopping; {} of changes stay in the state directory and go out later\n",
-                     human_bytes(report.open_bytes_estimate()));
+  const std::string left = human_bytes(report.open_bytes_estimate());
+  if (report.open_bytes_estimate() == 0) {
+    return "stopping; nothing waits on a lane to another site\n";
+  }
+  if (report.drain_ns() == 0) {
+    return fmt::format(
+        "stopping; some {} of changes stay in the state directory and go out later\n", left);
+  }
+  return fmt::format(
+      "stopping once some {} of changes have gone out, or in {}; what is left stays in "
+      "the state directory\n",
+      left,
+      human_duration(report.drain_ns()));
 }
 
 ExitCode verdict(const admin::AdminResponse& response) {

@@ -171,7 +171,8 @@ struct PollOutcome {
   // return to the seed. The next poll hands out the first of them.
   bool restarted = false;
   // The gateway does not take the topic any more; publish() and declare() say why. It is tried
-  // again on each connection.
+  // again on each connection. Or it has no place or no room for the subscription, which is asked
+  // for again each second; ClientStats::last_error says why.
   bool refused = false;
 };
 
@@ -180,7 +181,7 @@ struct ClockOutcome {
     kOk,       // every site's clock is reached and its changes were delivered
     kPartial,  // the deadline passed; `missing` names who is behind
     kTimeout,  // the gateway itself did not answer in time
-    kRefused,  // it does not take the topic any more, as in PollOutcome
+    kRefused,  // it does not take the topic or the subscription, as in PollOutcome
     kClosed,   // the client was closed, or this is a forked child
   };
   Kind kind = Kind::kTimeout;
@@ -246,7 +247,8 @@ struct ClientStats {
   std::uint64_t unsafe_bytes = 0;  // now
   std::uint64_t transfers_applied = 0;
   std::uint64_t transfers_skipped = 0;  // repeated by the gateway, already applied
-  std::string last_error = {};          // why the last connection ended
+  // Why the last connection ended, or for what the gateway had no room; the newest.
+  std::string last_error = {};
 };
 
 class Client {

@@ -47,7 +47,7 @@ void Core::on_disconnected(Instant now, std::string_view reason) {
   channel_ = nullptr;
   ready_ = false;
   welcome_due_ = Instant::never();
-  stats_.last_error = reason;
+  note_error(reason);
   failure_.clear();
   if (now - connected_at_ >= kRedialMax) {
     backoff_ = kRedialMin;  // it worked for a while; one that fails at once is asked less often
@@ -56,8 +56,13 @@ void Core::on_disconnected(Instant now, std::string_view reason) {
 }
 
 void Core::on_dial_failed(Instant now, std::string_view reason) {
-  stats_.last_error = reason;
+  note_error(reason);
   schedule_dial(now);
+}
+
+void Core::note_error(std::string_view what) {
+  stats_.last_error = what;
+  new_error_ = what;
 }
 
 void Core::schedule_dial(Instant now) {
@@ -85,8 +90,10 @@ Instant Core::next_wakeup() const {
   }
   Instant next = channel_ != nullptr && !ready_ ? welcome_due_ : Instant::never();
   for (const auto& topic : topics_) {
-    if (channel_ != nullptr && topic->declare_after != Instant()) {
-      next = std::min(next, topic->declare_after);
+    for (const Instant again : {topic->declare_after, topic->subscribe_after}) {
+      if (channel_ != nullptr && again != Instant()) {
+        next = std::min(next, again);
+      }
     }
   }
   return next;

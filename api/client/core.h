@@ -90,6 +90,8 @@ class Core {
   // Makes failure() say `reason`, if there is a connection and nothing is wrong with it yet.
   void give_up(std::string reason);
   bool is_connected() const { return channel_ != nullptr; }
+  // What went wrong since this was asked last, the newest of it; empty when nothing did.
+  std::string take_error() { return std::exchange(new_error_, {}); }
 
   // ---- workers ----
   // The number of workers that a Welcome has said since this was asked last. When it or the worker
@@ -156,6 +158,8 @@ class Core {
   using Subscription = client::Subscription;
   Result<void> subscribe(std::uint32_t index, Subscription kind, bool keep_sum);
   Subscription subscription(std::uint32_t topic) const { return topics_[topic]->subscription; }
+  // The gateway has no place for the subscription; it is asked again now and then.
+  bool lacks_place(std::uint32_t topic) const { return topics_[topic]->without_place; }
   // The topic starts again from zero, because of this shard or of another one: drops what was
   // received. What the application has published when it knows is answered first, then all is asked
   // for under a new incarnation. It knows by restart_told(); one that polls by take_restart(),
@@ -198,7 +202,7 @@ class Core {
   std::optional<Event> on_record(Instant now, const local::RecordView& view);
   void on_welcome(const local::Welcome& record);
   void on_declared(Instant now, const local::Declared& record);
-  void on_subscribed(const local::Subscribed& record, std::optional<Event>& event);
+  void on_subscribed(Instant now, const local::Subscribed& record, std::optional<Event>& event);
   std::optional<Event> on_transfer(const local::Transfer& record);
   void on_answer(const local::Safe& record);
   void on_answer(const local::Duplicate& record);
@@ -208,9 +212,10 @@ class Core {
   void finish_delivery();
   TopicPart* topic_of(local::TopicHandle handle);
   void schedule_dial(Instant now);
+  void note_error(std::string_view what);
 
   bool pump_control(Instant now, std::uint32_t index);
-  bool pump_subscription(std::uint32_t index);
+  bool pump_subscription(Instant now, std::uint32_t index);
   bool pump_waits(Instant now);
   PumpResult pump_bulk(Instant now, std::uint32_t index);
   bool covered_at(const TopicPart& topic, Outbox::Accepted accepted, SiteId site) const;
@@ -227,6 +232,7 @@ class Core {
   Instant next_dial_ = {};
   Duration backoff_;
   std::string failure_;
+  std::string new_error_;
   std::string site_;
   std::vector<std::string> sites_;
   std::optional<std::uint32_t> said_workers_;

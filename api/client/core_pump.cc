@@ -102,19 +102,20 @@ bool Core::pump_control(Instant now, std::uint32_t index) {
       return false;
     }
   }
-  return pump_subscription(index);
+  return pump_subscription(now, index);
 }
 
-bool Core::pump_subscription(std::uint32_t index) {
+bool Core::pump_subscription(Instant now, std::uint32_t index) {
   TopicPart& topic = *topics_[index];
   const local::TopicHandle handle{index};
   if (topic.has_to_begin && topic.outbox.is_answered(topic.begins_after)) {
     topic.has_to_begin = false;
   }
-  if (topic.subscription == Subscription::kNone || !topic.may_receive()) {
+  if (topic.subscription == Subscription::kNone || !topic.may_subscribe(now)) {
     return true;
   }
   if (!topic.subscribe_sent) {
+    topic.subscribe_after = {};
     local::Subscribe subscribe{.topic = handle,
                                .subscriber = kSubscriber,
                                .incarnation = topic.incarnation,

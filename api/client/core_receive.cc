@@ -8,8 +8,9 @@
 namespace godwit::client {
 namespace {
 
-// After which a gateway without room for a topic is asked again. Chosen: as storage at the gateway.
-constexpr Duration kDeclareAgain = Duration::seconds(1);
+// After which a gateway without room for a topic or a subscription is asked again. Chosen: as
+// storage at the gateway.
+constexpr Duration kAskAgain = Duration::seconds(1);
 
 }  // namespace
 
@@ -70,7 +71,7 @@ std::optional<Event> Core::on_record(Instant now, const local::RecordView& view)
         } else if constexpr (std::is_same_v<Record, local::Covered>) {
           on_covered(record);
         } else if constexpr (std::is_same_v<Record, local::Subscribed>) {
-          on_subscribed(record, event);
+          on_subscribed(now, record, event);
         } else if constexpr (std::is_same_v<Record, local::Transfer>) {
           event = on_transfer(record);
         } else if constexpr (std::is_same_v<Record, local::ClockReached>) {
@@ -124,8 +125,8 @@ void Core::on_declared(Instant now, const local::Declared& record) {
   if (record.code == Code::kFull && topic->has_opened) {
     // Room comes back; what is not safe is kept until then.
     open_again(static_cast<std::uint32_t>(record.handle));
-    topic->declare_after = now + kDeclareAgain;
-    stats_.last_error = fmt::format("topic {}: {}", topic->options.name, record.error);
+    topic->declare_after = now + kAskAgain;
+    note_error(record.error);
     return;
   }
   if (record.code != Code::kOk || !record.error.empty()) {
@@ -209,7 +210,9 @@ void Core::on_clock_reached(const local::ClockReached& record) {
   }
 }
 
-void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& event) {
+void Core::on_subscribed(Instant now,
+                         const local::Subscribed& record,
+                         std::optional<Event>& event) {
   TopicPart* const topic = topic_of(record.topic);
   if (topic == nullptr || topic->subscribes_pending == 0) {
     give_up("the gateway answered a subscription that does not exist");
@@ -219,6 +222,12 @@ void Core::on_subscribed(const local::Subscribed& record, std::optional<Event>& 
   if (topic->subscribes_pending > 0 || !topic->subscribe_sent) {
     return;  // of a subscription that was given up
   }
+  if (record.code != Code::kOk) {
+    topic->lose_place(now + kAskAgain);
+    note_error(record.error);
+    return;
+  }
+  topic->without_place = false;
   // What it published itself comes again as well, since it cannot be told from the others' then.
   if (!record.resumed && topic->asked_before && topic->holds_changes()) {
     const auto index = static_cast<std::uint32_t>(record.topic);

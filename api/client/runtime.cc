@@ -365,7 +365,7 @@ PollOutcome Runtime::poll(std::uint32_t topic, const ViewCallback& callback, Dur
   PollOutcome outcome;
   Lock lock(mutex_);
   wait_until(lock, until, [&] { return spread_.has_pending(topic) || spread_.is_failed(topic); });
-  outcome.refused = spread_.is_failed(topic);
+  outcome.refused = spread_.is_failed(topic) || spread_.lacks_place(topic);
   SumBlocks blocks = spread_.take_pending(topic, outcome.restarted);
   if (outcome.restarted) {
     spread_.pump(system_now());  // the subscription may have to begin once more
@@ -439,9 +439,10 @@ ClockOutcome Runtime::wait_clock(std::uint32_t topic, std::uint64_t clock, Durat
   if (outcome) {
     return *outcome;
   }
-  return {.kind = closing_                   ? ClockOutcome::Kind::kClosed
-                  : spread_.is_failed(topic) ? ClockOutcome::Kind::kRefused
-                                             : ClockOutcome::Kind::kTimeout};
+  const bool is_refused = spread_.is_failed(topic) || spread_.lacks_place(topic);
+  return {.kind = closing_     ? ClockOutcome::Kind::kClosed
+                  : is_refused ? ClockOutcome::Kind::kRefused
+                               : ClockOutcome::Kind::kTimeout};
 }
 
 ClientStats Runtime::stats() {

@@ -34,7 +34,7 @@ void Spread::on_connected(Instant now, std::uint32_t worker, local::Channel& cha
 
 void Spread::on_disconnected(Instant now, std::uint32_t worker, std::string_view reason) {
   cores_[worker]->on_disconnected(now, reason);
-  last_error_ = reason;
+  heed_error(*cores_[worker]);
   if (is_moving() && std::none_of(cores_.begin(), cores_.end(), [](const auto& core) {
         return core->is_connected();
       })) {
@@ -44,7 +44,7 @@ void Spread::on_disconnected(Instant now, std::uint32_t worker, std::string_view
 
 void Spread::on_dial_failed(Instant now, std::uint32_t worker, std::string_view reason) {
   cores_[worker]->on_dial_failed(now, reason);
-  last_error_ = reason;
+  heed_error(*cores_[worker]);
 }
 
 Instant Spread::next_dial(std::uint32_t worker) const {
@@ -53,6 +53,12 @@ Instant Spread::next_dial(std::uint32_t worker) const {
 
 std::string Spread::failure(Instant now, std::uint32_t worker) const {
   return cores_[worker]->failure(now);
+}
+
+void Spread::heed_error(Core& core) {
+  if (std::string error = core.take_error(); !error.empty()) {
+    last_error_ = std::move(error);
+  }
 }
 
 void Spread::heed_welcome(Core& core) {
@@ -151,6 +157,7 @@ std::optional<Event> Spread::receive(Instant now) {
   for (std::size_t idle = 0; idle < cores_.size();) {
     const auto event = cores_[turn_]->receive(now);
     heed_welcome(*cores_[turn_]);
+    heed_error(*cores_[turn_]);
     if (event) {
       if (const auto given = ours(*event)) {
         handed_out_ = given;

@@ -77,6 +77,8 @@ class Spread {
   const Sharding& sharding(std::uint32_t index) const { return topics_[index].sharding; }
   std::uint64_t memory_bound(std::uint32_t index) const;
   bool is_failed(std::uint32_t index) const { return topic_state(index) == TopicState::kFailed; }
+  // The gateway has no place for the subscription, or for a shard's; see Core.
+  bool lacks_place(std::uint32_t index) const;
 
   // ---- publishing ----
   // kInvalid unless the step rises above that of every publish before it. A shard takes what is not
@@ -171,6 +173,7 @@ class Spread {
   bool is_moving() const { return workers_said_ != 0 && workers_said_ != cores_.size(); }
 
   void heed_welcome(Core& core);
+  void heed_error(Core& core);
   void resize_cores();
   void move_parts();
   void put(std::uint32_t topic, std::uint32_t shard, Place place);

@@ -18,6 +18,13 @@ Result<void> Spread::subscribe(std::uint32_t index, Subscription kind, bool keep
   return {};
 }
 
+bool Spread::lacks_place(std::uint32_t index) const {
+  const auto& places = topics_[index].places;
+  return std::any_of(places.begin(), places.end(), [&](const Place& place) {
+    return core_at(place).lacks_place(place.handle);
+  });
+}
+
 bool Spread::has_pending(std::uint32_t index) const {
   const auto& places = topics_[index].places;
   return std::any_of(places.begin(), places.end(), [&](const Place& place) {

@@ -74,6 +74,8 @@ struct TopicPart {
   Incarnation from = {};           // the topic's life to which the frontiers belong
   bool asked_before = false;       // under this incarnation, over an earlier connection
   bool lanes_open = false;         // Subscribed was received on this connection
+  bool without_place = false;      // the gateway's last answer was that it has none
+  Instant subscribe_after = {};    // to ask again
   std::array<std::uint64_t, local::kLanesMax> frontier = {};
   std::uint64_t receipts_owed = 0;  // bit by lane
   BlockSums pending = {};
@@ -97,12 +99,21 @@ struct TopicPart {
   bool may_ask(Instant now) const {
     return state != TopicState::kFailed && state != TopicState::kHeld && now >= declare_after;
   }
-  // Whether the subscription, if there is one, has begun or may begin.
-  bool may_receive() const { return !restart_untold && !has_to_begin; }
+  // Whether the subscription may be asked for.
+  bool may_subscribe(Instant now) const { return may_begin() && now >= subscribe_after; }
+  // Whether what the gateway says of the topic's changes is true of the subscription, if there is
+  // one.
+  bool may_receive() const { return may_begin() && !without_place; }
   // Whether the application holds changes since the subscription began, its own ones among them.
   bool holds_changes() const {
     return outbox.last_sent() > begins_after ||
            std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
+  }
+  // It is asked for again later, by the same name.
+  void lose_place(Instant again_at) {
+    subscribe_sent = false;
+    without_place = true;
+    subscribe_after = again_at;
   }
   void begin_behind_publishes() {
     has_to_begin = true;
@@ -125,6 +136,7 @@ struct TopicPart {
     asked_before = false;
     subscribe_sent = false;
     lanes_open = false;
+    subscribe_after = {};
   }
   // A new connection has been told nothing, and its gateway may take what the last did not, or not
   // what the last did: nothing is published before it has answered.
@@ -139,9 +151,13 @@ struct TopicPart {
     subscribes_pending = 0;
     watch_sent = false;
     lanes_open = false;
+    subscribe_after = {};
     seed_at.reset();
     receipts_owed = 0;
   }
+
+ private:
+  bool may_begin() const { return !restart_untold && !has_to_begin; }
 };
 
 }  // namespace godwit::client

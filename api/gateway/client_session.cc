@@ -127,6 +127,17 @@ ClientSession::Taken ClientSession::not_declared(local::TopicHandle handle,
   return break_with(Code::kInvalid, fmt::format("{} of a topic that is not declared", record));
 }
 
+Refusal ClientSession::note_refusal(Instant now, const Error& error) {
+  const std::string text =
+      fmt::format("client {}: {}",
+                  hello_.client_name.empty() ? "(unnamed)" : hello_.client_name,
+                  error.message);
+  if (const auto count = ++refusals_[error.code]; is_milestone(count)) {
+    log::warn("{} ({} such so far)", text, count);
+  }
+  return {.reason = "client.refused", .text = text, .since = now};
+}
+
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Hello& record) {
   if (greeted_) {
     return break_with(Code::kInvalid, "Hello came twice");
@@ -230,12 +241,12 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
       }
     }
   } else {
-    refused_.insert(record.handle);
+    const auto before_it = refused_.find(record.handle);
+    Refusal refusal = note_refusal(now, topic.error());
+    refusal.since = before_it != refused_.end() ? before_it->second.refusal.since : now;
+    refused_[record.handle] = {record.topic, std::move(refusal)};
     answer.code = topic.error().code;
     answer.error = topic.error().message;
-    if (const auto count = ++declares_refused_[answer.code]; is_milestone(count)) {
-      log::warn("client {}: {} ({} such so far)", hello_.client_name, answer.error, count);
-    }
   }
   reply(std::move(answer));
   return Taken::kDone;
@@ -387,6 +398,18 @@ void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& 
   for (const auto& subscription : subscriptions_) {
     if (&subscription->topic() == &topic) {
       lanes.insert(subscription->lane());
+    }
+  }
+}
+
+void ClientSession::list_refusals(
+    const std::function<void(const std::string&, const Refusal&)>& visit) const {
+  for (const auto& [handle, refused] : refused_) {
+    visit(refused.name, refused.refusal);
+  }
+  for (const auto& [handle, declared] : declared_) {
+    if (declared.topic != nullptr && declared.unsubscribed) {
+      visit(declared.topic->spec().name, *declared.unsubscribed);
     }
   }
 }

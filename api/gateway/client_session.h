@@ -54,6 +54,9 @@ class ClientSession {
   Instant deadline() const;
   // Adds the lanes of this client's subscriptions to the topic.
   void list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& lanes) const;
+  // Topics of which this client was refused the declaration or the subscription, and nothing since
+  // was taken: the name, and why.
+  void list_refusals(const std::function<void(const std::string&, const Refusal&)>& visit) const;
   // A waited-for clock was reached, or its deadline has passed; false: not this client's wait.
   bool on_wait_done(const scheduler::StalenessWaits::Done& done);
 
@@ -65,6 +68,10 @@ class ClientSession {
     Instant due = Instant::never();
     bool skipping = false;  // refused or duplicate: the rest of its records is ignored
   };
+  struct RefusedTopic {
+    std::string name;
+    Refusal refusal;
+  };
   struct Declared {
     Topic* topic = nullptr;
     std::optional<ledger::InboxIndex> inbox;
@@ -73,6 +80,7 @@ class ClientSession {
     std::optional<local::Unanswered> unanswered;
     bool watches_coverage = false;
     std::map<SiteId, std::uint64_t> covered_told;
+    std::optional<Refusal> unsubscribed;  // why, if it asked
   };
   struct ClockReply {
     local::ClockReached reply;
@@ -108,7 +116,10 @@ class ClientSession {
   Taken refuse_sum(Declared& declared,
                    local::TopicHandle handle,
                    const ledger::BeyondRange& beyond);
+  Taken refuse_subscription(Instant now, const local::Subscribe& record, const Error& error);
   Taken break_with(Code code, std::string text);
+  // Counts it, and logs it now and then.
+  Refusal note_refusal(Instant now, const Error& error);
   void finish_refused();
   Declared* find(local::TopicHandle handle);
   // A record of a topic that is not open: of one that was refused it is no news.
@@ -150,8 +161,9 @@ class ClientSession {
   bool leaving_ = false;  // nobody reads the answers any more
   std::optional<local::RecordView> stalled_;
   std::map<local::TopicHandle, Declared> declared_;
-  std::map<Code, std::uint64_t> declares_refused_;
-  std::set<local::TopicHandle> refused_;  // by Declare; the client may have gone on before it knew
+  std::map<Code, std::uint64_t> refusals_;  // of topics and subscriptions
+  // By Declare; the client may have gone on before it knew.
+  std::map<local::TopicHandle, RefusedTopic> refused_;
   std::deque<std::unique_ptr<Subscription>> subscriptions_;
   std::deque<std::function<bool(local::Channel&)>> outbox_;
   std::map<scheduler::StalenessWaits::WaitId, std::pair<std::uint64_t, TopicShard>> waits_;

@@ -7,7 +7,22 @@
 
 namespace godwit::gateway {
 
-ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& record) {
+// The client's other topics go on.
+ClientSession::Taken ClientSession::refuse_subscription(Instant now,
+                                                        const local::Subscribe& record,
+                                                        const Error& error) {
+  if (!record.may_be_refused) {
+    return break_with(error.code, error.message);
+  }
+  std::optional<Refusal>& noted = declared_.at(record.topic).unsubscribed;
+  const Instant since = noted ? noted->since : now;
+  noted = note_refusal(now, error);
+  noted->since = since;
+  reply(local::Subscribed{.topic = record.topic, .code = error.code, .error = error.message});
+  return Taken::kDone;
+}
+
+ClientSession::Taken ClientSession::on(Instant now, const local::Subscribe& record) {
   Declared* declared = find(record.topic);
   if (declared == nullptr) {
     return not_declared(record.topic, "Subscribe");
@@ -40,14 +55,17 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
   }
   if (!known) {
     if (ledger.occupancy().subscriber_lanes >= Topic::kSubscribersMax) {
-      return break_with(Code::kFull,
-                        fmt::format("topic {}: its {} subscribers at this site are there already",
-                                    topic.spec().name,
-                                    Topic::kSubscribersMax));
+      return refuse_subscription(
+          now,
+          record,
+          {Code::kFull,
+           fmt::format("topic {}: its {} subscribers at this site are there already",
+                       topic.spec().name,
+                       Topic::kSubscribersMax)});
     }
     const auto room = core_.check_budget(topic, topic.memory_bound_with_subscriber(), "subscriber");
     if (!room) {
-      return break_with(room.error().code, room.error().message);
+      return refuse_subscription(now, record, room.error());
     }
   }
   if (record.from == ledger.incarnation()) {
@@ -55,11 +73,12 @@ ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Subscribe& 
   }
   const auto lane = ledger.open_lane(key, {.own_publisher = hello_.publisher});
   if (!lane) {
-    return break_with(lane.error().code, lane.error().message);
+    return refuse_subscription(now, record, lane.error());
   }
   if (frontier >= ledger.lane(*lane).next_k) {
     return break_with(Code::kCorrupt, "Subscribe: it resumes beyond what was sent");
   }
+  declared->unsubscribed.reset();
   topic.subscribers[*lane] = this;
   reply(local::Subscribed{record.topic, ledger.incarnation(), resumed});
   subscriptions_.push_back(

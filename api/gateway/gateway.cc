@@ -311,6 +311,13 @@ std::uint64_t Gateway::client_bytes_unread() const {
   return sum;
 }
 
+void Gateway::list_client_refusals(
+    const std::function<void(const std::string&, const Refusal&)>& visit) const {
+  for (const auto& [id, client] : clients_) {
+    client.session->list_refusals(visit);
+  }
+}
+
 std::size_t Gateway::subscriber_count(const Topic& topic) const {
   std::set<ledger::LaneIndex> lanes;
   for (const auto& [id, client] : clients_) {

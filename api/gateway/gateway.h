@@ -68,6 +68,9 @@ class Gateway {
   std::size_t client_count() const { return clients_.size(); }
   std::uint64_t client_bytes_unread() const;  // in the rings to all clients
   std::size_t subscriber_count(const Topic& topic) const;
+  // What clients that are there have been refused; see ClientSession.
+  void list_client_refusals(
+      const std::function<void(const std::string&, const Refusal&)>& visit) const;
 
  private:
   struct Client {

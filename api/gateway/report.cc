@@ -12,6 +12,9 @@
 namespace godwit::gateway {
 namespace {
 
+// Of `godwit stop --drain`; as the command takes it.
+constexpr Duration kDrainMax = Duration::seconds(86'400);
+
 // A first guess of the coded size of what is open: one bit per element of a dirty tile.
 std::uint64_t open_estimate(const Topic& topic, ledger::LaneIndex lane) {
   const ledger::Ledger& ledger = topic.ledger();
@@ -128,9 +131,11 @@ admin::AdminResponse Reporter::respond(Instant now, const admin::AdminRequest& r
     }
     case admin::AdminRequest::kStop:
       stop_requested_ = true;
-      stop_drain_ = Duration::ns(static_cast<std::int64_t>(
-          std::min<std::uint64_t>(request.stop().drain_ns(), 3'600'000'000'000U)));
-      response.mutable_stop();
+      stop_drain_ =
+          std::min(Duration::ns(static_cast<std::int64_t>(request.stop().drain_ns() & INT64_MAX)),
+                   kDrainMax);
+      response.mutable_stop()->set_open_bytes_estimate(left_to_send());
+      response.mutable_stop()->set_drain_ns(static_cast<std::uint64_t>(stop_drain_.count_ns()));
       return response;
     case admin::AdminRequest::KIND_NOT_SET:
       break;
@@ -195,6 +200,19 @@ void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
     out.set_unreceipted_transfers(out.unreceipted_transfers() +
                                   topic.ledger().lane(index).unreceipted);
   }
+}
+
+std::uint64_t Reporter::left_to_send() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [id, topic] : gateway_.core().topics) {
+    for (const auto& [site, lanes] : topic->peers()) {
+      if (lanes.outgoing && !topic->is_barred(*lanes.outgoing)) {
+        bytes += open_estimate(*topic, *lanes.outgoing) +
+                 topic->ledger().lane(*lanes.outgoing).unreceipted_bytes;
+      }
+    }
+  }
+  return bytes;
 }
 
 void Reporter::lane(const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out) {

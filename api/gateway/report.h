@@ -43,6 +43,7 @@ class Reporter {
   void ledger(Topic& topic, admin::TopicLedger& out);
   void explain(Instant now, Topic& topic, admin::ExplainReport& out);
   void peer(const Peer& peer, admin::PeerReport& out);
+  std::uint64_t left_to_send() const;  // bytes
   std::string lane_name(const ledger::LaneKey& key) const;
   static std::uint64_t since(Instant now, Instant then);  // ns
   static admin::LinkReport::State link_state(const Peer& peer);

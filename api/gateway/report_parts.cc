@@ -228,6 +228,7 @@ void add_answer(admin::AdminResponse& into, const admin::AdminResponse& other) {
   admin::PortReport links_port = into.links().port();
   join(links_port, other.links().port());
   const std::uint64_t defect = into.ledger().defect() + other.ledger().defect();
+  const std::uint64_t left = into.stop().open_bytes_estimate() + other.stop().open_bytes_estimate();
   into.MergeFrom(other);
   if (into.has_status()) {
     *into.mutable_status()->mutable_port() = status.port();
@@ -239,6 +240,8 @@ void add_answer(admin::AdminResponse& into, const admin::AdminResponse& other) {
     *into.mutable_links()->mutable_port() = links_port;
   } else if (into.has_ledger()) {
     into.mutable_ledger()->set_defect(defect);
+  } else if (into.has_stop()) {
+    into.mutable_stop()->set_open_bytes_estimate(left);
   }
 }
 

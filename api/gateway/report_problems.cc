@@ -196,6 +196,9 @@ void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
                                    : fmt::format("godwit config check {}", core.config.file));
     }
   }
+  gateway_.list_client_refusals([&](const std::string& topic, const Refusal& refusal) {
+    add(topic, refusal, refusal.text, "godwit topic");
+  });
   if (count > kRefusalsListed) {
     auto* problem = out.add_problems();
     problem->set_severity(admin::Problem::SEVERITY_FAILURE);

@@ -144,7 +144,8 @@ Result<ClientRecord> decode_subscribe(std::span<const std::byte> body) {
                    .subscriber = SubscriberId(message.subscriber()),
                    .incarnation = Incarnation::from_packed(message.incarnation()),
                    .from = Incarnation::from_packed(message.from_incarnation()),
-                   .resume = {}};
+                   .resume = {},
+                   .may_be_refused = message.may_be_refused()};
   for (const auto& lane : message.frontiers()) {
     if (lane.lane() >= kLanesMax ||
         (!record.resume.empty() && lane.lane() <= record.resume.back().lane)) {
@@ -216,12 +217,15 @@ Result<GatewayRecord> decode_refused(std::span<const std::byte> body) {
 
 Result<GatewayRecord> decode_subscribed(std::span<const std::byte> body) {
   pb::Subscribed message;
-  if (!parse(message, body) || message.handle() >= kTopicsPerClientMax) {
+  if (!parse(message, body) || message.handle() >= kTopicsPerClientMax ||
+      message.error().size() > kTextBytesMax) {
     return corrupt("Subscribed is malformed");
   }
   return Subscribed{.topic = TopicHandle{message.handle()},
                     .from = Incarnation::from_packed(message.from_incarnation()),
-                    .resumed = message.resumed()};
+                    .resumed = message.resumed(),
+                    .code = read_code(message.code()),
+                    .error = message.error()};
 }
 
 Result<GatewayRecord> decode_clock_reached(std::span<const std::byte> body) {
@@ -291,6 +295,7 @@ bool send(Channel& channel, const Subscribe& record) {
   message.set_subscriber(record.subscriber.value());
   message.set_incarnation(record.incarnation.packed());
   message.set_from_incarnation(record.from.packed());
+  message.set_may_be_refused(record.may_be_refused);
   for (const LaneFrontier& lane : record.resume) {
     auto* const frontier = message.add_frontiers();
     frontier->set_lane(lane.lane);
@@ -349,6 +354,8 @@ bool send(Channel& channel, const Subscribed& record) {
   message.set_handle(handle_of(record.topic));
   message.set_from_incarnation(record.from.packed());
   message.set_resumed(record.resumed);
+  message.set_code(static_cast<std::uint32_t>(record.code));
+  message.set_error(text_of(record.error));
   return transmit(channel, RecordType::kSubscribed, message);
 }
 

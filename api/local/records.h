@@ -179,6 +179,7 @@ struct Subscribe {
   Incarnation incarnation = {};  // of the subscriber's state: lost state, new incarnation
   Incarnation from = {};         // the gateway's, to which the frontiers belong
   std::vector<LaneFrontier> resume = {};
+  bool may_be_refused = true;  // by Subscribed; clients before it are cut off
 };
 
 // Cumulative: transfers 1 … frontier of the lane are applied.
@@ -270,11 +271,14 @@ struct Covered {
 };
 
 // Answers Subscribe. `resumed` means that the frontiers were taken over; otherwise the subscriber
-// starts from zero (its sums as well) and all lanes start at transfer 1.
+// starts from zero (its sums as well) and all lanes start at transfer 1. With a code it has changed
+// nothing: there is no subscription.
 struct Subscribed {
   TopicHandle topic = {};
   Incarnation from = {};
   bool resumed = false;
+  Code code = Code::kOk;
+  std::string error = {};  // what was wrong and what to do
 };
 
 // One section of a transfer: values to add from element `first` on.

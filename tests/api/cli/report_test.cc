@@ -256,5 +256,18 @@ TEST(Verdict, AnErrorSaysWhetherTheQuestionOrTheGatewayWasAtFault) {
   EXPECT_EQ(verdict(response), ExitCode::kNoAnswer);
 }
 
+TEST(StopText, SaysWhatWaitsAndForHowLong) {
+  admin::StopReport report;
+  EXPECT_EQ(to_text(report), "stopping; nothing waits on a lane to another site\n");
+  report.set_open_bytes_estimate(2048);
+  EXPECT_EQ(to_text(report),
+            "stopping; some 2.00 KiB of changes stay in the state directory and go out later\n");
+  report.set_drain_ns(20'000'000'000);
+  EXPECT_EQ(
+      to_text(report),
+      "stopping once some 2.00 KiB of changes have gone out, or in 20.0 s; what is left stays "
+      "in the state directory\n");
+}
+
 }  // namespace
 }  // namespace godwit::cli

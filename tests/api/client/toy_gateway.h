@@ -67,11 +67,13 @@ class ToyGateway {
   std::uint32_t worker = 0;
   std::optional<std::string> refuse_declare;
   Code refuse_code = Code::kRefused;
+  std::optional<std::string> refuse_subscribe;
   std::vector<std::string> holders = {"fra", "iad", "sin"};  // of every topic
   std::vector<std::string> missing;                          // sites behind, for wait_clock
   std::uint64_t records = 0;
   std::uint64_t publishes_begun = 0;
   std::uint64_t ticks = 0;
+  std::uint64_t subscribes = 0;
   std::uint64_t accepted_at_tick = 0;       // publishes merged before the last tick came
   std::uint64_t accepted_at_subscribe = 0;  // and before the last Subscribe
   std::optional<local::Subscribe> last_subscribe;
@@ -296,6 +298,12 @@ class ToyGateway {
     last_subscribe = subscribe;
     const auto handle = static_cast<std::uint32_t>(subscribe.topic);
     if (!is_declared(subscribe.topic)) {
+      return;
+    }
+    ++subscribes;
+    if (refuse_subscribe) {
+      say(local::Subscribed{
+          .topic = subscribe.topic, .code = Code::kFull, .error = *refuse_subscribe});
       return;
     }
     ToyTopic& topic = *handles_.at(handle);

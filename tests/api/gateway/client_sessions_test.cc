@@ -12,6 +12,25 @@
 namespace godwit::gateway {
 namespace {
 
+local::Subscribe subscription(std::uint64_t number, Incarnation life, Incarnation from = {}) {
+  return {.topic = RawClient::kTopic,
+          .subscriber = SubscriberId(number),
+          .incarnation = life,
+          .from = from};
+}
+
+// What it was answered to Subscribe; nothing when it was cut off.
+std::optional<local::Subscribed> subscribed(RawClient& client) {
+  client.b.turn();
+  while (auto view = client.link.client_end().receive()) {
+    const auto record = local::decode_gateway_record(*view);
+    if (record && std::holds_alternative<local::Subscribed>(*record)) {
+      return std::get<local::Subscribed>(*record);
+    }
+  }
+  return std::nullopt;
+}
+
 TEST(ClientSessions, AnswerNobodyWhoWaitsForTooManyClocksAndTakeWhatItSendsLater) {
   OneGateway b("b");
   RawClient client(b, 2, "trainer", {1, 1});
@@ -50,17 +69,16 @@ TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
   OneGateway b("b");
   std::list<RawClient> clients;
   for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
-    clients.emplace_back(b, id, "", Incarnation{1, 1})
-        .say(local::Subscribe{
-            .topic = RawClient::kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
+    clients.emplace_back(b, id, "", Incarnation{1, 1}).say(subscription(1, {1, 1}));
     b.turn();
     EXPECT_FALSE(clients.back().link.gateway_end().broken()) << id;
   }
   RawClient one_more(b, 1000, "", {1, 1});
-  one_more.say(local::Subscribe{
-      .topic = RawClient::kTopic, .subscriber = SubscriberId(1), .incarnation = {1, 1}});
-  b.turn();
-  EXPECT_TRUE(one_more.link.gateway_end().broken());
+  one_more.say(subscription(1, {1, 1}));
+  const auto refused = subscribed(one_more);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, Code::kFull);
+  EXPECT_EQ(refused->error, "topic t: its 24 subscribers at this site are there already");
   for (const std::string site : {"a", "c"}) {
     ScriptedSession& session = b.greeted(site);
     session.control(OneGateway::announcement("t", RawClient::kElements));
@@ -72,23 +90,41 @@ TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
   b.gateway.reset();  // before the rings of its clients
 }
 
-local::Subscribe subscription(std::uint64_t number, Incarnation life, Incarnation from = {}) {
-  return {.topic = RawClient::kTopic,
-          .subscriber = SubscriberId(number),
-          .incarnation = life,
-          .from = from};
+// A gateway that is full says so, and the client's publishes go on; whoever leaves makes room.
+TEST(ClientSessions, GoOnWithoutASubscriptionForWhichThereIsNoPlace) {
+  OneGateway b("b");
+  std::list<RawClient> clients;
+  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
+    clients.emplace_back(b, id, "", Incarnation{1, 1}).say(subscription(1, {1, 1}));
+    b.turn();
+  }
+  RawClient late(b, 1000, "late", {1, 1});
+  late.say(subscription(1, {1, 1}));
+  late.publish(1);
+  b.turn();
+  EXPECT_EQ(late.answers(), RawClient::Answers{"safe 1"});
+  clients.back().leave();
+  late.say(subscription(1, {1, 1}));
+  const auto taken = subscribed(late);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->code, Code::kOk);
+  b.gateway.reset();  // before the rings of its clients
 }
 
-// What it was answered to Subscribe; nothing when it was cut off.
-std::optional<local::Subscribed> subscribed(RawClient& client) {
-  client.b.turn();
-  while (auto view = client.link.client_end().receive()) {
-    const auto record = local::decode_gateway_record(*view);
-    if (record && std::holds_alternative<local::Subscribed>(*record)) {
-      return std::get<local::Subscribed>(*record);
-    }
+TEST(ClientSessions, CutOffAnEarlierClientWithoutAPlace) {
+  OneGateway b("b");
+  std::list<RawClient> clients;
+  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
+    clients.emplace_back(b, id, "", Incarnation{1, 1}).say(subscription(1, {1, 1}));
+    b.turn();
   }
-  return std::nullopt;
+  RawClient old(b, 1000, "", {1, 1});
+  local::Subscribe without_refusal = subscription(1, {1, 1});
+  without_refusal.may_be_refused = false;
+  old.say(without_refusal);
+  EXPECT_FALSE(subscribed(old));
+  EXPECT_TRUE(old.link.gateway_end().broken());
+  b.gateway.reset();  // before the rings of its clients
 }
 
 // Its number was the topic's place in the client's list, which may be another one in each process.

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/wire/transfer.h"
+#include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
 
 namespace godwit::gateway {
@@ -65,6 +66,31 @@ TEST(Drain, SendsAtOnceWhatIsWithinTheTolerance) {
   sending.b.gateway->drain();
   EXPECT_TRUE(sending.drained_within(Duration::ms(30)));
   EXPECT_EQ(sending.taken, 1U);
+}
+
+// What is frozen waits as well as what is open.
+TEST(Drain, TellsWhoeverStopsTheGatewayWhatNoPeerHasYet) {
+  Sending sending(0);
+  OneGateway& b = sending.b;
+  const auto stop = [&](std::uint64_t drain_ns = 0) {
+    admin::AdminRequest request;
+    request.mutable_stop()->set_drain_ns(drain_ns);
+    return ask(b, request).stop();
+  };
+  EXPECT_EQ(stop().open_bytes_estimate(), 0U);
+  b.publish(sending.handle, 0, {5});
+  EXPECT_GT(stop().open_bytes_estimate(), 0U);
+  const auto lane = *b.topic("t").peers().at(SiteId::of("a")).outgoing;
+  for (int i = 0; i < 1000 && b.topic("t").ledger().dirty(lane, 0); ++i) {
+    b.turn(1);  // without a receipt
+  }
+  ASSERT_FALSE(sending.a.transfers.empty());
+  EXPECT_EQ(stop().open_bytes_estimate(), b.topic("t").ledger().lane(lane).unreceipted_bytes);
+  EXPECT_GT(stop().open_bytes_estimate(), 0U);
+  EXPECT_TRUE(sending.drained_within(Duration::seconds(1)));
+  EXPECT_EQ(stop().open_bytes_estimate(), 0U);
+  EXPECT_EQ(stop(7).drain_ns(), 7U);
+  EXPECT_EQ(stop(~std::uint64_t{0}).drain_ns(), 86'400'000'000'000U) << "a day";
 }
 
 TEST(Significance, CountsTheTilesThatWaitBelowTheThreshold) {

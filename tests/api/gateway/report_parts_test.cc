@@ -147,5 +147,16 @@ TEST(ReportParts, ExplainALaneByTheGravestReason) {
   }
 }
 
+TEST(ReportParts, AddUpWhatAStopLeaves) {
+  AdminResponse one;
+  AdminResponse other;
+  one.mutable_stop()->set_open_bytes_estimate(3);
+  other.mutable_stop()->set_open_bytes_estimate(4);
+  other.mutable_stop()->set_drain_ns(9);
+  const AdminResponse whole = joined(one, other);
+  EXPECT_EQ(whole.stop().open_bytes_estimate(), 7U);
+  EXPECT_EQ(whole.stop().drain_ns(), 9U);
+}
+
 }  // namespace
 }  // namespace godwit::gateway

@@ -1,15 +1,22 @@
 #include "api/gateway/report.h"
 
+#include <list>
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
+#include "tests/api/gateway/raw_client.h"
 
 namespace godwit::gateway {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr const char* kCapped = "[[links]]\nends = [\"a\", \"b\"]\ncap = \"20Mbit/s\"\n";
 
@@ -354,6 +361,54 @@ TEST(Report, CountsLayer3BytesOverAllSessions) {
   second.figures.bytes_sent = 1;
   second.figures.packets_sent = 1;
   EXPECT_EQ(link_to(b, "a").sent_bytes(), 1309U);
+}
+
+// The problems that clients have.
+std::vector<std::string> client_problems(OneGateway& b) {
+  std::vector<std::string> found;
+  const admin::StatusReport report = status_of(b);
+  for (const auto& problem : report.problems()) {
+    if (problem.reason() == "client.refused") {
+      found.push_back(problem.subject() + ": " + problem.text());
+    }
+  }
+  return found;
+}
+
+TEST(Report, MakesATopicThatAClientIsRefusedAProblemUntilItIsTaken) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  RawClient client(b, 2, "trainer", {1, 1});  // declares four elements
+  b.turn();
+  EXPECT_THAT(client_problems(b),
+              ElementsAre(AllOf(HasSubstr("t: client trainer: "), HasSubstr("element"))));
+  client.say(local::Declare{.handle = RawClient::kTopic, .topic = "t", .element_count = 10});
+  b.turn();
+  EXPECT_THAT(client_problems(b), ElementsAre());
+  client.say(local::Declare{.handle = local::TopicHandle{1}, .topic = "t", .element_count = 11});
+  b.turn();
+  EXPECT_EQ(client_problems(b).size(), 1U);
+  client.leave();
+  EXPECT_THAT(client_problems(b), ElementsAre());
+}
+
+TEST(Report, MakesASubscriptionWithoutAPlaceAProblemUntilThereIsOne) {
+  OneGateway b("b");
+  std::list<RawClient> clients;
+  for (std::uint64_t id = 2; id < 3 + Topic::kSubscribersMax; ++id) {
+    clients.emplace_back(b, id, "", Incarnation{1, 1})
+        .say(local::Subscribe{.topic = RawClient::kTopic, .incarnation = {1, 1}});
+    b.turn();
+  }
+  const std::string problem =
+      "t: client (unnamed): topic t: its 24 subscribers at this site are there already";
+  EXPECT_THAT(client_problems(b), ElementsAre(problem));
+  clients.front().leave();
+  EXPECT_THAT(client_problems(b), ElementsAre(problem)) << "it has not asked again";
+  clients.back().say(local::Subscribe{.topic = RawClient::kTopic, .incarnation = {1, 1}});
+  b.turn();
+  EXPECT_THAT(client_problems(b), ElementsAre());
+  b.gateway.reset();  // before the rings of its clients
 }
 
 }  // namespace

@@ -306,6 +306,10 @@ TEST(Records, ThoseOfAGatewayArriveAsTheyWereSent) {
   EXPECT_EQ(covered.site, SiteId::of("iad"));
   EXPECT_EQ(covered.accepted, 44U);
   EXPECT_TRUE(back(link, Subscribed{TopicHandle{1}, {3, 4}, true}).resumed);
+  const auto unsubscribed =
+      back(link, Subscribed{.topic = TopicHandle{1}, .code = Code::kFull, .error = "no\nroom"});
+  EXPECT_EQ(unsubscribed.code, Code::kFull);
+  EXPECT_EQ(unsubscribed.error, "no?room");
   EXPECT_EQ(back(link, ClockReached{9, {"sin"}}).missing, std::vector<std::string>{"sin"});
   const auto error = back(link, ErrorRecord{Code::kUnsupported, std::string(5000, 'x')});
   EXPECT_EQ(error.text.size(), kTextBytesMax);
