@@ -6,6 +6,7 @@
 
 #include "codec/bpc/encoder.h"
 #include "codec/catalog.h"
+#include "codec/fixed_rate/fixed_rate.h"
 #include "codec/raw/raw.h"
 #include "codec/sparse_list/sparse_list.h"
 #include "dataplane/base/assert.h"
@@ -17,8 +18,10 @@ struct Encoder::State {
   bpc::Encoder bpc;
   raw::Encoder raw;
   sparse_list::Encoder sparse;
-  std::array<std::byte, sparse_bytes_max(kTileElements)> sparse_code;
-  std::array<std::int64_t, kTileElements> sparse_removed;
+  fixed_rate::Encoder<8> q8;
+  fixed_rate::Encoder<4> q4;
+  std::array<std::byte, sparse_bytes_max(kTileElements)> sparse_code{};
+  std::array<std::int64_t, kTileElements> sparse_removed{};
 
   // What coding `open - removed` to the end will take, roughly: every element that is not yet
   // exact costs the bits of the largest remainder (they are incompressible by then).
@@ -98,6 +101,16 @@ Encoded Encoder::encode(Budget budget,
     out[0] = std::byte{0};
   }
   return {Id::kRaw, bytes, s.bpc.max_abs(), s.bpc.energy(), s.bpc.energy()};
+}
+
+Encoded Encoder::encode_fixed_rate(Id id,
+                                   std::span<const std::int64_t> open,
+                                   std::span<std::byte> out,
+                                   std::span<std::int64_t> removed) {
+  GODWIT_ASSERT(id == Id::kQ8 || id == Id::kQ4);
+  TileEncoder& encoder = id == Id::kQ8 ? static_cast<TileEncoder&>(state_->q8) : state_->q4;
+  encoder.load(open);
+  return encoder.encode({}, out, removed);
 }
 
 struct Decoder::State {

@@ -172,7 +172,8 @@ struct PollOutcome {
   bool restarted = false;
   // The gateway does not take the topic any more; publish() and declare() say why. It is tried
   // again on each connection. Or it has no place or no room for the subscription, which is asked
-  // for again each second; ClientStats::last_error says why.
+  // for again each second; ClientStats::last_error says why. When it begins at last `restarted`
+  // says so if this client has published meanwhile: that is delivered, too.
   bool refused = false;
 };
 

@@ -158,6 +158,12 @@ class Core {
   using Subscription = client::Subscription;
   Result<void> subscribe(std::uint32_t index, Subscription kind, bool keep_sum);
   Subscription subscription(std::uint32_t topic) const { return topics_[topic]->subscription; }
+  // A subscription of a shard that is not the topic's first one is asked for when that one has its
+  // place: meanwhile it waits, goes without one, and is admitted.
+  void wait_for_first(std::uint32_t topic) { topics_[topic]->waits_for_first = true; }
+  void go_without_place(std::uint32_t topic) { topics_[topic]->go_without_place(); }
+  void admit(std::uint32_t topic) { topics_[topic]->waits_for_first = false; }
+  bool has_place(std::uint32_t topic) const { return topics_[topic]->lanes_open; }
   // The gateway has no place for the subscription; it is asked again now and then.
   bool lacks_place(std::uint32_t topic) const { return topics_[topic]->without_place; }
   // The topic starts again from zero, because of this shard or of another one: drops what was

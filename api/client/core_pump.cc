@@ -193,7 +193,7 @@ PumpResult Core::pump_bulk(Instant now, std::uint32_t index) {
   if (topic.state != TopicState::kOpen) {
     return PumpResult::kNothing;  // before the first publish it must be known whom it replaces
   }
-  const std::uint64_t last = topic.has_to_begin ? topic.begins_after : Outbox::kNoLimit;
+  const std::uint64_t last = topic.holds_publishes() ? topic.begins_after : Outbox::kNoLimit;
   return topic.outbox.pump(*channel_, handle, now, last);
 }
 

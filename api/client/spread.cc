@@ -184,6 +184,7 @@ std::optional<Event> Spread::ours(const Event& event) {
   for (const Place& place : topics_[part.topic].places) {
     core_at(place).restart(place.handle);
   }
+  join_behind_first(part.topic);
   ask_again(part.topic);
   const Place& any = topics_[part.topic].places.front();
   return core_at(any).subscription(any.handle) == Subscription::kCallback
@@ -199,6 +200,7 @@ void Spread::restart_told(std::uint32_t index) {
 
 void Spread::pump(Instant now) {
   open_held();
+  admit_joining();
   for (const auto& core : cores_) {
     core->pump(now);
   }

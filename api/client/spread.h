@@ -167,6 +167,10 @@ class Spread {
   // The first shard of a topic is declared alone: what the gateway refuses of a topic that it has
   // it refuses there, and opens no other shards of.
   void open_held();
+  // A topic's subscription takes its place in the first shard before it asks for the others: two
+  // clients would else each hold some of the last places, for ever.
+  void join_behind_first(std::uint32_t index);
+  void admit_joining();
   // Whether a part is open, or may still be opened.
   bool has_open_part(const Topic& topic) const;
   // Connections are being given up, so that parts can move.
@@ -196,7 +200,8 @@ class Spread {
   std::size_t turn_ = 0;                    // whose records are received
   std::optional<Event> handed_out_;         // by the last receive()
   std::vector<Topic> topics_;
-  std::set<std::uint32_t> held_;  // topics of which the first shard is not open yet
+  std::set<std::uint32_t> held_;     // topics of which the first shard is not open yet
+  std::set<std::uint32_t> joining_;  // subscribed topics whose first shard has no place yet
   std::map<std::uint64_t, Wait> waits_;
   std::uint64_t next_request_ = 1;
   ClientStats gone_;  // of Cores that are no more, and what no Core has seen

@@ -15,7 +15,32 @@ Result<void> Spread::subscribe(std::uint32_t index, Subscription kind, bool keep
       return subscribed;
     }
   }
+  join_behind_first(index);
   return {};
+}
+
+void Spread::join_behind_first(std::uint32_t index) {
+  const auto& places = topics_[index].places;
+  for (const Place& place : std::span(places).subspan(1)) {
+    core_at(place).wait_for_first(place.handle);
+    joining_.insert(index);
+  }
+}
+
+void Spread::admit_joining() {
+  std::erase_if(joining_, [&](std::uint32_t index) {
+    const auto& places = topics_[index].places;
+    const Place& first = places.front();
+    const bool has_place = core_at(first).has_place(first.handle);
+    for (const Place& place : std::span(places).subspan(1)) {
+      if (has_place) {
+        core_at(place).admit(place.handle);
+      } else if (core_at(first).lacks_place(first.handle)) {
+        core_at(place).go_without_place(place.handle);
+      }
+    }
+    return has_place;
+  });
 }
 
 bool Spread::lacks_place(std::uint32_t index) const {

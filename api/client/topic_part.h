@@ -72,9 +72,10 @@ struct TopicPart {
   std::uint64_t begins_after = 0;  // of the present subscription, or of the next one
   Incarnation incarnation = {};    // of the subscriber's state
   Incarnation from = {};           // the topic's life to which the frontiers belong
-  bool asked_before = false;       // under this incarnation, over an earlier connection
+  bool asked_before = false;       // under this incarnation, and what was published since comes too
   bool lanes_open = false;         // Subscribed was received on this connection
   bool without_place = false;      // the gateway's last answer was that it has none
+  bool waits_for_first = false;    // the topic's first shard has no place yet
   Instant subscribe_after = {};    // to ask again
   std::array<std::uint64_t, local::kLanesMax> frontier = {};
   std::uint64_t receipts_owed = 0;  // bit by lane
@@ -109,12 +110,20 @@ struct TopicPart {
     return outbox.last_sent() > begins_after ||
            std::any_of(frontier.begin(), frontier.end(), [](auto k) { return k != 0; });
   }
-  // It is asked for again later, by the same name.
+  // It is asked for again later, by the same name. What is published until it begins will come
+  // with it, as with one that begins again.
   void lose_place(Instant again_at) {
+    go_without_place();
     subscribe_sent = false;
-    without_place = true;
     subscribe_after = again_at;
   }
+  // As long as the first shard has no place, nor is there one for this one.
+  void go_without_place() {
+    asked_before = true;
+    without_place = true;
+  }
+  // Whether what is published behind `begins_after` waits for the subscription to begin.
+  bool holds_publishes() const { return has_to_begin || (waits_for_first && !without_place); }
   void begin_behind_publishes() {
     has_to_begin = true;
     begins_after = outbox.last_number();
@@ -157,7 +166,7 @@ struct TopicPart {
   }
 
  private:
-  bool may_begin() const { return !restart_untold && !has_to_begin; }
+  bool may_begin() const { return !restart_untold && !has_to_begin && !waits_for_first; }
 };
 
 }  // namespace godwit::client

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kCodec = "codec.";
 constexpr std::string_view kFinerSteps = "codec.bpc.steps";
+constexpr std::string_view kShortRecords = "records.short";
 constexpr std::string_view kTransfer = "transfer.";
 
 bool is_printable(std::string_view name) {
@@ -32,6 +33,7 @@ Capabilities Capabilities::own() {
     names.push_back(fmt::format("{}{}", kCodec, entry.name));
   }
   names.emplace_back(kFinerSteps);
+  names.emplace_back(kShortRecords);
   names.push_back(fmt::format("{}{}", kTransfer, wire::kTransferBytesMax));
   return *read(std::move(names));
 }
@@ -55,6 +57,8 @@ Result<Capabilities> Capabilities::read(std::vector<std::string> names) {
         capabilities.named_ |= view.substr(kCodec.size()) == entry.name ? bit_of(entry.id) : 0;
       }
       capabilities.names_finer_steps_ = capabilities.names_finer_steps_ || view == kFinerSteps;
+    } else if (view == kShortRecords) {
+      capabilities.names_short_records_ = true;
     } else if (view.starts_with(kTransfer)) {
       if (auto good = capabilities.read_transfer(view.substr(kTransfer.size())); !good) {
         return Failure(good.error());

@@ -3,6 +3,7 @@
 //
 //   "codec.bpc"        decodes the codec of that name (codec/catalog.h)
 //   "codec.bpc.steps"  decodes BPC with steps between powers of two (codec/bpc/SPEC.md)
+//   "records.short"    reads transfers with short records of tiles (dataplane/wire/SPEC.md)
 //   "transfer.73728"   takes transfers of up to so many bytes
 //
 // The least of version 1 needs no name: who names no codec decodes RAW and BPC, who names no
@@ -43,8 +44,11 @@ class Capabilities {
   codec::Accepts accepts() const {
     return {.bpc = decodes(codec::Id::kBpc),
             .finer_steps = names_finer_steps_,
-            .sparse_list = decodes(codec::Id::kSparseList)};
+            .sparse_list = decodes(codec::Id::kSparseList),
+            .q8 = decodes(codec::Id::kQ8),
+            .q4 = decodes(codec::Id::kQ4)};
   }
+  bool reads_short_records() const { return names_short_records_; }
   // In [kTransferBytesMin, wire::kTransferBytesMax].
   std::size_t transfer_bytes_max() const { return transfer_bytes_max_; }
 
@@ -55,6 +59,7 @@ class Capabilities {
   bool names_codecs_ = false;
   std::uint64_t named_ = 0;  // bit by codec::Id
   bool names_finer_steps_ = false;
+  bool names_short_records_ = false;
   std::size_t transfer_bytes_max_ = wire::kTransferBytesMax;
 };
 

@@ -404,11 +404,15 @@ void ClientSession::list_lanes(const Topic& topic, std::set<ledger::LaneIndex>& 
 
 void ClientSession::list_refusals(
     const std::function<void(const std::string&, const Refusal&)>& visit) const {
+  std::set<std::string_view> named;  // of several shards one is enough
   for (const auto& [handle, refused] : refused_) {
-    visit(refused.name, refused.refusal);
+    if (named.insert(refused.name).second) {
+      visit(refused.name, refused.refusal);
+    }
   }
   for (const auto& [handle, declared] : declared_) {
-    if (declared.topic != nullptr && declared.unsubscribed) {
+    if (declared.topic != nullptr && declared.unsubscribed &&
+        named.insert(declared.topic->spec().name).second) {
       visit(declared.topic->spec().name, *declared.unsubscribed);
     }
   }

@@ -3,6 +3,7 @@
 // Thread: the worker. Memory: about 3 MiB, allocated once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "api/gateway/capabilities.h"
 #include "codec/codec.h"
+#include "codec/planner.h"
 #include "dataplane/base/units.h"
 #include "dataplane/ledger/types.h"
 
@@ -59,14 +61,28 @@ class Coder : public ledger::TileDecoder {
   }
 
   // Encodes `values` into `out`; removed() then holds the integers that the receiver will add.
+  // `link` is how fast the bytes will leave, 0 = not known.
   codec::Encoded encode(std::span<const std::int64_t> values,
                         codec::Budget budget,
+                        BitRate link,
                         std::span<std::byte> out,
                         const Capabilities& receiver) {
     const Instant began = stopwatch_();
-    encoder_.load(values);
-    const auto coded = encoder_.encode(budget, out, removed(), receiver.accepts());
-    encoded_.at(static_cast<std::size_t>(coded.id)).add(coded.bytes, stopwatch_() - began);
+    const codec::Accepts accepts = receiver.accepts();
+    budget.bytes = std::min(budget.bytes, out.size());
+    const double ns_per_byte =
+        link.bits_per_second() == 0 ? 0 : 8e9 / static_cast<double>(link.bits_per_second());
+    const auto fixed_rate = planner_.fixed_rate(values, budget, ns_per_byte, accepts);
+    codec::Encoded coded;
+    if (fixed_rate) {
+      coded = encoder_.encode_fixed_rate(*fixed_rate, values, out.first(budget.bytes), removed());
+    } else {
+      encoder_.load(values);
+      coded = encoder_.encode(budget, out, removed(), accepts);
+    }
+    const Duration spent = stopwatch_() - began;
+    planner_.learn(coded, static_cast<double>(spent.count_ns()));
+    encoded_.at(static_cast<std::size_t>(coded.id)).add(coded.bytes, spent);
     return coded;
   }
 
@@ -97,6 +113,7 @@ class Coder : public ledger::TileDecoder {
   std::uint64_t refused_ = 0;
   codec::Encoder encoder_;
   codec::Decoder decoder_;
+  codec::Planner planner_;
 };
 
 }  // namespace godwit::gateway

@@ -1,10 +1,9 @@
 #include "api/gateway/egress.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
 
+#include "codec/significance.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/wire/transfer.h"
 
@@ -18,15 +17,6 @@ std::size_t transfer_target(BitRate rate) {
   return std::clamp<std::size_t>(rate.bytes_in(Egress::kTransferTime).count(),
                                  Egress::kTransferBytesMin,
                                  Egress::kTransferBytesMax);
-}
-
-std::uint64_t largest_difference(std::span<const std::int64_t> a, std::span<const std::int64_t> b) {
-  std::uint64_t most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const std::int64_t difference = a[i] - b[i];
-    most = std::max(most, static_cast<std::uint64_t>(std::abs(difference)));
-  }
-  return most;
 }
 
 // Two bits an element: the least with which RAW takes anything from a tile that is not all zero.
@@ -146,7 +136,7 @@ bool Egress::send_next(Instant now, Peer& peer, const scheduler::LinkView& link)
     const std::uint32_t handle = choice->key.lane;
     const QueuedLane queued = peer.queued(handle);
     ledger::Ledger& ledger = queued.topic->ledger();
-    if (!begin(now, *queued.topic, queued.lane)) {
+    if (!begin(now, peer, queued)) {
       if (!ledger.window_full(queued.lane)) {
         core_.short_of_storage = true;  // no receipt will come and unblock the lane
         return false;
@@ -184,48 +174,37 @@ bool Egress::send_next(Instant now, Peer& peer, const scheduler::LinkView& link)
 }
 
 // A transfer that a killed process leaves unsealed says the topic's whole deadline.
-bool Egress::begin(Instant now, Topic& topic, ledger::LaneIndex lane) const {
+bool Egress::begin(Instant now, const Peer& peer, const QueuedLane& queued) const {
+  Topic& topic = *queued.topic;
   const TopicSpec& spec = topic.spec();
   const Instant due = topic.deadlines().due(now, Duration::zero());
   return topic.ledger()
-      .begin_transfer(lane,
+      .begin_transfer(queued.lane,
                       {.traffic_class = static_cast<std::uint8_t>(spec.traffic_class),
                        .tenant = static_cast<std::uint32_t>(fnv1a(spec.tenant)),
                        .remaining_deadline_ms = wire::remaining_deadline_ms(due, now),
-                       .origins = std::span(&core_.self, 1)})
+                       .origins = std::span(&core_.self, 1),
+                       .short_records = peer.capabilities.reads_short_records()})
       .has_value();
 }
 
-std::span<const std::int64_t> Egress::sendable(Topic& topic, std::uint32_t tile) {
+Egress::Sendable Egress::sendable(Topic& topic, std::uint32_t tile) {
   Coder& coder = core_.coder;
   const double threshold = topic.threshold().relative();
   if (threshold <= 0 || topic.drain_cursor) {
     topic.note_withheld(tile, false);
-    return coder.open();
+    return {.quanta = coder.open()};
   }
   topic.ledger().read_sum(tile, coder.value());
+  codec::CurrentValues current{.sums = coder.value(), .quanta_per_unit = topic.quanta_per_unit()};
   if (topic.spec().has_seed) {
     topic.ledger().read_seed(tile, coder.seed());
-    const double scale = topic.quanta_per_unit();
-    std::transform(coder.seed().begin(),
-                   coder.seed().end(),
-                   coder.value().begin(),
-                   coder.value().begin(),
-                   [scale](float seed, std::int64_t sum) {
-                     std::int64_t value = 0;
-                     const auto start = std::llround(static_cast<double>(seed) * scale);
-                     // What peers have sent may be as large as they like.
-                     constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-                     const bool fits = !__builtin_add_overflow(sum, start, &value);
-                     return fits ? value : sum < 0 ? -kMost : kMost;
-                   });
+    current.seed = coder.seed();
   }
-  const std::size_t kept =
-      scheduler::mask_insignificant(coder.open(), coder.value(), threshold, coder.significant());
-  const auto is_open = [](std::int64_t quanta) { return quanta != 0; };
-  topic.note_withheld(tile,
-                      kept == 0 && std::any_of(coder.open().begin(), coder.open().end(), is_open));
-  return coder.significant();
+  const codec::Filtered filtered =
+      codec::keep_significant(coder.open(), current, threshold, coder.significant());
+  topic.note_withheld(tile, filtered.kept == 0 && filtered.held_max > 0);
+  return {.quanta = coder.significant(), .held_max = filtered.held_max};
 }
 
 Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Choice& choice) {
@@ -243,26 +222,23 @@ Egress::AddOutcome Egress::add_tile(Instant now, Peer& peer, const scheduler::Ch
   }
   const Instant began = core_.stopwatch();
   ledger.read_open(queued.lane, tile, coder.open());
-  const auto significant = sendable(topic, tile);
+  const Sendable significant = sendable(topic, tile);
   const std::uint64_t floor = topic.drain_cursor ? 0 : topic.spec().tolerance_quanta();
   const std::size_t least = raw_only ? space.size() : progress;  // RAW is not cut
   const std::size_t budget = std::clamp<std::size_t>(choice.budget.count(), least, space.size());
-  const auto coded =
-      coder.encode(significant, {.bytes = budget, .floor = floor}, space, peer.capabilities);
+  const auto coded = coder.encode(
+      significant.quanta, {.bytes = budget, .floor = floor}, peer.rate(), space, peer.capabilities);
   if (coded.energy_after >= coded.energy_before) {
     ledger.settle(queued.lane, tile);                  // perhaps its changes cancelled out
     peer.queue.on_sent(now, choice.key, 0, Bytes(0));  // nothing above the floor
     return AddOutcome::kNothing;
   }
-  const bool masked = significant.data() != coder.open().data();
-  const std::uint64_t remainder =
-      masked ? largest_difference(coder.open(), coder.removed()) : coded.remainder_max;
   const auto frozen = ledger.append(queued.lane,
                                     tile,
                                     static_cast<std::uint8_t>(coded.id),
                                     space.first(coded.bytes),
                                     coder.removed(),
-                                    remainder);
+                                    std::max(coded.remainder_max, significant.held_max));
   if (!frozen) {
     return AddOutcome::kFull;
   }

@@ -62,11 +62,15 @@ class Egress {
   std::optional<Missing> most_urgent_missing(const Peer& peer, scheduler::Class least) const;
   static void resend(Instant now, Peer& peer, const Missing& missing);
   bool send_next(Instant now, Peer& peer, const scheduler::LinkView& link);
-  bool begin(Instant now, Topic& topic, ledger::LaneIndex lane) const;
+  bool begin(Instant now, const Peer& peer, const QueuedLane& queued) const;
   // Encodes one choice into the transfer that is being built.
   AddOutcome add_tile(Instant now, Peer& peer, const scheduler::Choice& choice);
   // What of the open change may be sent: all of it, or what passes the significance filter.
-  std::span<const std::int64_t> sendable(Topic& topic, std::uint32_t tile);
+  struct Sendable {
+    std::span<const std::int64_t> quanta;
+    std::uint64_t held_max = 0;  // largest magnitude that is held back
+  };
+  Sendable sendable(Topic& topic, std::uint32_t tile);
   // `due` is the earliest deadline of what was added.
   void seal_and_send(Instant now, Peer& peer, const QueuedLane& queued, Instant due);
   void offer_open(Instant now, Topic& topic, std::uint32_t tile);

@@ -294,13 +294,25 @@ Instant Gateway::deadline() const {
 
 bool Gateway::drained() const {
   for (const auto& [id, topic] : core_.topics) {
-    for (const auto& [site, lanes] : topic->peers()) {
-      if (lanes.outgoing && !topic->ledger().drained(*lanes.outgoing)) {
-        return false;
-      }
+    const Topic& one = *topic;
+    const auto lanes = lanes_to_sites(one);
+    if (!std::all_of(lanes.begin(), lanes.end(), [&one](ledger::LaneIndex lane) {
+          return one.ledger().drained(lane);
+        })) {
+      return false;
     }
   }
   return true;
+}
+
+std::vector<ledger::LaneIndex> Gateway::lanes_to_sites(const Topic& topic) const {
+  std::vector<ledger::LaneIndex> lanes = topic.ledger().lanes();
+  std::erase_if(lanes, [&](ledger::LaneIndex lane) {
+    const ledger::LaneKey key = topic.ledger().lane(lane).key;
+    return key.kind != ledger::LaneKind::kSite || topic.is_barred(lane) ||
+           core_.config.find_site(SiteId(static_cast<std::uint32_t>(key.to))) == nullptr;
+  });
+  return lanes;
 }
 
 std::uint64_t Gateway::client_bytes_unread() const {

@@ -58,8 +58,10 @@ class Gateway {
   void use_certificate(std::string sha256) { links_.use_certificate(std::move(sha256)); }
   // The gateway is about to stop and somebody waits for `drained`.
   void drain() { egress_.drain(); }
-  // Nothing open, frozen or unmerged on any lane to a peer.
+  // Nothing open, frozen or unmerged on any lane to a site, whether it is there or not.
   bool drained() const;
+  // The topic's lanes to sites that may have it.
+  std::vector<ledger::LaneIndex> lanes_to_sites(const Topic& topic) const;
 
   Core& core() { return core_; }
   const Core& core() const { return core_; }

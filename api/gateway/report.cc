@@ -130,12 +130,11 @@ admin::AdminResponse Reporter::respond(Instant now, const admin::AdminRequest& r
       return out->peers().empty() ? not_found("site", request.peers().site()) : response;
     }
     case admin::AdminRequest::kStop:
-      stop_requested_ = true;
-      stop_drain_ =
+      stop_ =
           std::min(Duration::ns(static_cast<std::int64_t>(request.stop().drain_ns() & INT64_MAX)),
                    kDrainMax);
       response.mutable_stop()->set_open_bytes_estimate(left_to_send());
-      response.mutable_stop()->set_drain_ns(static_cast<std::uint64_t>(stop_drain_.count_ns()));
+      response.mutable_stop()->set_drain_ns(static_cast<std::uint64_t>(stop_->count_ns()));
       return response;
     case admin::AdminRequest::KIND_NOT_SET:
       break;
@@ -205,11 +204,8 @@ void Reporter::summary(const Topic& topic, admin::TopicSummary& out) {
 std::uint64_t Reporter::left_to_send() const {
   std::uint64_t bytes = 0;
   for (const auto& [id, topic] : gateway_.core().topics) {
-    for (const auto& [site, lanes] : topic->peers()) {
-      if (lanes.outgoing && !topic->is_barred(*lanes.outgoing)) {
-        bytes += open_estimate(*topic, *lanes.outgoing) +
-                 topic->ledger().lane(*lanes.outgoing).unreceipted_bytes;
-      }
+    for (const ledger::LaneIndex lane : gateway_.lanes_to_sites(*topic)) {
+      bytes += open_estimate(*topic, lane) + topic->ledger().lane(lane).unreceipted_bytes;
     }
   }
   return bytes;

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "api/gateway/gateway.h"
 #include "api/proto/admin.pb.h"
@@ -18,21 +20,21 @@ class Reporter {
  public:
   Reporter(Gateway& gateway, Instant started) : gateway_(gateway), started_(started) {}
 
-  // A serialised AdminRequest in, a serialised AdminResponse out. `stop_requested` is set when the
-  // request asks the gateway to stop.
+  // A serialised AdminRequest in, a serialised AdminResponse out.
   std::string answer(Instant now, std::span<const std::byte> request);
   // The port that is reported; it outlives this.
   void set_port(port::Port& port) { port_ = &port; }
   // What the rings of one client take at most.
   void set_client_ring_bytes(std::uint64_t bytes) { client_ring_bytes_ = bytes; }
-  bool stop_requested() const { return stop_requested_; }
-  Duration stop_drain() const { return stop_drain_; }
+  // How long the gateway is to drain before it stops; nothing when nobody has asked since.
+  std::optional<Duration> take_stop() { return std::exchange(stop_, std::nullopt); }
 
  private:
   admin::AdminResponse respond(Instant now, const admin::AdminRequest& request);
   void status(Instant now, admin::StatusReport& out);
   void add_problems(Instant now, admin::StatusReport& out);
   void add_port_problems(admin::StatusReport& out);
+  void add_link_problems(Instant now, admin::StatusReport& out);
   void add_barred(Instant now, admin::StatusReport& out);
   void add_refusals(Instant now, admin::StatusReport& out);
   void link(Instant now, const Peer& peer, admin::LinkReport& out);
@@ -55,8 +57,7 @@ class Reporter {
   port::Port* port_ = nullptr;
   Instant started_;
   std::uint64_t client_ring_bytes_ = 0;
-  bool stop_requested_ = false;
-  Duration stop_drain_ = Duration::zero();
+  std::optional<Duration> stop_;
 };
 
 }  // namespace godwit::gateway

@@ -14,10 +14,26 @@ namespace {
 
 // Certificates that end within this are reported (chosen: time to issue new ones by hand).
 constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
-// Refusals of topics that a status lists one by one. Chosen: a screen.
+// Refusals that a status lists one by one, of topics and of clients. Chosen: a screen.
 constexpr std::size_t kRefusalsListed = 32;
 // With less room the next topic or lane waits. Chosen: the sums of a few tiles.
 constexpr std::uint64_t kStorageLow = std::uint64_t{1} << 20U;
+
+void add_problem(admin::StatusReport& out,
+                 admin::Problem::Severity severity,
+                 std::string_view reason,
+                 std::string_view subject,
+                 std::string text,
+                 std::string command,
+                 std::uint64_t since_ns) {
+  auto* problem = out.add_problems();
+  problem->set_severity(severity);
+  problem->set_reason(std::string(reason));
+  problem->set_subject(std::string(subject));
+  problem->set_text(std::move(text));
+  problem->set_command(std::move(command));
+  problem->set_since_ns(since_ns);
+}
 
 }  // namespace
 
@@ -31,30 +47,19 @@ std::string Reporter::barred_text(std::string_view site) {
 
 void Reporter::add_problems(Instant now, admin::StatusReport& out) {
   Core& core = gateway_.core();
-  const auto add = [&](admin::Problem::Severity severity,
-                       std::string_view reason,
-                       std::string_view subject,
-                       std::string text,
-                       std::string command,
-                       std::uint64_t since_ns) {
-    auto* problem = out.add_problems();
-    problem->set_severity(severity);
-    problem->set_reason(std::string(reason));
-    problem->set_subject(std::string(subject));
-    problem->set_text(std::move(text));
-    problem->set_command(std::move(command));
-    problem->set_since_ns(since_ns);
-  };
   if (out.defect() != 0) {
-    add(admin::Problem::SEVERITY_FAILURE,
-        "ledger.defect",
-        core.config.site,
-        "sums and their checksums disagree; keep the state directory and report it",
-        "godwit ledger",
-        0);
+    add_problem(out,
+                admin::Problem::SEVERITY_FAILURE,
+                "ledger.defect",
+                core.config.site,
+                "sums and their checksums disagree; keep the state directory and report it",
+                "godwit ledger",
+                0);
   }
   if (const auto left = core.store.free_bytes(); left && *left < kStorageLow) {
-    add(admin::Problem::SEVERITY_FAILURE,
+    add_problem(
+        out,
+        admin::Problem::SEVERITY_FAILURE,
         "storage.full",
         core.config.site,
         fmt::format(
@@ -66,12 +71,21 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         0);
   }
   add_port_problems(out);
+  add_link_problems(now, out);
+  add_barred(now, out);
+  add_refusals(now, out);
+}
+
+void Reporter::add_link_problems(Instant now, admin::StatusReport& out) {
+  const Core& core = gateway_.core();
   for (const auto& one : core.peers) {
     if (one->state == PeerState::kUp) {
       continue;
     }
     const bool refused = link_state(*one) == admin::LinkReport::STATE_REFUSED;
-    add(admin::Problem::SEVERITY_FAILURE,
+    add_problem(
+        out,
+        admin::Problem::SEVERITY_FAILURE,
         refused ? "link.refused" : "link.down",
         one->label(),
         one->last_error.empty()
@@ -83,7 +97,9 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
   for (const auto& one : core.peers) {
     const std::int64_t left = one->identity.valid_until - system_unix_seconds();
     if (one->state == PeerState::kUp && left < kExpiryWarningSeconds) {
-      add(admin::Problem::SEVERITY_WARNING,
+      add_problem(
+          out,
+          admin::Problem::SEVERITY_WARNING,
           "tls.expires",
           one->site().name,
           fmt::format("the certificate of {}, or the authority that issued it, ends in {} hours",
@@ -97,7 +113,9 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
     if (one->state != PeerState::kUp || one->renewal.count() == 0) {
       continue;
     }
-    add(admin::Problem::SEVERITY_WARNING,
+    add_problem(
+        out,
+        admin::Problem::SEVERITY_WARNING,
         "link.not_renewed",
         one->site().name,
         fmt::format("the link lives on its former session; a newer one fails: {} (attempts: {})",
@@ -110,7 +128,9 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
     if (one->state != PeerState::kUp || !one->detour) {
       continue;
     }
-    add(admin::Problem::SEVERITY_WARNING,
+    add_problem(
+        out,
+        admin::Problem::SEVERITY_WARNING,
         "link.backup",
         one->label(),
         fmt::format("the link is on path {}; the first one, from {} to {}, {} (attempts: {})",
@@ -125,17 +145,16 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
         since(now, one->detour->since));
   }
   if (gateway_.links().strangers_refused() > 0) {
-    add(admin::Problem::SEVERITY_WARNING,
-        "link.stranger",
-        core.config.site,
-        fmt::format("{} connections were refused, the last: {}",
-                    gateway_.links().strangers_refused(),
-                    gateway_.links().last_stranger()),
-        "godwit peer",
-        0);
+    add_problem(out,
+                admin::Problem::SEVERITY_WARNING,
+                "link.stranger",
+                core.config.site,
+                fmt::format("{} connections were refused, the last: {}",
+                            gateway_.links().strangers_refused(),
+                            gateway_.links().last_stranger()),
+                "godwit peer",
+                0);
   }
-  add_barred(now, out);
-  add_refusals(now, out);
 }
 
 // A site that may not hold a topic any more, and was sent some of it.
@@ -196,17 +215,23 @@ void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
                                    : fmt::format("godwit config check {}", core.config.file));
     }
   }
+  const auto add_rest = [&](std::string_view reason, std::string_view what) {
+    if (count <= kRefusalsListed) {
+      return;
+    }
+    auto* problem = out.add_problems();
+    problem->set_severity(admin::Problem::SEVERITY_FAILURE);
+    problem->set_reason(std::string(reason));
+    problem->set_subject(core.config.site);
+    problem->set_text(fmt::format("{} more {}", count - kRefusalsListed, what));
+    problem->set_command("godwit topic");
+  };
+  add_rest("topic.refused", "topics are refused");
+  count = 0;
   gateway_.list_client_refusals([&](const std::string& topic, const Refusal& refusal) {
     add(topic, refusal, refusal.text, "godwit topic");
   });
-  if (count > kRefusalsListed) {
-    auto* problem = out.add_problems();
-    problem->set_severity(admin::Problem::SEVERITY_FAILURE);
-    problem->set_reason("topic.refused");
-    problem->set_subject(core.config.site);
-    problem->set_text(fmt::format("{} more topics are refused", count - kRefusalsListed));
-    problem->set_command("godwit topic");
-  }
+  add_rest("client.refused", "topics or subscriptions of clients are refused");
 }
 
 }  // namespace godwit::gateway

@@ -215,8 +215,8 @@ void Worker::turn_clients() {
 }
 
 bool Worker::wants_stop(Instant now) {
-  if (!stop_at_ && reporter_->stop_requested()) {
-    stop_at_ = now + reporter_->stop_drain();
+  if (const auto drain = reporter_->take_stop()) {
+    stop_at_ = now + *drain;  // the last request holds
     gateway_->drain();
   }
   return stop_at_ && (now >= *stop_at_ || gateway_->drained());

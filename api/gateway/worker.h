@@ -68,8 +68,8 @@ class Worker {
   std::string answer(std::span<const std::byte> request);
   // Sessions begun from now on show the certificate that lies on disk.
   void renew_certificate();
-  // Ends now, or when it was to end already.
-  void stop() { stop_at_ = stop_at_.value_or(Instant::from_ns(0)); }
+  // Ends after the present turn, whatever it drains.
+  void stop() { stop_at_ = Instant::from_ns(0); }
 
   const monitoring::Cells& cells() const { return cells_; }
 

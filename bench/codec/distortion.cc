@@ -53,8 +53,12 @@ std::vector<Distortion::Tile> Distortion::coded(Encoder& encoder, std::uint64_t 
     const auto done = encoder.encode({.floor = floor}, out, std::span(removed).first(count));
     // A tile of which nothing is sent has no record.
     const bool sent = done.energy_after < done.energy_before;
+    const std::size_t record_bytes =
+        wire::tile_record_bytes(static_cast<std::uint32_t>(first / kTileElements),
+                                static_cast<std::uint32_t>(done.bytes),
+                                wire::kFlagShortRecords);
     result.push_back(
-        {sent ? static_cast<double>(done.bytes + wire::kTileRecordBytes) : 0, done.energy_after});
+        {sent ? static_cast<double>(done.bytes + record_bytes) : 0, done.energy_after});
   }
   return result;
 }

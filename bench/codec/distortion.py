@@ -48,7 +48,7 @@ def figures(lines):
     return found
 
 
-def _said(lab, words):
+def said(lab, words):
     process = lab.registry.start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True)
     try:
@@ -65,9 +65,9 @@ def _said(lab, words):
 def measure(lab):
     folder = lab.registry.folder("godwit-updates.")
     try:
-        _said(lab, [lab.program("godwit-updates"), folder])
+        said(lab, [lab.program("godwit-updates"), folder])
         files = [os.path.join(folder, f"{name}.npy") for name in SETS]
-        out = _said(lab, [lab.program("godwit-distortion"), *files])
+        out = said(lab, [lab.program("godwit-distortion"), *files])
     finally:
         lab.registry.remove(folder)
     return figures([json.loads(line) for line in out.splitlines()])

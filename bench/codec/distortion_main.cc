@@ -26,8 +26,10 @@ class IdealCurve {
       energy += static_cast<double>(value) * value;
     }
     const double deviation = std::sqrt(energy / static_cast<double>(values.size()));
-    for (double step = 16 * deviation; step > deviation / 40; step /= std::exp2(1.0 / 8)) {
-      const Lossy lossy = ideal(values, step);
+    constexpr int kCoarsest = 32;  // eighths of an octave above the deviation
+    constexpr int kFinest = -42;
+    for (int eighths = kCoarsest; eighths >= kFinest; --eighths) {
+      const Lossy lossy = ideal(values, deviation * std::exp2(eighths / 8.0));
       points_.push_back({lossy.bytes, relative_error(values, lossy.values)});
     }
   }

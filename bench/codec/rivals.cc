@@ -140,6 +140,7 @@ double relative_error(std::span<const float> values, std::span<const float> kept
 Lossy top_k_8bit(std::span<const float> values, std::size_t count) {
   const auto positions = largest(values, count);
   std::vector<float> chosen;
+  chosen.reserve(positions.size());
   for (const std::size_t position : positions) {
     chosen.push_back(values[position]);
   }

@@ -106,21 +106,21 @@ Result<Training> images() {
 // Debian's licences by Adam (Kingma and Ba 2015): nearly equal steps everywhere, as transformers
 // make them.
 Result<Training> text() {
-  static auto data = load_text(kTextFolder);
-  if (!data) {
-    return Failure(data.error());
+  const auto text = load_text(kTextFolder);
+  if (!text) {
+    return Failure(text.error());
   }
+  static const std::vector<std::uint8_t> data(text->begin(), text->end());
   static TextModel model(kBatch);
   static Random random(2);
   Training training{"text", seed_text_parameters(1), {}, {}};
   training.gradient = [](std::span<const float> parameters, std::span<float> gradient) {
-    const std::span bytes(reinterpret_cast<const std::uint8_t*>(data->data()), data->size());
     std::vector<std::uint32_t> batch(kBatch);
     for (auto& position : batch) {
       position =
-          static_cast<std::uint32_t>(kTextContext + random.below(bytes.size() - kTextContext));
+          static_cast<std::uint32_t>(kTextContext + random.below(data.size() - kTextContext));
     }
-    return model.gradient(parameters, bytes, batch, gradient);
+    return model.gradient(parameters, data, batch, gradient);
   };
   training.follow = [mean = std::vector<float>(kTextParameters),
                      square = std::vector<float>(kTextParameters),

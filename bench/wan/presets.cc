@@ -209,7 +209,7 @@ Result<std::vector<std::string>> site_names(const PlanRequest& request, const Pr
           Code::kInvalid, "site name '{}'; allowed: 1 to 32 of a-z A-Z 0-9 - _ .", names[i]);
     }
     if (std::count(names.begin(), names.end(), names[i]) > 1) {
-      return fail(Code::kDuplicate, "two sites are named '{}'", names[i]);
+      return fail(Code::kInvalid, "two sites are named '{}'", names[i]);
     }
   }
   return names;

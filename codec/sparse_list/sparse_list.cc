@@ -242,10 +242,10 @@ std::uint64_t level_of(const Sizes& sizes, std::uint64_t magnitude) {
 }  // namespace
 
 struct Encoder::Buffers {
-  std::array<std::uint64_t, kSampled> sample;
-  std::array<std::uint16_t, kTileElements> positions;  // of the largest, rising
-  std::size_t count = 0;                               // of them
-  Bins bins{};                                         // of them
+  std::array<std::uint64_t, kSampled> sample{};
+  std::array<std::uint16_t, kTileElements> positions{};  // of the largest, rising
+  std::size_t count = 0;                                 // of them
+  Bins bins{};                                           // of them
   std::array<std::uint8_t, coded_bytes_max(kTileElements) + kPad> code{};
 
   std::span<const std::uint16_t> listed() const { return std::span(positions).first(count); }

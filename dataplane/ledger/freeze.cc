@@ -94,6 +94,9 @@ Result<void> Ledger::begin_transfer(LaneIndex lane, const TransferFields& fields
   }
   wire::TransferHeader header;
   header.flags = state.is_subscriber(slot) ? wire::kFlagSubscriber : std::uint8_t{0};
+  if (fields.short_records && state.shape.tile_count() <= wire::kShortTilesMax) {
+    header.flags = static_cast<std::uint8_t>(header.flags | wire::kFlagShortRecords);
+  }
   header.topic = state.shape.topic;
   header.shard = state.shape.shard;
   header.traffic_class = fields.traffic_class;
@@ -110,6 +113,7 @@ Result<void> Ledger::begin_transfer(LaneIndex lane, const TransferFields& fields
   LaneCache& cache = state.lane_caches[slot];
   cache.begun = true;
   cache.header_bytes = wire::header_bytes(header.origin_count);
+  cache.flags = header.flags;
   cache.building.clear();
   return {};
 }
@@ -231,12 +235,13 @@ Result<void> Ledger::append(LaneIndex lane,
   const std::uint64_t used =
       record.building_bytes == 0 ? cache.header_bytes : record.building_bytes;
   const auto bytes = state.building_bytes(slot);
-  const auto place = bytes.subspan(used + wire::kTileRecordBytes, coded.size());
+  const auto coded_bytes = static_cast<std::uint32_t>(coded.size());
+  const std::size_t record_bytes = wire::tile_record_bytes(tile, coded_bytes, cache.flags);
+  const auto place = bytes.subspan(used + record_bytes, coded.size());
   if (!coded.empty() && coded.data() != place.data()) {
     std::memmove(place.data(), coded.data(), coded.size());
   }
-  wire::write_tile_record(
-      tile, codec, static_cast<std::uint32_t>(coded.size()), bytes.subspan(used));
+  wire::write_tile_record(tile, codec, coded_bytes, cache.flags, bytes.subspan(used));
   GODWIT_CRASH_POINT();
 
   if (GODWIT_MUTANT(kSubtractOriginal)) {
@@ -257,7 +262,7 @@ Result<void> Ledger::append(LaneIndex lane,
   }
   step.put_word(tile_record.generation, record.generation);
   step.put_word(record.checksum_s, field_add(record.checksum_s, total->checksum));
-  step.put_word(record.building_bytes, used + wire::kTileRecordBytes + coded.size());
+  step.put_word(record.building_bytes, used + record_bytes + coded.size());
   step.put_word(record.building_tiles, record.building_tiles + 1);
   step.put_word(record.building_checksum, field_add(record.building_checksum, total->checksum));
   step.put_word(record.building_mass, add_mass(record.building_mass, total->mass));

@@ -69,6 +69,7 @@ struct LaneCache {
   std::vector<std::uint32_t> building;                    // tiles of the transfer being built
   bool begun = false;                                     // begin_transfer wrote a header
   std::uint64_t header_bytes = 0;                         // of that header
+  std::uint8_t flags = 0;                                 // in it
 
   void set_inexact(std::uint32_t tile, bool value) {
     inexact_count += static_cast<std::uint32_t>(value) - inexact[tile];

@@ -110,6 +110,7 @@ struct TransferFields {
   std::uint32_t tenant = 0;
   std::uint32_t remaining_deadline_ms = 0xFFFFFFFF;
   std::span<const SiteId> origins;  // at most wire::kOriginsMax
+  bool short_records = false;       // of tiles; whoever receives it must read them
 };
 
 // Elements [first, first + count) of a publish, with the publisher's own numbering.

@@ -14,6 +14,44 @@ constexpr std::uint16_t kMagic = 0x5747;  // "GW"
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint64_t kFieldPrime = (std::uint64_t{1} << 61U) - 1;
 
+constexpr std::size_t varint_bytes(std::uint32_t value) {
+  return value < 1U << 7U    ? 1
+         : value < 1U << 14U ? 2
+         : value < 1U << 21U ? 3
+         : value < 1U << 28U ? 4
+                             : 5;
+}
+
+// The least record that there is.
+constexpr std::size_t record_bytes_min(std::uint8_t flags) {
+  return (flags & kFlagShortRecords) != 0 ? 3 : kTileRecordBytes;
+}
+
+// A record and the code behind it. The reader has failed where they do not fit, or where a number
+// has more bytes than it needs.
+TilePart read_part(ByteReader& reader, std::uint8_t flags) {
+  constexpr std::uint64_t kMost = 0xFFFFFFFF;
+  TilePart part;
+  if ((flags & kFlagShortRecords) == 0) {
+    part.tile = reader.u32();
+    part.codec = reader.u8();
+    part.coded = reader.bytes(reader.u24());
+    return part;
+  }
+  const std::size_t begin = reader.position();
+  const std::uint64_t tile = reader.varint();
+  part.codec = reader.u8();
+  const std::uint64_t coded = reader.varint();
+  const bool canonical =
+      reader.ok() && tile <= kMost && coded <= kMost &&
+      reader.position() - begin == tile_record_bytes(static_cast<std::uint32_t>(tile),
+                                                     static_cast<std::uint32_t>(coded),
+                                                     flags);
+  part.tile = static_cast<std::uint32_t>(tile);
+  part.coded = reader.bytes(canonical ? static_cast<std::size_t>(coded) : reader.remaining() + 1);
+  return part;
+}
+
 // Reads magic to the origins; the crc is the caller's task. `reader` must hold the fixed part.
 Result<TransferHeader> read_fields(ByteReader& reader) {
   TransferHeader header;
@@ -55,7 +93,7 @@ Result<TransferHeader> read_fields(ByteReader& reader) {
     return fail(
         Code::kCorrupt, "transfer: {} tiles, at most {}", header.tile_count, kTransferTilesMax);
   }
-  if (header.payload_bytes < header.tile_count * kTileRecordBytes ||
+  if (header.payload_bytes < header.tile_count * record_bytes_min(header.flags) ||
       header_bytes(header.origin_count) + header.payload_bytes + kTrailerBytes >
           kTransferBytesMax) {
     return fail(Code::kCorrupt, "transfer: payload of {} bytes", header.payload_bytes);
@@ -72,16 +110,14 @@ std::size_t size_of(const TransferHeader& header) {
 
 // Walks the tile records: sizes add up, every tile known and at most once.
 Result<void> check_tiles(std::span<const std::byte> payload,
-                         std::uint32_t expected,
+                         const TransferHeader& header,
                          std::uint32_t tile_count) {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the loop writes all that is read.
   std::array<std::uint32_t, kTransferTilesMax> seen;
+  const std::uint32_t expected = header.tile_count;
   ByteReader reader(payload);
   for (std::uint32_t i = 0; i < expected; ++i) {
-    const std::uint32_t tile = reader.u32();
-    reader.u8();
-    const std::uint32_t coded = reader.u24();
-    reader.bytes(coded);
+    const std::uint32_t tile = read_part(reader, header.flags).tile;
     if (!reader.ok()) {
       return fail(Code::kCorrupt, "transfer: tile record {} runs past the payload", i);
     }
@@ -158,7 +194,7 @@ Result<TransferView> parse_transfer(std::span<const std::byte> bytes, std::uint3
   view.header_ = *header;
   view.bytes_ = bytes;
   view.payload_ = bytes.subspan(header_bytes(header->origin_count), header->payload_bytes);
-  if (auto checked = check_tiles(view.payload_, header->tile_count, tile_count); !checked) {
+  if (auto checked = check_tiles(view.payload_, *header, tile_count); !checked) {
     return Failure(checked.error());
   }
   return view;
@@ -166,15 +202,13 @@ Result<TransferView> parse_transfer(std::span<const std::byte> bytes, std::uint3
 
 TilePart TransferView::Iterator::operator*() const {
   ByteReader reader(rest_);
-  TilePart part;
-  part.tile = reader.u32();
-  part.codec = reader.u8();
-  part.coded = reader.bytes(reader.u24());
-  return part;
+  return read_part(reader, flags_);
 }
 
 TransferView::Iterator& TransferView::Iterator::operator++() {
-  rest_ = rest_.subspan(kTileRecordBytes + (**this).coded.size());
+  ByteReader reader(rest_);
+  read_part(reader, flags_);
+  rest_ = rest_.subspan(reader.position());
   return *this;
 }
 
@@ -207,14 +241,28 @@ void write_header(const TransferHeader& header, std::span<std::byte> out) {
   GODWIT_ASSERT(writer.ok(), "the caller sized the header");
 }
 
+std::size_t tile_record_bytes(std::uint32_t tile, std::uint32_t coded_bytes, std::uint8_t flags) {
+  return (flags & kFlagShortRecords) == 0
+             ? kTileRecordBytes
+             : varint_bytes(tile) + sizeof(std::uint8_t) + varint_bytes(coded_bytes);
+}
+
 void write_tile_record(std::uint32_t tile,
                        std::uint8_t codec,
                        std::uint32_t coded_bytes,
+                       std::uint8_t flags,
                        std::span<std::byte> out) {
   ByteWriter writer(out);
-  writer.u32(tile);
-  writer.u8(codec);
-  writer.u24(coded_bytes);
+  if ((flags & kFlagShortRecords) == 0) {
+    writer.u32(tile);
+    writer.u8(codec);
+    writer.u24(coded_bytes);
+  } else {
+    GODWIT_ASSERT(tile < kShortTilesMax);
+    writer.varint(tile);
+    writer.u8(codec);
+    writer.varint(coded_bytes);
+  }
   GODWIT_ASSERT(writer.ok(), "the caller left room for the record");
 }
 

@@ -24,15 +24,18 @@ inline constexpr std::uint32_t kTransferTilesMax = 512;
 // Sites in the origin set. Chosen: more sites than a mesh is run with.
 inline constexpr std::uint32_t kOriginsMax = 64;
 // Coded bytes of one tile (a 24-bit field, bounded by the transfer anyway).
-inline constexpr std::uint32_t kTileRecordBytes = 8;
+inline constexpr std::uint32_t kTileRecordBytes =
+    8;  // at most; a short one of most tiles has 3 to 5
+inline constexpr std::uint32_t kShortTilesMax = std::uint32_t{1} << 28U;  // so that 8 bytes suffice
 inline constexpr std::uint32_t kTrailerBytes = 4;
 // Everything of the header but the origins and the header's own crc.
 inline constexpr std::uint32_t kHeaderFixedBytes = 90;
 inline constexpr std::uint32_t kNoDeadline = 0xFFFFFFFF;
 
 // Header flags.
-inline constexpr std::uint8_t kFlagSubscriber = 0x01;  // `to` is a subscriber, not a site
-inline constexpr std::uint8_t kFlagsKnown = kFlagSubscriber;
+inline constexpr std::uint8_t kFlagSubscriber = 0x01;    // `to` is a subscriber, not a site
+inline constexpr std::uint8_t kFlagShortRecords = 0x02;  // tile records are short ones
+inline constexpr std::uint8_t kFlagsKnown = kFlagSubscriber | kFlagShortRecords;
 
 struct TransferHeader {
   std::uint8_t flags = 0;
@@ -68,20 +71,21 @@ class TransferView {
  public:
   class Iterator {
    public:
-    explicit Iterator(std::span<const std::byte> rest) : rest_(rest) {}
+    Iterator(std::span<const std::byte> rest, std::uint8_t flags) : rest_(rest), flags_(flags) {}
     TilePart operator*() const;
     Iterator& operator++();
     bool operator!=(const Iterator& other) const { return rest_.size() != other.rest_.size(); }
 
    private:
     std::span<const std::byte> rest_;
+    std::uint8_t flags_;
   };
 
   const TransferHeader& header() const { return header_; }
   // The whole transfer, header to trailer.
   std::span<const std::byte> bytes() const { return bytes_; }
-  Iterator begin() const { return Iterator(payload_); }
-  Iterator end() const { return Iterator(payload_.last(0)); }
+  Iterator begin() const { return Iterator(payload_, header_.flags); }
+  Iterator end() const { return Iterator(payload_.last(0), header_.flags); }
 
  private:
   friend Result<TransferView> parse_transfer(std::span<const std::byte>, std::uint32_t);
@@ -120,10 +124,13 @@ constexpr std::size_t header_bytes(std::uint32_t origin_count) {
 
 // Writes header and header crc at the front of `out`; `out` must be large enough.
 void write_header(const TransferHeader& header, std::span<std::byte> out);
-// Writes a tile record; the coded bytes follow it.
+// Bytes of a tile's record in a transfer with such flags.
+std::size_t tile_record_bytes(std::uint32_t tile, std::uint32_t coded_bytes, std::uint8_t flags);
+// Writes it; the coded bytes follow it. `tile` is below kShortTilesMax where records are short.
 void write_tile_record(std::uint32_t tile,
                        std::uint8_t codec,
                        std::uint32_t coded_bytes,
+                       std::uint8_t flags,
                        std::span<std::byte> out);
 // Writes the trailing crc over everything before it; `transfer` includes the trailer's 4 bytes.
 void write_trailer(std::span<std::byte> transfer);

@@ -14,7 +14,7 @@ namespace godwit::codec::testing {
 // Highway's bits of the targets that the codec is compiled for and this processor supports.
 inline std::vector<std::int64_t> targets() {
   std::vector<std::int64_t> result;
-  for (const std::int64_t target : {HWY_AVX3, HWY_AVX2, HWY_EMU128}) {
+  for (const std::int64_t target : {HWY_AVX3, HWY_AVX2, HWY_SSE4, HWY_EMU128}) {
     if ((hwy::SupportedTargets() & target) != 0) {
       result.push_back(target);
     }

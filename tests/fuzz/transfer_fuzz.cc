@@ -23,7 +23,9 @@ void read_all(std::span<const std::byte> bytes) {
   std::size_t payload = 0;
   for (const godwit::wire::TilePart part : *view) {
     GODWIT_ASSERT(part.tile < 64);
-    payload += godwit::wire::kTileRecordBytes + part.coded.size();
+    payload += godwit::wire::tile_record_bytes(
+                   part.tile, static_cast<std::uint32_t>(part.coded.size()), view->header().flags) +
+               part.coded.size();
   }
   GODWIT_ASSERT(payload == view->header().payload_bytes);
 }

@@ -1,5 +1,6 @@
 """A gateway's state: who owns it, what a restart keeps, and what happens when it is lost."""
 import shutil
+import subprocess
 import unittest
 
 import lab as harness
@@ -139,6 +140,25 @@ class State(unittest.TestCase):
         self.assertRegex(at_b.ask(f"check 60 {log}", 90), "^equal ")
         lab.start("a")
         lab.wait_healthy()
+
+    def test_who_drains_ends_when_it_is_told_again(self):
+        """There is nobody to drain to."""
+        lab = self.lab
+        lab.start_all()
+        lab.wait_healthy()
+        lab.probe("declare", "b", topic=harness.TOPIC, elements=harness.ELEMENTS)
+        lab.probe("publish", "a", topic=harness.TOPIC, elements=harness.ELEMENTS, values="1", level="applied")
+        lab.gateways["b"].kill()
+        for end in (lambda: lab.ask("a", "stop"), lambda: lab.gateways["a"].process.terminate()):
+            lab.probe("publish", "a", topic=harness.TOPIC, elements=harness.ELEMENTS, values="1")
+            told = lab.ask("a", "stop", "--drain", "600")
+            self.assertEqual(told["drain_ns"], 600 * 10**9)
+            self.assertGreater(told["open_bytes_estimate"], 0)
+            with self.assertRaises(subprocess.TimeoutExpired):
+                lab.gateways["a"].process.wait(2)
+            end()
+            self.assertEqual(lab.gateways["a"].process.wait(30), 0)
+            lab.start("a")
 
 
 if __name__ == "__main__":

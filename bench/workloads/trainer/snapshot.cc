@@ -20,7 +20,7 @@ Result<void> write_snapshot(const std::string& folder,
                             std::uint64_t step,
                             Duration since_start,
                             std::span<const float> parameters) {
-  std::array<std::byte, kHeaderBytes> header;
+  std::array<std::byte, kHeaderBytes> header{};
   ByteWriter out(header);
   out.u64(kMagic);
   out.u64(step);

@@ -59,6 +59,45 @@ TEST_F(CorePlace, EverythingComesOnceThereIsOne) {
   EXPECT_FALSE(core_.take_restart(topic));
 }
 
+// They are in the sums that come, and the application has them already.
+TEST_F(CorePlace, WhatItPublishedMeanwhileComesWithARestart) {
+  const auto topic = refused(true);
+  publish(topic, {1.0F});
+  settle();
+  gateway_->refuse_subscribe.reset();
+  after(Duration::seconds(1));
+  EXPECT_TRUE(core_.take_restart(topic));
+  core_.pump(now_);
+  settle();
+  gateway_->deliver();
+  settle();
+  std::vector<std::int64_t> sum(4);
+  core_.sum(topic)->copy(0, sum);
+  EXPECT_EQ(sum[0], 1024);
+}
+
+TEST_F(CorePlace, WhatItPublishedMeanwhileComesWithARestartOfCallbacks) {
+  connect();
+  gateway_->refuse_subscribe = "no room";
+  const auto topic = declare(4);
+  ASSERT_TRUE(core_.subscribe(topic, Core::Subscription::kCallback, false));
+  settle();
+  publish(topic, {1.0F});
+  settle();
+  gateway_->refuse_subscribe.reset();
+  after(Duration::seconds(1));
+  ASSERT_EQ(events_.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<Restart>(events_[0]));
+  core_.restart_told(topic);
+  core_.pump(now_);
+  settle();
+  gateway_->deliver();
+  settle();
+  std::vector<std::int64_t> got(1);
+  received_.copy(0, got);
+  EXPECT_EQ(got[0], 1024);
+}
+
 // The gateway answers a wait that it had been sent behind the subscription; nothing was delivered.
 TEST_F(CorePlace, NoClockIsReachedWithoutOne) {
   connect();

@@ -394,5 +394,40 @@ TEST_F(SpreadTest, AClockIsReachedWhenAllShardsSaySoAndWhoIsMissingAnywhereIsMis
   EXPECT_EQ(spread_.take_wait(next)->kind, ClockOutcome::Kind::kOk);
 }
 
+// Two that each held some of the last places would wait for each other for ever.
+TEST_F(SpreadTest, ASubscriptionTakesItsPlaceInTheFirstShardBeforeItAsksForTheOthers) {
+  const auto topic = four_shards(2);
+  const auto turns = [&] {  // half a second, in which nobody asks again
+    for (int i = 0; i < 10; ++i) {
+      workers_.serve();
+      workers_.receive(now_);
+      spread_.pump(now_);
+      now_ += Duration::ms(50);
+    }
+  };
+  ToyGateway& first = workers_.gateway_of("model", 0);
+  first.refuse_subscribe = "all 24 places are taken";
+  ASSERT_TRUE(spread_.subscribe(topic, Subscription::kPolled, true));
+  turns();
+  EXPECT_TRUE(spread_.lacks_place(topic));
+  EXPECT_EQ(workers_.gateway(0).subscribes + workers_.gateway(1).subscribes, 1U);
+  const std::uint64_t number = publish<float>(topic, {1.0F}, 3 * kTile);
+  turns();
+  EXPECT_EQ(safe(topic, number), Outcome::kReached) << "publishes go on in every shard";
+  first.refuse_subscribe.reset();
+  turns();
+  turns();
+  EXPECT_FALSE(spread_.lacks_place(topic));
+  bool restarted = false;
+  spread_.take_pending(topic, restarted);
+  EXPECT_TRUE(restarted) << "what it published meanwhile comes, too";
+  settle();
+  workers_.deliver();
+  settle();
+  std::vector<std::int64_t> sum(1);
+  ASSERT_TRUE(spread_.copy_sum(topic, 3 * kTile, sum));
+  EXPECT_EQ(sum[0], 1024);
+}
+
 }  // namespace
 }  // namespace godwit::client

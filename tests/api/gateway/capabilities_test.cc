@@ -77,6 +77,9 @@ TEST(Capabilities, OfThisGatewayAreReadAsWhatItCan) {
   const Capabilities own = Capabilities::own();
   EXPECT_TRUE(own.decodes(Id::kBpc));
   EXPECT_TRUE(own.accepts().finer_steps);
+  EXPECT_TRUE(own.accepts().q8 && own.accepts().q4);
+  EXPECT_TRUE(own.reads_short_records());
+  EXPECT_FALSE(Capabilities().reads_short_records());
   EXPECT_EQ(own.transfer_bytes_max(), wire::kTransferBytesMax);
 }
 

@@ -130,6 +130,19 @@ TEST(Exchange, SendsListsOfTheLargestOverATinyLinkToAPeerThatDecodesThem) {
   EXPECT_GT(lists(sent_to({"codec.raw", "codec.bpc", "codec.sparse-list"}, values, tiny)), 0U);
 }
 
+TEST(Exchange, SendsShortRecordsOfTilesToAPeerThatReadsThem) {
+  const auto values = noise(30'000, 100);
+  const auto flags = [&](const std::vector<std::string>& capabilities) {
+    const auto sent = sent_to(capabilities, values);
+    EXPECT_FALSE(sent.empty());
+    EXPECT_EQ(added(sent, values.size(), {0, 1}), values);
+    return wire::parse_header(as_bytes(sent.at(0)))->flags;
+  };
+  EXPECT_EQ(flags({"records.short"}), wire::kFlagShortRecords);
+  EXPECT_EQ(flags({"records.shorter"}), 0);
+  EXPECT_EQ(flags({}), 0);
+}
+
 TEST(Exchange, KeepsTransfersWithinWhatThePeerTakes) {
   const auto values = noise(30'000, std::int64_t{1} << 40U);
   const auto largest = [](const std::vector<std::string>& sent) {

@@ -6,7 +6,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
-from bench.codec import distortion, table  # noqa: E402
+from bench.codec import distortion, speed, table  # noqa: E402
 from bench.lab.failure import Failure  # noqa: E402
 
 
@@ -16,9 +16,15 @@ def said(ratio_of):
             for name in distortion.SETS for _, kind, *_ in distortion.FIGURES for at in (0.25, 0.5)]
 
 
+def rounds(ratio_of):
+    return [{"figure": name, "value": ratio_of(name) * reference, "reference_value": reference}
+            for name, *_ in speed.FIGURES for reference in (10, 12, 11)]
+
+
 class TheFigures(unittest.TestCase):
     def test_have_the_names_that_the_table_promises(self):
         names = [figure.name for figure in distortion.figures(said(lambda *_: 0.5))]
+        names += [figure.name for figure in speed.figures(rounds(lambda name: 0.5))]
         self.assertEqual(sorted(names), sorted(name for b in table.BENCHMARKS for name in b.names))
         self.assertIn("bytes_vs_topk8_images_grad", names)
 
@@ -30,6 +36,16 @@ class TheFigures(unittest.TestCase):
         # sqrt(0.71 * 0.3)
         self.assertAlmostEqual(found[distortion.MEAN].values[0], 0.4615, 3)
         self.assertTrue(found[distortion.MEAN].met())
+
+    def test_a_speed_is_judged_by_the_median_ratio_of_its_rounds(self):
+        found = {f.name: f for f in speed.figures(rounds(lambda name: 0.33 if "encode_0.2" in name else 0.99))}
+        self.assertEqual(len(found["scan"].pairs), 3)
+        self.assertTrue(found["bpc_encode_0.2_dense"].met())
+        self.assertTrue(found["xh_size_vs_entropy_fp32"].met(), "less is better")
+        self.assertFalse(found["xh_vs_shuffle_zstd"].met())
+        self.assertIsNone(found["xh_bytes_vs_zfp"].met())
+        with self.assertRaisesRegex(Failure, "nothing of scan"):
+            speed.figures([line for line in rounds(lambda name: 1) if line["figure"] != "scan"])
 
     def test_what_is_missing_is_named(self):
         lines = [line for line in said(lambda *_: 0.5) if (line["set"], line["figure"]) != ("text_d1", "stc")]

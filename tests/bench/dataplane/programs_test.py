@@ -81,9 +81,9 @@ class ThePortProgram(unittest.TestCase):
     def test_carries_datagrams_through_a_window(self):
         for port in ("uring", "epoll"):
             with self.subTest(port):
-                receiver = start(PORT, "receive", "--port", port, "--local", "127.7.7.2/8", "--seconds", "2")
+                receiver = start(PORT, "receive", "--port", port, "--local", "127.7.7.2/8", "--seconds", "4")
                 self.assertEqual(json.loads(receiver.stdout.readline()), {"ready": True})
-                sent, = said(self, start(PORT, "send", "--port", port, "--local", "127.7.7.1/8", "--seconds", "1",
+                sent, = said(self, start(PORT, "send", "--port", port, "--local", "127.7.7.1/8", "--seconds", "3",
                                          "--peer", "127.7.7.2:7000"))
                 got, = said(self, receiver)
                 self.assertEqual((sent["bytes"] % 1472, got["bytes"] % 1472), (0, 0))

@@ -156,7 +156,7 @@ TEST(Presets, RefusalsNameWhatIsAllowed) {
   }
   request = request_for(with_shape(PresetShape::kUniform), 2);
   request.names = {"a", "a"};
-  EXPECT_EQ(make_plan(request).error().code, Code::kDuplicate);
+  EXPECT_EQ(make_plan(request).error().code, Code::kInvalid);
   request.names = {"a", "b/c"};
   EXPECT_EQ(make_plan(request).error().code, Code::kInvalid);
   request = request_for(with_shape(PresetShape::kDrawn), 2);

@@ -126,6 +126,24 @@ TEST_F(Lanes, RefuseATransferOfAnotherLane) {
   EXPECT_EQ(b.sum()[0], 0);
 }
 
+// A tile's record of 8 bytes becomes one of 3; the code behind it moves along.
+TEST_F(Lanes, CarryShortRecordsOfTilesWhereTheyAreTold) {
+  a.publish(inbox, 1, 0, {5});
+  a.publish(inbox, 2, 65'536, {7});
+  std::array<std::size_t, 2> sizes{};
+  for (const bool is_short : {false, true}) {
+    ASSERT_TRUE(a->begin_transfer(ab.lane, {.origins = {}, .short_records = is_short}).has_value());
+    a.append_all(ab.lane, is_short ? 2 : 0);
+    const auto k = a->seal(ab.lane);
+    ASSERT_TRUE(k.has_value());
+    sizes.at(is_short ? 1 : 0) = ab.bytes(*k).size();
+    EXPECT_EQ(ab.deliver(ab.bytes(*k)).value(), Applied::kApplied);
+  }
+  EXPECT_EQ(sizes[1], sizes[0] - 5);
+  EXPECT_EQ(b.sum()[0], 5);
+  EXPECT_EQ(b.sum()[65'536], 7);
+}
+
 TEST_F(Lanes, RefuseSumsOutOfRangeAndElementsThatAreNotThere) {
   a.publish(inbox, 1, 69'999, {5});
   a.freeze_all(ab.lane, {2});

@@ -26,13 +26,16 @@ Written random_transfer(Random& random, std::uint32_t tile_count) {
   header.checksum = random.below((std::uint64_t{1} << 61U) - 1);
   header.cumulative = random.below((std::uint64_t{1} << 61U) - 1);
   header.origin_count = static_cast<std::uint8_t>(random.below(kOriginsMax + 1));
+  header.flags = random.chance(0.5) ? kFlagShortRecords : std::uint8_t{0};
   Written result;
   std::vector<std::byte> payload;
   for (std::uint32_t tile = 0; tile < tile_count; ++tile) {
     if (random.chance(0.5)) {
       const auto size = static_cast<std::uint32_t>(random.below(200));
-      std::vector<std::byte> record(kTileRecordBytes + size, std::byte{0x5A});
-      write_tile_record(tile, static_cast<std::uint8_t>(random.below(8)), size, record);
+      std::vector<std::byte> record(tile_record_bytes(tile, size, header.flags) + size,
+                                    std::byte{0x5A});
+      write_tile_record(
+          tile, static_cast<std::uint8_t>(random.below(8)), size, header.flags, record);
       payload.insert(payload.end(), record.begin(), record.end());
       result.tiles.push_back(tile);
     }

@@ -1,6 +1,8 @@
 // The version-1 transfer: the worked example of SPEC.md byte by byte, and everything refused.
 #include "dataplane/wire/transfer.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -15,9 +17,10 @@
 namespace godwit::wire {
 namespace {
 
-// The transfer of SPEC.md's example.
-std::vector<std::byte> example() {
+// The transfer of SPEC.md's example, with records of either kind.
+std::vector<std::byte> example(std::uint8_t flags = 0) {
   TransferHeader header;
+  header.flags = flags;
   header.topic = TopicId(0x1122334455667788);
   header.shard = 3;
   header.traffic_class = 2;
@@ -32,16 +35,17 @@ std::vector<std::byte> example() {
   header.checksum = 0x123456789ABCDEF;
   header.cumulative = 0xFEDCBA987654321;
   header.tile_count = 2;
-  header.payload_bytes = 8 + 3 + 8 + 1;
+  const auto record = static_cast<std::uint32_t>(tile_record_bytes(9, 3, flags));
+  header.payload_bytes = record + 3 + record + 1;
   header.origin_count = 1;
   header.origins[0] = header.from;
   std::vector<std::byte> bytes(header_bytes(1) + header.payload_bytes + kTrailerBytes);
   write_header(header, bytes);
   auto rest = std::span(bytes).subspan(header_bytes(1));
-  write_tile_record(9, 0, 3, rest);
-  std::memcpy(rest.data() + 8, "abc", 3);
-  write_tile_record(4, 1, 1, rest.subspan(11));
-  rest[19] = std::byte{'z'};
+  write_tile_record(9, 0, 3, flags, rest);
+  std::memcpy(rest.data() + record, "abc", 3);
+  write_tile_record(4, 1, 1, flags, rest.subspan(record + 3));
+  rest[record + 3 + record] = std::byte{'z'};
   write_trailer(bytes);
   return bytes;
 }
@@ -70,17 +74,24 @@ TEST(Transfer, SaysWholeMillisecondsOfWhatIsLeftAndZeroForWhatHasPassed) {
   EXPECT_EQ(remaining_deadline_ms(now + Duration::seconds(8'640'000), now), kNoDeadline - 1);
 }
 
-TEST(Transfer, EqualsTheGoldenFile) {
-  std::ifstream file("tests/dataplane/wire/transfer_v1.golden", std::ios::binary);
+class EitherRecords : public ::testing::TestWithParam<std::uint8_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Transfer,
+                         EitherRecords,
+                         ::testing::Values(std::uint8_t{0}, kFlagShortRecords));
+
+TEST_P(EitherRecords, EqualTheGoldenFile) {
+  const std::string name = GetParam() == 0 ? "transfer_v1" : "transfer_v1_short";
+  std::ifstream file("tests/dataplane/wire/" + name + ".golden", std::ios::binary);
   ASSERT_TRUE(file.is_open());
   const std::string golden((std::istreambuf_iterator<char>(file)), {});
-  const auto bytes = example();
+  const auto bytes = example(GetParam());
   ASSERT_EQ(bytes.size(), golden.size());
   EXPECT_EQ(as_text(bytes), golden);
 }
 
-TEST(Transfer, ReadsWhatWasWritten) {
-  const auto bytes = example();
+TEST_P(EitherRecords, AreReadAsTheyWereWritten) {
+  const auto bytes = example(GetParam());
   const auto view = parse_transfer(bytes, kTiles);
   ASSERT_TRUE(view.has_value()) << view.error().message;
   EXPECT_EQ(view->header().k, 5U);
@@ -107,15 +118,15 @@ TEST(Transfer, TellsItsLengthFromAPrefixOfTheStream) {
   EXPECT_EQ(transfer_bytes(std::span(bytes).first(kHeaderFixedBytes)).value(), bytes.size());
 }
 
-TEST(Transfer, RefusesEveryTruncation) {
-  const auto bytes = example();
+TEST_P(EitherRecords, RefuseEveryTruncation) {
+  const auto bytes = example(GetParam());
   for (std::size_t have = 0; have < bytes.size(); ++have) {
     EXPECT_FALSE(parse_transfer(std::span(bytes).first(have), kTiles).has_value()) << have;
   }
 }
 
-TEST(Transfer, RefusesEveryFlippedBit) {
-  const auto good = example();
+TEST_P(EitherRecords, RefuseEveryFlippedBit) {
+  const auto good = example(GetParam());
   for (std::size_t i = 0; i < good.size() * 8; ++i) {
     auto bytes = good;
     bytes[i / 8] ^= std::byte{1} << (i % 8);
@@ -130,14 +141,39 @@ TEST(Transfer, NamesAnotherVersionAsUnsupported) {
   EXPECT_EQ(refusal(bytes), Code::kUnsupported);
 }
 
-TEST(Transfer, RefusesATileBeyondTheShape) {
-  EXPECT_FALSE(parse_transfer(example(), 9).has_value());
-  EXPECT_TRUE(parse_transfer(example(), 10).has_value());
+TEST_P(EitherRecords, RefuseATileBeyondTheShape) {
+  EXPECT_FALSE(parse_transfer(example(GetParam()), 9).has_value());
+  EXPECT_TRUE(parse_transfer(example(GetParam()), 10).has_value());
 }
 
-TEST(Transfer, RefusesATileTwice) {
-  auto bytes = example();
-  bytes[header_bytes(1) + 11] = std::byte{9};
+TEST(ShortRecords, TakeAsFewBytesAsTheirNumbersNeed) {
+  const auto bytes = [](std::uint32_t tile, std::uint32_t coded) {
+    return tile_record_bytes(tile, coded, kFlagShortRecords);
+  };
+  EXPECT_EQ(bytes(0, 0), 3U);
+  EXPECT_EQ(bytes(127, 127), 3U);
+  EXPECT_EQ(bytes(128, 127), 4U);
+  EXPECT_EQ(bytes(127, 128), 4U);
+  EXPECT_EQ(bytes(16'383, 16'383), 5U);
+  EXPECT_EQ(bytes(kShortTilesMax - 1, kTransferBytesMax), kTileRecordBytes);
+  EXPECT_EQ(tile_record_bytes(0, 0, 0), kTileRecordBytes);
+}
+
+// Else the same transfer could be written in two ways.
+TEST(ShortRecords, AreRefusedWithMoreBytesThanTheirNumbersNeed) {
+  auto bytes = example(kFlagShortRecords);
+  const std::size_t record = header_bytes(1);
+  // Tile 9 with 3 bytes of code becomes tile 9, written with two bytes, and 2 bytes of code.
+  const std::array<std::byte, 4> longer = {
+      std::byte{0x89}, std::byte{0}, std::byte{0}, std::byte{2}};
+  std::copy(longer.begin(), longer.end(), bytes.begin() + static_cast<std::ptrdiff_t>(record));
+  fix_crcs(bytes);
+  EXPECT_EQ(refusal(bytes), Code::kCorrupt);
+}
+
+TEST_P(EitherRecords, RefuseATileTwice) {
+  auto bytes = example(GetParam());
+  bytes[header_bytes(1) + tile_record_bytes(9, 3, GetParam()) + 3] = std::byte{9};
   fix_crcs(bytes);
   EXPECT_EQ(refusal(bytes), Code::kCorrupt);
 }

@@ -1,0 +1,25 @@
+// The races of godwit-speed, by what they work on.
+//
+// Thread: one. Memory: pools of 64 to 128 MiB each, given back at the end of a function.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "bench/codec/race.h"
+
+namespace godwit::bench_codec {
+
+// memcpy of at most kCopyBytesMax from one pool that no cache holds to another.
+inline constexpr std::size_t kCopyBytesMax = 512 * 1024;
+Work copying(std::size_t bytes);
+
+// BPC, Q8 and Q4 as a gateway uses them: from P - S to bytes and a new S, and from bytes into P.
+void race_tiles();
+// XH of parameters, beside memcpy and beside byte planes in zstd; and its sizes, which need no
+// race.
+void race_snapshots(std::span<const float> parameters);
+// Publishes into P, with and without the checksum and with many lanes; the scan for significance.
+void race_sums();
+
+}  // namespace godwit::bench_codec
