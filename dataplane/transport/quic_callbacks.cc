@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/transport/packet_protection.h"
 #include "dataplane/transport/quic_session.h"
 
 namespace godwit::transport {
@@ -71,17 +72,17 @@ struct QuicCallbacks {
                         std::size_t secret_bytes,
                         void* user) {
     ++session(user).keys_made_;
-    return ngtcp2_crypto_update_key_cb(connection,
-                                       rx_secret,
-                                       tx_secret,
-                                       rx_context,
-                                       rx_iv,
-                                       tx_context,
-                                       tx_iv,
-                                       rx_present,
-                                       tx_present,
-                                       secret_bytes,
-                                       user);
+    return update_keys(connection,
+                       session(user).reference_.keys,
+                       rx_secret,
+                       tx_secret,
+                       rx_context,
+                       rx_iv,
+                       tx_context,
+                       tx_iv,
+                       rx_present,
+                       tx_present,
+                       secret_bytes);
   }
 
   static int datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t*, std::size_t, void* user) {
@@ -179,12 +180,8 @@ ngtcp2_callbacks quic_callbacks(bool dialled) {
     table.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
   }
   table.recv_crypto_data = QuicCallbacks::crypto_data;
-  table.encrypt = ngtcp2_crypto_encrypt_cb;
-  table.decrypt = ngtcp2_crypto_decrypt_cb;
-  table.hp_mask = ngtcp2_crypto_hp_mask_cb;
+  set_packet_protection(table);
   table.update_key = QuicCallbacks::update_key;
-  table.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb;
-  table.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb;
   table.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
   table.rand = QuicCallbacks::random;
   table.get_new_connection_id = QuicCallbacks::new_connection_id;

@@ -80,8 +80,8 @@ QuicSession::QuicSession(QuicShared& shared, QuicSetup setup, bool dialled)
       hints_(kHintSpacing, kHintBurst) {
   local_bytes_ = setup_.local.to_sockaddr(local_address_);
   remote_bytes_ = setup_.remote.to_sockaddr(remote_address_);
-  reference_.get_conn = connection_of;
-  reference_.user_data = &connection_;
+  reference_.library.get_conn = connection_of;
+  reference_.library.user_data = &connection_;
 }
 
 QuicSession::~QuicSession() {
@@ -152,7 +152,7 @@ void QuicSession::fill_parameters(ngtcp2_transport_params& parameters) const {
 bool QuicSession::start(Instant now, const ngtcp2_pkt_hd* initial) {
   now_ = began_ = last_heard_ = now;
   tls_.emplace(
-      shared_.tls, dialled_ ? TlsSession::Role::kDialer : TlsSession::Role::kAcceptor, &reference_);
+      shared_.tls, dialled_ ? TlsSession::Role::kDialer : TlsSession::Role::kAcceptor, reference_);
   if (!tls_->is_ready()) {
     return false;
   }

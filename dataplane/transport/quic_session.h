@@ -31,6 +31,7 @@
 #include "dataplane/transport/control_framing.h"
 #include "dataplane/transport/library_memory.h"
 #include "dataplane/transport/marking.h"
+#include "dataplane/transport/packet_protection.h"
 #include "dataplane/transport/path_measurement.h"
 #include "dataplane/transport/path_mtu.h"
 #include "dataplane/transport/quic_compat.h"
@@ -256,7 +257,7 @@ class QuicSession final : public Session {
   socklen_t remote_bytes_ = 0;
 
   ngtcp2_conn* connection_ = nullptr;
-  ngtcp2_crypto_conn_ref reference_{};
+  ConnectionReference reference_;
   std::optional<TlsSession> tls_;
   std::vector<ConnectionId> ids_;
 

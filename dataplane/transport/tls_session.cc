@@ -25,7 +25,7 @@ int configure(gnutls_session_t session, TlsSession::Role role) {
 
 }  // namespace
 
-TlsSession::TlsSession(TlsContext& context, Role role, void* connection_reference)
+TlsSession::TlsSession(TlsContext& context, Role role, ConnectionReference& connection)
     : context_(context), credentials_(*context.generations_.back()), role_(role) {
   ++credentials_.users;
   const unsigned flags =
@@ -37,6 +37,9 @@ TlsSession::TlsSession(TlsContext& context, Role role, void* connection_referenc
   }
   if (status == 0) {
     status = configure(session_, role);
+  }
+  if (status == 0) {
+    take_secrets(session_);
   }
   if (status == 0) {
     const gnutls_datum_t protocol = x509::datum(kApplicationProtocol);
@@ -60,7 +63,7 @@ TlsSession::TlsSession(TlsContext& context, Role role, void* connection_referenc
     // be told why it is refused.
     gnutls_certificate_send_x509_rdn_sequence(session_, 1);
   }
-  gnutls_session_set_ptr(session_, connection_reference);
+  gnutls_session_set_ptr(session_, &connection);
 }
 
 TlsSession::~TlsSession() {

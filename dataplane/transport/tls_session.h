@@ -10,6 +10,7 @@
 #include <gnutls/gnutls.h>
 
 #include "dataplane/base/result.h"
+#include "dataplane/transport/packet_protection.h"
 #include "dataplane/transport/tls_context.h"
 
 namespace godwit::transport {
@@ -21,8 +22,8 @@ class TlsSession {
     kAcceptor,
   };
 
-  // `connection_reference` is what the QUIC library's callbacks find by the TLS session.
-  TlsSession(TlsContext& context, Role role, void* connection_reference);
+  // `connection` is what the callbacks of the QUIC library and ours find by the TLS session.
+  TlsSession(TlsContext& context, Role role, ConnectionReference& connection);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
