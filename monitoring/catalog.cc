@@ -87,6 +87,7 @@ constexpr Names kTopicRefusedReason[] = {
     "not_finite", "out_of_range", "shape", "no_memory", "other"};
 constexpr Names kLedgerMassState[] = {
     "published", "open", "frozen", "receipted", "applied", "detached"};
+constexpr Names kClientRequest[] = {"topic", "subscription"};
 constexpr Names kClientRefusedReason[] = {"protocol", "limit", "version", "other"};
 constexpr Names kCertificateRefusedReason[] = {
     "expired", "not_yet_valid", "untrusted", "missing", "wrong_site", "unknown_site", "other"};
@@ -114,6 +115,7 @@ constexpr LabelInfo kTopicRefusedLabels[] = {{"topic", {}}, {"reason", kTopicRef
 constexpr LabelInfo kTopicOriginLabels[] = {{"topic", {}}, {"origin", {}}};
 constexpr LabelInfo kTopicPeerLabels[] = {{"topic", {}}, {"peer", {}}};
 constexpr LabelInfo kLedgerMassLabels[] = {{"topic", {}}, {"state", kLedgerMassState}};
+constexpr LabelInfo kClientRequestRefusedLabels[] = {{"request", kClientRequest}};
 constexpr LabelInfo kClientRefusedLabels[] = {{"reason", kClientRefusedReason}};
 constexpr LabelInfo kVersionRevisionLabels[] = {{"version", {}}, {"revision", {}}};
 constexpr LabelInfo kWorkerLabels[] = {{"worker", {}}};
@@ -297,12 +299,16 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kLedgerRecoveries, "godwit_ledger_recoveries_total", kCounter, kNone, kSum, {}, {},
      "Topics whose state this process picked up from an earlier one."},
     {kClientsConnected, "godwit_clients_connected", kGauge, kNone, kSum, {}, {},
-     "Clients connected over the local channel."},
+     "Connections of clients over the local channel: one of each client to each worker."},
     {kClientRingBytes, "godwit_client_ring_bytes", kGauge, kBytes, kSum, {}, {},
      "Bytes delivered into clients' rings that they have not read yet, all clients together. "
      "Staying high: a subscriber is slower than its topics change."},
     {kClientRefused, "godwit_client_refused_total", kCounter, kNone, kSum, kClientRefusedLabels, {},
      "Clients turned away or cut off, by reason."},
+    {kClientRequestRefused, "godwit_client_request_refused_total", kCounter, kNone, kSum,
+     kClientRequestRefusedLabels, {},
+     "Topics and subscriptions that clients asked for and were refused, by shard; who is refused for "
+     "want of room asks again each second. `godwit status` names them."},
     {kBuildInfo, "godwit_build_info", kGauge, kNone, kMax, kVersionRevisionLabels, {},
      "Always 1; its labels name the running version."},
     {kUptimeSeconds, "godwit_uptime_seconds", kGauge, kSeconds, kMax, {}, {},

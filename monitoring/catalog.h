@@ -106,6 +106,7 @@ enum class Metric : std::uint16_t {
   kClientsConnected,
   kClientRingBytes,
   kClientRefused,
+  kClientRequestRefused,
   // process
   kBuildInfo,
   kUptimeSeconds,

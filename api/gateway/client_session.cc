@@ -127,7 +127,8 @@ ClientSession::Taken ClientSession::not_declared(local::TopicHandle handle,
   return break_with(Code::kInvalid, fmt::format("{} of a topic that is not declared", record));
 }
 
-Refusal ClientSession::note_refusal(Instant now, const Error& error) {
+Refusal ClientSession::note_refusal(Instant now, ClientRequest request, const Error& error) {
+  ++core_.counters.client_requests_refused.at(static_cast<std::size_t>(request));
   const std::string text =
       fmt::format("client {}: {}",
                   hello_.client_name.empty() ? "(unnamed)" : hello_.client_name,
@@ -242,7 +243,7 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
     }
   } else {
     const auto before_it = refused_.find(record.handle);
-    Refusal refusal = note_refusal(now, topic.error());
+    Refusal refusal = note_refusal(now, ClientRequest::kTopic, topic.error());
     refusal.since = before_it != refused_.end() ? before_it->second.refusal.since : now;
     refused_[record.handle] = {record.topic, std::move(refusal)};
     answer.code = topic.error().code;

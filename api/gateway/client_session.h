@@ -119,7 +119,7 @@ class ClientSession {
   Taken refuse_subscription(Instant now, const local::Subscribe& record, const Error& error);
   Taken break_with(Code code, std::string text);
   // Counts it, and logs it now and then.
-  Refusal note_refusal(Instant now, const Error& error);
+  Refusal note_refusal(Instant now, ClientRequest request, const Error& error);
   void finish_refused();
   Declared* find(local::TopicHandle handle);
   // A record of a topic that is not open: of one that was refused it is no news.

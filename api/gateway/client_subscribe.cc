@@ -16,7 +16,7 @@ ClientSession::Taken ClientSession::refuse_subscription(Instant now,
   }
   std::optional<Refusal>& noted = declared_.at(record.topic).unsubscribed;
   const Instant since = noted ? noted->since : now;
-  noted = note_refusal(now, error);
+  noted = note_refusal(now, ClientRequest::kSubscription, error);
   noted->since = since;
   reply(local::Subscribed{.topic = record.topic, .code = error.code, .error = error.message});
   return Taken::kDone;

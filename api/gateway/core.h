@@ -43,11 +43,19 @@ enum class ClientRefusal : std::uint8_t {
 };
 inline constexpr std::size_t kClientRefusals = 4;
 
+// What a client is refused while it stays; the order is that of the metric's label values.
+enum class ClientRequest : std::uint8_t {
+  kTopic,
+  kSubscription
+};
+inline constexpr std::size_t kClientRequests = 2;
+
 // Counts of the whole gateway that belong to no peer or topic.
 struct CoreCounters {
   std::uint64_t turns = 0;
   std::uint64_t topics_recovered = 0;                            // state of an earlier process
   std::array<std::uint64_t, kClientRefusals> clients_refused{};  // by ClientRefusal
+  std::array<std::uint64_t, kClientRequests> client_requests_refused{};  // by ClientRequest
 };
 
 // A client's process that has greeted and has not ended.

@@ -346,6 +346,12 @@ void MetricsFeed::clients(const local::TurnedAway& turned_away) {
   for (std::size_t i = 0; i < kReasons.size(); ++i) {
     cells_.counter(Metric::kClientRefused, {kReasons.at(i)}).set_total(refused.at(i));
   }
+  static constexpr std::array<std::string_view, kClientRequests> kRequests = {"topic",
+                                                                              "subscription"};
+  const auto& requests = gateway_.core().counters.client_requests_refused;
+  for (std::size_t i = 0; i < kRequests.size(); ++i) {
+    cells_.counter(Metric::kClientRequestRefused, {kRequests.at(i)}).set_total(requests.at(i));
+  }
 }
 
 void MetricsFeed::process(Instant now) {

@@ -200,6 +200,17 @@ TEST(MetricsFeed, CountsClientsThatWereTurnedAwayByReason) {
             (Refused{{"protocol", 1}, {"limit", 10}, {"version", 20}, {"other", 0}}));
 }
 
+TEST(MetricsFeed, CountsWhatClientsAreRefusedWhileTheyStay) {
+  Counted counted;
+  counted.publish(0, 1, {1});
+  EXPECT_EQ(counted.values(Metric::kClientRequestRefused),
+            (Refused{{"topic", 0}, {"subscription", 0}}));
+  counted.b.declare("t", 12'345);
+  EXPECT_EQ(counted.b.declared.code, Code::kInvalid);
+  EXPECT_EQ(counted.values(Metric::kClientRequestRefused),
+            (Refused{{"topic", 1}, {"subscription", 0}}));
+}
+
 TEST(MetricsFeed, CountsRefusedTopicsByWhoRefusedAndWhy) {
   Counted counted;
   ScriptedSession& a = counted.b.greeted("a");
