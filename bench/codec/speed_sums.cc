@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "bench/codec/speed.h"
+#include "codec/codec.h"
 #include "codec/kernels.h"
 #include "codec/significance.h"
 #include "dataplane/base/assert.h"
@@ -15,10 +16,9 @@
 namespace godwit::bench_codec {
 namespace {
 
+using codec::kTileElements;
 using ledger::kBlockElements;
-using ledger::kTileElements;
 
-constexpr std::size_t kTileBytes = kTileElements * sizeof(float);
 constexpr int kFractionBits = 40;
 constexpr std::size_t kElements = kPieces * kTileElements;
 
@@ -94,13 +94,10 @@ class NoDecoder final : public ledger::TileDecoder {
 // A ledger with so many lanes, and a publish of all of its elements to merge.
 class Merging {
  public:
-  explicit Merging(std::uint32_t lanes) : workspace_(decoder_) {
-    ledger::Shape shape;
-    shape.topic = TopicId::of("bench");
-    shape.site = SiteId::of("a");
-    shape.element_count = kElements;
-    mapping_ = memory::Mapping::anonymous(ledger::layout_bytes(shape)).value();
-    ledger_ = ledger::Ledger::attach(mapping_, shape, {1, 1}, workspace_).value();
+  explicit Merging(std::uint32_t lanes)
+      : workspace_(decoder_),
+        mapping_(memory::Mapping::anonymous(ledger::layout_bytes(shape())).value()),
+        ledger_(ledger::Ledger::attach(mapping_, shape(), {1, 1}, workspace_).value()) {
     for (std::uint32_t lane = 0; lane < lanes; ++lane) {
       const ledger::LaneKey key{
           .kind = ledger::LaneKind::kSite, .to = lane + 1, .to_incarnation = {1, 1}};
@@ -125,6 +122,13 @@ class Merging {
   }
 
  private:
+  static ledger::Shape shape() {
+    ledger::Shape shape;
+    shape.topic = TopicId::of("bench");
+    shape.site = SiteId::of("a");
+    shape.element_count = kElements;
+    return shape;
+  }
   void merge_all() {
     while (ledger_->merge_some(1024)) {
     }

@@ -18,8 +18,6 @@ namespace {
 
 using codec::kTileElements;
 
-constexpr std::size_t kTileBytes = kTileElements * sizeof(float);
-
 // Integers of a topic with 40 fraction bits and updates of about 1e-3: near-Gaussian, or with the
 // tails of raw gradients.
 std::vector<std::int64_t> changes(bool heavy) {
