@@ -54,7 +54,7 @@ TEST(Json, AOneofShowsOnlyItsKind) {
   admin::AdminResponse response;
   response.mutable_stop()->set_open_bytes_estimate(7);
 
-  EXPECT_EQ(to_json(response).dump(), R"({"stop":{"open_bytes_estimate":7}})");
+  EXPECT_EQ(to_json(response).dump(), R"({"stop":{"open_bytes_estimate":7,"drain_ns":0}})");
 }
 
 TEST(Json, RepeatedMessagesAndBytes) {

@@ -102,6 +102,7 @@ TEST(Links, NameWhatThisGatewayCan) {
                                       "codec.q8",
                                       "codec.q4",
                                       "codec.bpc.steps",
+                                      "records.short",
                                       "transfer.73728"}));
 }
 
