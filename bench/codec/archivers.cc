@@ -4,6 +4,8 @@
 #include <memory>
 
 #include <blosc.h>
+// For the processor that it is compiled for, like the rest of the program.
+#define HWY_COMPILE_ONLY_STATIC
 #include <hwy/highway.h>
 #include <lz4.h>
 #include <zfp.h>
