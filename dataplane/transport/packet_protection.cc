@@ -38,6 +38,7 @@ VectorCipher::Nonce nonce_of(const std::uint8_t* nonce, std::size_t bytes) {
   return VectorCipher::Nonce(nonce, VectorCipher::kNonceBytes);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library says which arguments.
 int encrypt(std::uint8_t* out,
             const ngtcp2_crypto_aead* aead,
             const ngtcp2_crypto_aead_ctx* context,
@@ -56,6 +57,7 @@ int encrypt(std::uint8_t* out,
   return 0;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the library says which arguments.
 int decrypt(std::uint8_t* out,
             const ngtcp2_crypto_aead* aead,
             const ngtcp2_crypto_aead_ctx* context,
@@ -107,6 +109,10 @@ void end_header_key(ngtcp2_conn* connection, ngtcp2_crypto_cipher_ctx* context, 
   context->native_handle = nullptr;
 }
 
+ConnectionReference& reference_of(gnutls_session_t session) {
+  return *static_cast<ConnectionReference*>(gnutls_session_get_ptr(session));
+}
+
 // Whether this connection's 1-RTT packets are ours to protect; the same from its first such key on.
 bool protects(ngtcp2_conn* connection, gnutls_session_t session) {
   return VectorCipher::is_usable() && gnutls_cipher_get(session) == GNUTLS_CIPHER_AES_128_GCM &&
@@ -156,12 +162,69 @@ int install(ngtcp2_conn* connection,
                                  secrets.iv.data(),
                                  secrets.iv.size(),
                                  &headers) == 0;
-  gnutls_memset(&secrets, 0, sizeof secrets);
   if (!is_done) {
     end_packet_key(connection, &packets, nullptr);
     end_header_key(connection, &headers, nullptr);
   }
   return is_done ? 0 : -1;
+}
+
+// A key that the library has derived; wiped when it ends.
+struct DerivedKey {
+  static constexpr std::size_t kBytesMax = 64;  // the library's own buffers
+  DerivedKey() = default;
+  ~DerivedKey() { gnutls_memset(bytes.data(), 0, bytes.size()); }
+  DerivedKey(const DerivedKey&) = delete;
+  DerivedKey& operator=(const DerivedKey&) = delete;
+  std::array<std::uint8_t, kBytesMax> bytes{};
+};
+
+// The secrets and keys of the next phase (RFC 9001 section 6.1). The library makes GnuTLS's keys
+// besides, which ours take the place of.
+// NOLINTNEXTLINE(readability-function-size): the library says which arguments.
+int make_next_phase(ngtcp2_conn* connection,
+                    std::uint8_t* rx_secret,
+                    std::uint8_t* tx_secret,
+                    ngtcp2_crypto_aead_ctx* rx_context,
+                    std::uint8_t* rx_iv,
+                    ngtcp2_crypto_aead_ctx* tx_context,
+                    std::uint8_t* tx_iv,
+                    const std::uint8_t* rx_present,
+                    const std::uint8_t* tx_present,
+                    std::size_t secret_bytes,
+                    void* /*user*/) {
+  DerivedKey rx_key;
+  DerivedKey tx_key;
+  if (ngtcp2_crypto_update_key(connection,
+                               rx_secret,
+                               tx_secret,
+                               rx_context,
+                               rx_key.bytes.data(),
+                               rx_iv,
+                               tx_context,
+                               tx_key.bytes.data(),
+                               tx_iv,
+                               rx_present,
+                               tx_present,
+                               secret_bytes) != 0) {
+    return NGTCP2_ERR_CALLBACK_FAILURE;
+  }
+  auto* const session =
+      static_cast<gnutls_session_t>(ngtcp2_conn_get_tls_native_handle(connection));
+  ConnectionKeys& keys = reference_of(session).keys;
+  ++keys.phases_made;
+  if (protects(connection, session)) {
+    const auto replace = [&](ngtcp2_crypto_aead_ctx* context, const DerivedKey& key) {
+      void* const ours =
+          handle_of(keys.packets, std::span(key.bytes).first<VectorCipher::kKeyBytes>());
+      GODWIT_ASSERT(ours != nullptr, "the library keeps five keys at most");
+      ngtcp2_crypto_aead_ctx_free(context);
+      context->native_handle = ours;
+    };
+    replace(rx_context, rx_key);
+    replace(tx_context, tx_key);
+  }
+  return 0;
 }
 
 // GnuTLS's: `incoming` or `outgoing` may be null, the result is 0 or ends the handshake.
@@ -170,14 +233,14 @@ int on_secrets(gnutls_session_t session,
                const void* incoming,
                const void* outgoing,
                std::size_t bytes) {
-  auto* const reference = static_cast<ConnectionReference*>(gnutls_session_get_ptr(session));
-  ngtcp2_conn* const connection = reference->library.get_conn(&reference->library);
+  ConnectionReference& reference = reference_of(session);
+  ngtcp2_conn* const connection = reference.library.get_conn(&reference.library);
   const auto* const rx = static_cast<const std::uint8_t*>(incoming);
   const auto* const tx = static_cast<const std::uint8_t*>(outgoing);
   if (at == GNUTLS_ENCRYPTION_LEVEL_APPLICATION && protects(connection, session)) {
     const auto ours = [&](Direction direction, const std::uint8_t* secret) {
       return secret == nullptr ||
-             install(connection, reference->keys, direction, {secret, bytes}) == 0;
+             install(connection, reference.keys, direction, {secret, bytes}) == 0;
     };
     return ours(Direction::kIn, rx) && ours(Direction::kOut, tx) ? 0 : -1;
   }
@@ -198,6 +261,7 @@ void set_packet_protection(ngtcp2_callbacks& table) {
   table.encrypt = encrypt;
   table.decrypt = decrypt;
   table.hp_mask = mask_header;
+  table.update_key = make_next_phase;
   table.delete_crypto_aead_ctx = end_packet_key;
   table.delete_crypto_cipher_ctx = end_header_key;
 }
@@ -209,52 +273,6 @@ void take_secrets(gnutls_session_t session) {
 bool derive(std::span<const std::uint8_t> secret, PacketSecrets& out) {
   return expand(secret, "quic key", out.key) && expand(secret, "quic iv", out.iv) &&
          expand(secret, "quic hp", out.header_key);
-}
-
-// The library makes GnuTLS's keys besides, which ours take the place of.
-int update_keys(ngtcp2_conn* connection,
-                ConnectionKeys& keys,
-                std::uint8_t* rx_secret,
-                std::uint8_t* tx_secret,
-                ngtcp2_crypto_aead_ctx* rx_context,
-                std::uint8_t* rx_iv,
-                ngtcp2_crypto_aead_ctx* tx_context,
-                std::uint8_t* tx_iv,
-                const std::uint8_t* rx_present,
-                const std::uint8_t* tx_present,
-                std::size_t secret_bytes) {
-  constexpr std::size_t kLibraryKeyMax = 64;  // the library's own buffers
-  std::array<std::uint8_t, kLibraryKeyMax> rx_key{};
-  std::array<std::uint8_t, kLibraryKeyMax> tx_key{};
-  if (ngtcp2_crypto_update_key(connection,
-                               rx_secret,
-                               tx_secret,
-                               rx_context,
-                               rx_key.data(),
-                               rx_iv,
-                               tx_context,
-                               tx_key.data(),
-                               tx_iv,
-                               rx_present,
-                               tx_present,
-                               secret_bytes) != 0) {
-    return NGTCP2_ERR_CALLBACK_FAILURE;
-  }
-  auto* const session =
-      static_cast<gnutls_session_t>(ngtcp2_conn_get_tls_native_handle(connection));
-  if (protects(connection, session)) {
-    const auto replace = [&](ngtcp2_crypto_aead_ctx* context, const std::uint8_t* key) {
-      void* const ours = handle_of(keys.packets, VectorCipher::Key(key, VectorCipher::kKeyBytes));
-      GODWIT_ASSERT(ours != nullptr, "the library keeps five keys at most");
-      ngtcp2_crypto_aead_ctx_free(context);
-      context->native_handle = ours;
-    };
-    replace(rx_context, rx_key.data());
-    replace(tx_context, tx_key.data());
-  }
-  gnutls_memset(rx_key.data(), 0, rx_key.size());
-  gnutls_memset(tx_key.data(), 0, tx_key.size());
-  return 0;
 }
 
 }  // namespace godwit::transport

@@ -28,6 +28,7 @@ struct ConnectionKeys {
   // Out: present and next. In: present and next, and the last one while packets of it may come.
   std::array<std::optional<PacketKey>, 5> packets;
   std::array<std::optional<HeaderKey>, 2> headers;
+  std::uint64_t phases_made = 0;  // key phases behind the handshake's, whoever makes their keys
 };
 
 // What the TLS session's pointer leads to. The library looks at the first member only.
@@ -36,29 +37,21 @@ struct ConnectionReference {
   ConnectionKeys keys;
 };
 
-// Sets the callbacks that encrypt, decrypt, mask headers and end keys.
+// Sets the callbacks that encrypt, decrypt, mask headers, and make and end keys. The pointer of the
+// connection's TLS session must be a ConnectionReference.
 void set_packet_protection(ngtcp2_callbacks& table);
 
-// Has the keys of `session` made here; after the library has configured it. Its pointer must be a
-// ConnectionReference when the handshake begins.
+// Has the keys of `session` made here; after the library has configured it.
 void take_secrets(gnutls_session_t session);
 
-// As ngtcp2_crypto_update_key_cb: the secrets and keys of the next phase (RFC 9001 section 6.1).
-int update_keys(ngtcp2_conn* connection,
-                ConnectionKeys& keys,
-                std::uint8_t* rx_secret,
-                std::uint8_t* tx_secret,
-                ngtcp2_crypto_aead_ctx* rx_context,
-                std::uint8_t* rx_iv,
-                ngtcp2_crypto_aead_ctx* tx_context,
-                std::uint8_t* tx_iv,
-                const std::uint8_t* rx_present,
-                const std::uint8_t* tx_present,
-                std::size_t secret_bytes);
-
-// What one secret gives for packets (RFC 9001 section 5.1, SHA-256); false: GnuTLS refused. The
-// caller wipes it.
+// What one secret gives for packets (RFC 9001 section 5.1, SHA-256); false: GnuTLS refused. Wiped
+// when it ends.
 struct PacketSecrets {
+  PacketSecrets() = default;
+  ~PacketSecrets() { gnutls_memset(this, 0, sizeof *this); }
+  PacketSecrets(const PacketSecrets&) = delete;
+  PacketSecrets& operator=(const PacketSecrets&) = delete;
+
   std::array<std::uint8_t, VectorCipher::kKeyBytes> key{};
   std::array<std::uint8_t, VectorCipher::kNonceBytes> iv{};
   std::array<std::uint8_t, VectorCipher::kKeyBytes> header_key{};

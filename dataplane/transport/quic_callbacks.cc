@@ -59,32 +59,6 @@ struct QuicCallbacks {
                : ngtcp2_crypto_recv_crypto_data_cb(connection, level, offset, data, bytes, user);
   }
 
-  // NOLINTNEXTLINE(readability-function-size): the library says which arguments.
-  static int update_key(ngtcp2_conn* connection,
-                        std::uint8_t* rx_secret,
-                        std::uint8_t* tx_secret,
-                        ngtcp2_crypto_aead_ctx* rx_context,
-                        std::uint8_t* rx_iv,
-                        ngtcp2_crypto_aead_ctx* tx_context,
-                        std::uint8_t* tx_iv,
-                        const std::uint8_t* rx_present,
-                        const std::uint8_t* tx_present,
-                        std::size_t secret_bytes,
-                        void* user) {
-    ++session(user).keys_made_;
-    return update_keys(connection,
-                       session(user).reference_.keys,
-                       rx_secret,
-                       tx_secret,
-                       rx_context,
-                       rx_iv,
-                       tx_context,
-                       tx_iv,
-                       rx_present,
-                       tx_present,
-                       secret_bytes);
-  }
-
   static int datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t*, std::size_t, void* user) {
     return session(user).on_datagram();
   }
@@ -181,7 +155,6 @@ ngtcp2_callbacks quic_callbacks(bool dialled) {
   }
   table.recv_crypto_data = QuicCallbacks::crypto_data;
   set_packet_protection(table);
-  table.update_key = QuicCallbacks::update_key;
   table.version_negotiation = ngtcp2_crypto_version_negotiation_cb;
   table.rand = QuicCallbacks::random;
   table.get_new_connection_id = QuicCallbacks::new_connection_id;

@@ -344,8 +344,9 @@ SessionStats QuicSession::stats() const {
   if (control_is_open_) {
     stats.packets_lost += ngtcp2_conn_get_stream_loss_count(connection_, own_control_stream());
   }
-  // One key is the handshake's, one is always made in advance.
-  stats.key_updates = keys_made_ > 1 ? keys_made_ - 1 : 0;
+  // One is always made in advance.
+  const std::uint64_t phases = reference_.keys.phases_made;
+  stats.key_updates = phases > 1 ? phases - 1 : 0;
   stats.packet_bytes = packet_bytes();
   stats.path_probes_lost = path_mtu_.probes_lost();
   stats.black_holes = path_mtu_.black_holes();

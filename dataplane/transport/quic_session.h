@@ -297,7 +297,6 @@ class QuicSession final : public Session {
   Ring<Sent> sent_;                             // in order; acknowledged ones leave at the front
   Instant control_unacked_ = Instant::never();  // since when control waits for progress
   std::uint64_t key_packets_ = 0;               // packets_sent when the key was changed
-  std::uint64_t keys_made_ = 0;                 // the handshake's and the next one included
   std::uint64_t connection_ids_ = 0;
   Pace datagrams_;
   Pace hints_;

@@ -100,7 +100,7 @@ bool PacketKey::open(std::span<const std::uint8_t> sealed,
   }
   const auto payload = sealed.first(sealed.size() - VectorCipher::kTagBytes);
   const auto told = sealed.subspan(payload.size());
-  std::array<std::uint8_t, VectorCipher::kTagBytes> tag;
+  std::array<std::uint8_t, VectorCipher::kTagBytes> tag{};
   gcm_context_data context;
   code().open(std::launder(reinterpret_cast<const gcm_key_data*>(schedule_.data())),
               &context,
@@ -117,7 +117,7 @@ bool PacketKey::open(std::span<const std::uint8_t> sealed,
 
 HeaderKey::HeaderKey(VectorCipher::Key key) {
   GODWIT_ASSERT(VectorCipher::is_usable());
-  alignas(16) std::array<std::uint8_t, kRoundKeyBytes> decrypting;
+  alignas(16) std::array<std::uint8_t, kRoundKeyBytes> decrypting{};
   code().expand(key.data(), round_keys_.data(), decrypting.data());
   gnutls_memset(decrypting.data(), 0, decrypting.size());
 }
