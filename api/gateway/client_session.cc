@@ -127,7 +127,10 @@ ClientSession::Taken ClientSession::not_declared(local::TopicHandle handle,
   return break_with(Code::kInvalid, fmt::format("{} of a topic that is not declared", record));
 }
 
-Refusal ClientSession::note_refusal(Instant now, ClientRequest request, const Error& error) {
+void ClientSession::note_refusal(Instant now,
+                                 ClientRequest request,
+                                 const Error& error,
+                                 std::optional<Refusal>& noted) {
   ++core_.counters.client_requests_refused.at(static_cast<std::size_t>(request));
   const std::string text =
       fmt::format("client {}: {}",
@@ -136,7 +139,7 @@ Refusal ClientSession::note_refusal(Instant now, ClientRequest request, const Er
   if (const auto count = ++refusals_[error.code]; is_milestone(count)) {
     log::warn("{} ({} such so far)", text, count);
   }
-  return {.reason = "client.refused", .text = text, .since = now};
+  noted = {.reason = "client.refused", .text = text, .since = noted ? noted->since : now};
 }
 
 ClientSession::Taken ClientSession::on(Instant /*now*/, const local::Hello& record) {
@@ -242,10 +245,9 @@ ClientSession::Taken ClientSession::on(Instant now, const local::Declare& record
       }
     }
   } else {
-    const auto before_it = refused_.find(record.handle);
-    Refusal refusal = note_refusal(now, ClientRequest::kTopic, topic.error());
-    refusal.since = before_it != refused_.end() ? before_it->second.refusal.since : now;
-    refused_[record.handle] = {record.topic, std::move(refusal)};
+    RefusedTopic& refused = refused_[record.handle];
+    refused.name = record.topic;
+    note_refusal(now, ClientRequest::kTopic, topic.error(), refused.refusal);
     answer.code = topic.error().code;
     answer.error = topic.error().message;
   }
@@ -408,7 +410,7 @@ void ClientSession::list_refusals(
   std::set<std::string_view> named;  // of several shards one is enough
   for (const auto& [handle, refused] : refused_) {
     if (named.insert(refused.name).second) {
-      visit(refused.name, refused.refusal);
+      visit(refused.name, *refused.refusal);
     }
   }
   for (const auto& [handle, declared] : declared_) {

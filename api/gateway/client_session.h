@@ -70,7 +70,7 @@ class ClientSession {
   };
   struct RefusedTopic {
     std::string name;
-    Refusal refusal;
+    std::optional<Refusal> refusal = {};
   };
   struct Declared {
     Topic* topic = nullptr;
@@ -118,8 +118,11 @@ class ClientSession {
                    const ledger::BeyondRange& beyond);
   Taken refuse_subscription(Instant now, const local::Subscribe& record, const Error& error);
   Taken break_with(Code code, std::string text);
-  // Counts it, and logs it now and then.
-  Refusal note_refusal(Instant now, ClientRequest request, const Error& error);
+  // Counts it, and logs it now and then. `noted` keeps since when it is so.
+  void note_refusal(Instant now,
+                    ClientRequest request,
+                    const Error& error,
+                    std::optional<Refusal>& noted);
   void finish_refused();
   Declared* find(local::TopicHandle handle);
   // A record of a topic that is not open: of one that was refused it is no news.

@@ -14,10 +14,7 @@ ClientSession::Taken ClientSession::refuse_subscription(Instant now,
   if (!record.may_be_refused) {
     return break_with(error.code, error.message);
   }
-  std::optional<Refusal>& noted = declared_.at(record.topic).unsubscribed;
-  const Instant since = noted ? noted->since : now;
-  noted = note_refusal(now, ClientRequest::kSubscription, error);
-  noted->since = since;
+  note_refusal(now, ClientRequest::kSubscription, error, declared_.at(record.topic).unsubscribed);
   reply(local::Subscribed{.topic = record.topic, .code = error.code, .error = error.message});
   return Taken::kDone;
 }

@@ -130,9 +130,8 @@ admin::AdminResponse Reporter::respond(Instant now, const admin::AdminRequest& r
       return out->peers().empty() ? not_found("site", request.peers().site()) : response;
     }
     case admin::AdminRequest::kStop:
-      stop_ =
-          std::min(Duration::ns(static_cast<std::int64_t>(request.stop().drain_ns() & INT64_MAX)),
-                   kDrainMax);
+      stop_ = Duration::ns(static_cast<std::int64_t>(
+          std::min(request.stop().drain_ns(), static_cast<std::uint64_t>(kDrainMax.count_ns()))));
       response.mutable_stop()->set_open_bytes_estimate(left_to_send());
       response.mutable_stop()->set_drain_ns(static_cast<std::uint64_t>(stop_->count_ns()));
       return response;

@@ -37,6 +37,7 @@ class Reporter {
   void add_link_problems(Instant now, admin::StatusReport& out);
   void add_barred(Instant now, admin::StatusReport& out);
   void add_refusals(Instant now, admin::StatusReport& out);
+  void add_client_refusals(Instant now, admin::StatusReport& out);
   void link(Instant now, const Peer& peer, admin::LinkReport& out);
   void port(Instant now, admin::PortReport& out);
   void summary(const Topic& topic, admin::TopicSummary& out);

@@ -35,6 +35,50 @@ void add_problem(admin::StatusReport& out,
   problem->set_since_ns(since_ns);
 }
 
+// The first of many refusals one by one, the others by their number.
+class RefusalList {
+ public:
+  RefusalList(admin::StatusReport& out,
+              std::string_view reason_of_rest,
+              std::string_view site,
+              std::string_view what)
+      : out_(out), reason_of_rest_(reason_of_rest), site_(site), what_(what) {}
+
+  void add(const std::string& topic,
+           const Refusal& refusal,
+           std::string text,
+           std::string command,
+           std::uint64_t since_ns) {
+    if (++count_ <= kRefusalsListed) {
+      add_problem(out_,
+                  admin::Problem::SEVERITY_FAILURE,
+                  refusal.reason,
+                  topic,
+                  std::move(text),
+                  std::move(command),
+                  since_ns);
+    }
+  }
+  void finish() {
+    if (count_ > kRefusalsListed) {
+      add_problem(out_,
+                  admin::Problem::SEVERITY_FAILURE,
+                  reason_of_rest_,
+                  site_,
+                  fmt::format("{} more {}", count_ - kRefusalsListed, what_),
+                  "godwit topic",
+                  0);
+    }
+  }
+
+ private:
+  admin::StatusReport& out_;
+  std::string_view reason_of_rest_;
+  std::string_view site_;
+  std::string_view what_;
+  std::size_t count_ = 0;
+};
+
 }  // namespace
 
 std::string Reporter::barred_text(std::string_view site) {
@@ -74,6 +118,7 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
   add_link_problems(now, out);
   add_barred(now, out);
   add_refusals(now, out);
+  add_client_refusals(now, out);
 }
 
 void Reporter::add_link_problems(Instant now, admin::StatusReport& out) {
@@ -165,13 +210,13 @@ void Reporter::add_barred(Instant now, admin::StatusReport& out) {
       if (!topic->barred_lane(site)) {
         continue;
       }
-      auto* problem = out.add_problems();
-      problem->set_severity(admin::Problem::SEVERITY_WARNING);
-      problem->set_reason("topic.residency");
-      problem->set_subject(topic->spec().name);
-      problem->set_text(barred_text(site));
-      problem->set_command(fmt::format("godwit explain {}", topic->spec().name));
-      problem->set_since_ns(since(now, started_));
+      add_problem(out,
+                  admin::Problem::SEVERITY_WARNING,
+                  "topic.residency",
+                  topic->spec().name,
+                  barred_text(site),
+                  fmt::format("godwit explain {}", topic->spec().name),
+                  since(now, started_));
     }
   }
 }
@@ -179,59 +224,43 @@ void Reporter::add_barred(Instant now, admin::StatusReport& out) {
 // What one end does not take does not move, though the other's rules would have it there.
 void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
   const Core& core = gateway_.core();
-  std::size_t count = 0;
-  const auto add =
-      [&](const std::string& topic, const Refusal& refusal, std::string text, std::string command) {
-        if (++count > kRefusalsListed) {
-          return;
-        }
-        auto* problem = out.add_problems();
-        problem->set_severity(admin::Problem::SEVERITY_FAILURE);
-        problem->set_reason(std::string(refusal.reason));
-        problem->set_subject(topic);
-        problem->set_text(std::move(text));
-        problem->set_command(std::move(command));
-        problem->set_since_ns(since(now, refusal.since));
-      };
+  RefusalList list(out, "topic.refused", core.config.site, "topics are refused");
   for (const auto& [id, topic] : core.topics) {
     for (const auto& [site, lanes] : topic->peers()) {
       const SiteConfig* peer = core.config.find_site(site);
       if (lanes.refusal && peer != nullptr) {
         const std::string& name = topic->spec().name;
-        add(name,
-            *lanes.refusal,
-            fmt::format("{} refuses it: {}", peer->name, lanes.refusal->text),
-            fmt::format("godwit explain {}", name));
+        list.add(name,
+                 *lanes.refusal,
+                 fmt::format("{} refuses it: {}", peer->name, lanes.refusal->text),
+                 fmt::format("godwit explain {}", name),
+                 since(now, lanes.refusal->since));
       }
     }
   }
   for (const auto& peer : core.peers) {
     for (const auto& [id, topic] : peer->refused_topics) {
       // What is not declared here cannot be explained.
-      add(topic.name,
-          topic.refusal,
-          fmt::format("refused here to {}: {}", peer->site().name, topic.refusal.text),
-          core.topics.contains(id) ? fmt::format("godwit explain {}", topic.name)
-                                   : fmt::format("godwit config check {}", core.config.file));
+      list.add(topic.name,
+               topic.refusal,
+               fmt::format("refused here to {}: {}", peer->site().name, topic.refusal.text),
+               core.topics.contains(id) ? fmt::format("godwit explain {}", topic.name)
+                                        : fmt::format("godwit config check {}", core.config.file),
+               since(now, topic.refusal.since));
     }
   }
-  const auto add_rest = [&](std::string_view reason, std::string_view what) {
-    if (count <= kRefusalsListed) {
-      return;
-    }
-    auto* problem = out.add_problems();
-    problem->set_severity(admin::Problem::SEVERITY_FAILURE);
-    problem->set_reason(std::string(reason));
-    problem->set_subject(core.config.site);
-    problem->set_text(fmt::format("{} more {}", count - kRefusalsListed, what));
-    problem->set_command("godwit topic");
-  };
-  add_rest("topic.refused", "topics are refused");
-  count = 0;
+  list.finish();
+}
+
+void Reporter::add_client_refusals(Instant now, admin::StatusReport& out) {
+  RefusalList list(out,
+                   "client.refused",
+                   gateway_.core().config.site,
+                   "topics or subscriptions of clients are refused");
   gateway_.list_client_refusals([&](const std::string& topic, const Refusal& refusal) {
-    add(topic, refusal, refusal.text, "godwit topic");
+    list.add(topic, refusal, refusal.text, "godwit topic", since(now, refusal.since));
   });
-  add_rest("client.refused", "topics or subscriptions of clients are refused");
+  list.finish();
 }
 
 }  // namespace godwit::gateway
