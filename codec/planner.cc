@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <tuple>
 
 #include "codec/fixed_rate/format.h"
 
@@ -40,24 +39,22 @@ std::optional<Id> Planner::fixed_rate(std::span<const std::int64_t> open,
                                       Budget budget,
                                       double link_ns_per_byte,
                                       Accepts accepts) {
-  std::optional<Id> id;
-  std::size_t bytes = 0;
-  for (const auto& [candidate, bits, accepted] :
-       {std::tuple(Id::kQ8, 8U, accepts.q8), std::tuple(Id::kQ4, 4U, accepts.q4)}) {
-    const std::size_t needed = fixed_rate::coded_bytes(bits, open.size());
-    if (!id && accepted && needed <= budget.bytes) {
-      id = candidate;
-      bytes = needed;
-    }
-  }
-  if (!id || link_ns_per_byte <= 0) {
+  const auto fits = [&](unsigned bits) {
+    return fixed_rate::coded_bytes(bits, open.size()) <= budget.bytes;
+  };
+  const bool is_q8 = accepts.q8 && fits(8);
+  if (link_ns_per_byte <= 0 || (!is_q8 && !(accepts.q4 && fits(4)))) {
     return std::nullopt;
   }
+  const std::size_t bytes = fixed_rate::coded_bytes(is_q8 ? 8 : 4, open.size());
   // 0 where it is not known, so that planes go first.
   if (ns_per_byte_.at(bucket_of(bytes)) <= link_ns_per_byte || !is_dense(open, budget.floor)) {
     return std::nullopt;
   }
-  return ++turn_ % kPlanesEvery == 0 ? std::nullopt : id;
+  if (++turn_ % kPlanesEvery == 0) {
+    return std::nullopt;
+  }
+  return is_q8 ? Id::kQ8 : Id::kQ4;
 }
 
 void Planner::learn(const Encoded& encoded, double nanoseconds) {
