@@ -1,9 +1,13 @@
 #include "bench/codec/race.h"
 
 #include <chrono>
+#include <cstring>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "dataplane/base/assert.h"
 
 namespace godwit::bench_codec {
 namespace {
@@ -38,6 +42,16 @@ void race(const std::string& figure, const Work& subject, const Work& reference)
                               {"reference_value", rate(reference, reference_seconds)}}
                    .dump());
   }
+}
+
+Work copying(std::size_t bytes) {
+  static std::vector<std::byte> source(kPieces * kCopyBytesMax, std::byte{1});
+  static std::vector<std::byte> target(source.size(), std::byte{2});
+  GODWIT_ASSERT(bytes <= kCopyBytesMax);
+  return {bytes, [bytes](std::size_t index) {
+            const std::size_t at = index * kCopyBytesMax;
+            std::memcpy(target.data() + at, source.data() + at, bytes);
+          }};
 }
 
 }  // namespace godwit::bench_codec

@@ -15,6 +15,10 @@ struct Work {
   std::function<void(std::size_t index)> run;
 };
 
+// memcpy of at most kCopyBytesMax from one pool that no cache holds to another.
+inline constexpr std::size_t kCopyBytesMax = std::size_t{512} * 1024;
+Work copying(std::size_t bytes);
+
 inline constexpr std::size_t kPieces = 512;         // of a pool
 inline constexpr std::size_t kPiecesPerRound = 64;  // each piece once in eight rounds
 inline constexpr std::size_t kRounds = 8;

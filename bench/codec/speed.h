@@ -14,10 +14,6 @@ namespace godwit::bench_codec {
 // What counts for a rate of tiles: a float32 for each element.
 inline constexpr std::size_t kTileBytes = codec::kTileElements * sizeof(float);
 
-// memcpy of at most kCopyBytesMax from one pool that no cache holds to another.
-inline constexpr std::size_t kCopyBytesMax = std::size_t{512} * 1024;
-Work copying(std::size_t bytes);
-
 // BPC, Q8 and Q4 as a gateway uses them: from P - S to bytes and a new S, and from bytes into P.
 void race_tiles();
 // XH of parameters, beside memcpy and beside byte planes in zstd; and its sizes, which need no

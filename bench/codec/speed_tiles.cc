@@ -68,7 +68,7 @@ void race_bpc(const std::string& suffix, double bits, bool heavy) {
         }},
        copying(kTileBytes));
   struct Code {
-    codec::Id id;
+    codec::Id id = codec::Id::kRaw;
     std::vector<std::byte> bytes;
   };
   std::vector<Code> codes(kPieces);

@@ -110,7 +110,7 @@ Result<Training> text() {
   if (!text) {
     return Failure(text.error());
   }
-  static const std::vector<std::uint8_t> data(text->begin(), text->end());
+  static const std::vector<std::uint8_t> kData(text->begin(), text->end());
   static TextModel model(kBatch);
   static Random random(2);
   Training training{"text", seed_text_parameters(1), {}, {}};
@@ -118,9 +118,9 @@ Result<Training> text() {
     std::vector<std::uint32_t> batch(kBatch);
     for (auto& position : batch) {
       position =
-          static_cast<std::uint32_t>(kTextContext + random.below(data.size() - kTextContext));
+          static_cast<std::uint32_t>(kTextContext + random.below(kData.size() - kTextContext));
     }
-    return model.gradient(parameters, data, batch, gradient);
+    return model.gradient(parameters, kData, batch, gradient);
   };
   training.follow = [mean = std::vector<float>(kTextParameters),
                      square = std::vector<float>(kTextParameters),
