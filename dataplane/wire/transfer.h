@@ -84,8 +84,8 @@ class TransferView {
   const TransferHeader& header() const { return header_; }
   // The whole transfer, header to trailer.
   std::span<const std::byte> bytes() const { return bytes_; }
-  Iterator begin() const { return Iterator(payload_, header_.flags); }
-  Iterator end() const { return Iterator(payload_.last(0), header_.flags); }
+  Iterator begin() const { return {payload_, header_.flags}; }
+  Iterator end() const { return {payload_.last(0), header_.flags}; }
 
  private:
   friend Result<TransferView> parse_transfer(std::span<const std::byte>, std::uint32_t);

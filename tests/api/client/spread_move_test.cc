@@ -252,6 +252,31 @@ TEST_F(SpreadMoves, AllShardsThatStartAgainTogetherAreOneRestart) {
   EXPECT_EQ(received(topic), gateway_sum(topic));
 }
 
+// All places may be contested then.
+TEST_F(SpreadMoves, WhatStartsAgainTakesItsPlaceInTheFirstShardBeforeItAsksForTheOthers) {
+  const auto topic = subscribed(2);
+  workers_.disconnect_all(now_);
+  for (const std::uint32_t shard : {0U, 1U, 2U, 3U}) {
+    state_.lose(fmt::format("model.{}", shard));
+  }
+  for (const std::uint32_t worker : {0U, 1U}) {
+    workers_.connect(now_, worker);
+  }
+  workers_.gateway_of("model", 0).refuse_subscribe = "all 24 places are taken";
+  for (int turn = 0; turn < 10; ++turn) {  // half a second, in which nobody asks again
+    workers_.serve();
+    workers_.receive(now_);
+    spread_.pump(now_);
+    now_ += Duration::ms(50);
+  }
+  EXPECT_EQ(workers_.restarts, 1);
+  EXPECT_EQ(workers_.gateway(0).subscribes + workers_.gateway(1).subscribes, 5U)
+      << "all four of the old life, and the first again";
+  workers_.gateway_of("model", 0).refuse_subscribe.reset();
+  settle_delivered();
+  EXPECT_EQ(received(topic), gateway_sum(topic));
+}
+
 TEST_F(SpreadMoves, APollSaysOnceThatATopicStartsAgainAndThenGivesEverything) {
   const auto topic = four_shards(2);
   ASSERT_TRUE(spread_.subscribe(topic, Subscription::kPolled, false));

@@ -410,6 +410,7 @@ TEST_F(SpreadTest, ASubscriptionTakesItsPlaceInTheFirstShardBeforeItAsksForTheOt
   ASSERT_TRUE(spread_.subscribe(topic, Subscription::kPolled, true));
   turns();
   EXPECT_TRUE(spread_.lacks_place(topic));
+  EXPECT_EQ(spread_.stats().last_error, "all 24 places are taken");
   EXPECT_EQ(workers_.gateway(0).subscribes + workers_.gateway(1).subscribes, 1U);
   const std::uint64_t number = publish<float>(topic, {1.0F}, 3 * kTile);
   turns();
@@ -427,6 +428,20 @@ TEST_F(SpreadTest, ASubscriptionTakesItsPlaceInTheFirstShardBeforeItAsksForTheOt
   std::vector<std::int64_t> sum(1);
   ASSERT_TRUE(spread_.copy_sum(topic, 3 * kTile, sum));
   EXPECT_EQ(sum[0], 1024);
+}
+
+// Until it begins nothing that is published later goes, in no shard: it would be delivered as well.
+TEST_F(SpreadTest, WhatIsPublishedBehindASubscriptionFollowsItInEveryShard) {
+  const auto topic = four_shards(2);
+  ASSERT_TRUE(spread_.subscribe(topic, Subscription::kPolled, true));
+  publish_ramp(topic, 0, 4 * kTile);
+  settle();
+  for (std::uint32_t shard = 0; shard < 4; ++shard) {
+    EXPECT_EQ(workers_.gateway_of("model", shard).accepted_at_subscribe, 0U) << shard;
+  }
+  bool restarted = true;
+  spread_.take_pending(topic, restarted);
+  EXPECT_FALSE(restarted);
 }
 
 }  // namespace

@@ -67,12 +67,7 @@ TEST(ClientSessions, HaveTheirWholeGraceHoweverLongTheStateTookToRecover) {
 
 TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
   OneGateway b("b");
-  std::list<RawClient> clients;
-  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
-    clients.emplace_back(b, id, "", Incarnation{1, 1}).say(subscription(1, {1, 1}));
-    b.turn();
-    EXPECT_FALSE(clients.back().link.gateway_end().broken()) << id;
-  }
+  const auto clients = subscribers(b, Topic::kSubscribersMax);
   RawClient one_more(b, 1000, "", {1, 1});
   one_more.say(subscription(1, {1, 1}));
   const auto refused = subscribed(one_more);
@@ -93,11 +88,7 @@ TEST(ClientSessions, LeaveAPlaceForEverySiteHoweverManySubscribe) {
 // A gateway that is full says so, and the client's publishes go on; whoever leaves makes room.
 TEST(ClientSessions, GoOnWithoutASubscriptionForWhichThereIsNoPlace) {
   OneGateway b("b");
-  std::list<RawClient> clients;
-  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
-    clients.emplace_back(b, id, "", Incarnation{1, 1}).say(subscription(1, {1, 1}));
-    b.turn();
-  }
+  auto clients = subscribers(b, Topic::kSubscribersMax);
   RawClient late(b, 1000, "late", {1, 1});
   late.say(subscription(1, {1, 1}));
   late.publish(1);
@@ -113,11 +104,7 @@ TEST(ClientSessions, GoOnWithoutASubscriptionForWhichThereIsNoPlace) {
 
 TEST(ClientSessions, CutOffAnEarlierClientWithoutAPlace) {
   OneGateway b("b");
-  std::list<RawClient> clients;
-  for (std::uint64_t id = 2; id < 2 + Topic::kSubscribersMax; ++id) {
-    clients.emplace_back(b, id, "", Incarnation{1, 1}).say(subscription(1, {1, 1}));
-    b.turn();
-  }
+  const auto clients = subscribers(b, Topic::kSubscribersMax);
   RawClient old(b, 1000, "", {1, 1});
   local::Subscribe without_refusal = subscription(1, {1, 1});
   without_refusal.may_be_refused = false;

@@ -3,6 +3,7 @@
 #include "dataplane/wire/transfer.h"
 #include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
+#include "tests/api/gateway/raw_client.h"
 
 namespace godwit::gateway {
 namespace {
@@ -91,6 +92,39 @@ TEST(Drain, TellsWhoeverStopsTheGatewayWhatNoPeerHasYet) {
   EXPECT_EQ(stop().open_bytes_estimate(), 0U);
   EXPECT_EQ(stop(7).drain_ns(), 7U);
   EXPECT_EQ(stop(~std::uint64_t{0}).drain_ns(), 86'400'000'000'000U) << "a day";
+}
+
+// A subscriber that does not receipt is no site, even if its number is one's.
+TEST(Drain, DoesNotWaitForSubscribers) {
+  Sending sending(0);
+  RawClient reader(sending.b, SiteId::of("a").value(), "", {1, 1}, {.elements = kOneTile});
+  reader.say(local::Subscribe{.topic = RawClient::kTopic, .incarnation = {1, 1}});
+  sending.b.turn();
+  sending.b.publish(sending.handle, 0, {5});
+  EXPECT_TRUE(sending.drained_within(Duration::seconds(1)));
+  admin::AdminRequest request;
+  request.mutable_stop();
+  EXPECT_EQ(ask(sending.b, request).stop().open_bytes_estimate(), 0U);
+  EXPECT_GT(sending.b.topic("t").ledger().occupancy().subscriber_lanes, 0U);
+  sending.b.gateway.reset();  // before the ring of its client
+}
+
+// What is held back stays open: a reader is not told that it has everything.
+TEST(Significance, CoversNothingOfWhichAPartIsHeldBack) {
+  Sending sending(0,
+                  "[[policies]]\nmatch = \"t\"\n"
+                  "significance = { filter = \"relative\", threshold = 0.5, decay = \"none\" }\n");
+  Topic& topic = sending.b.topic("t");
+  const auto lane = *topic.peers().at(SiteId::of("a")).outgoing;
+  sending.b.publish(sending.handle, 0, {1000, 1000});
+  ASSERT_TRUE(sending.drained_within(Duration::ms(500)));
+  const std::uint64_t covered = topic.ledger().coverage(lane).value();
+  EXPECT_EQ(covered, 1U);
+  const std::uint64_t before = sending.taken;
+  sending.b.publish(sending.handle, 0, {5000, 1});
+  EXPECT_FALSE(sending.drained_within(Duration::ms(500)));
+  EXPECT_GT(sending.taken, before) << "the large one";
+  EXPECT_EQ(topic.ledger().coverage(lane).value(), covered) << "but not the small one";
 }
 
 TEST(Significance, CountsTheTilesThatWaitBelowTheThreshold) {

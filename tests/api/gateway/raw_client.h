@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct RawClient {
     std::size_t to_client_bytes = std::size_t{1} << 20U;  // of the ring that it reads
     std::optional<Incarnation> replaces = {};
     std::optional<local::Unanswered> unanswered = {};
+    std::uint64_t elements = kElements;
   };
 
   RawClient(OneGateway& gateway,
@@ -37,7 +39,7 @@ struct RawClient {
                      .incarnation = life});
     say(local::Declare{.handle = kTopic,
                        .topic = "t",
-                       .element_count = kElements,
+                       .element_count = options.elements,
                        .replaces = options.replaces,
                        .unanswered = options.unanswered});
   }
@@ -101,5 +103,19 @@ struct RawClient {
   std::uint64_t id;
   local::MemoryLink link;
 };
+
+// So many clients that all subscribe to "t". They must end before the gateway, or the gateway
+// first.
+inline std::list<RawClient> subscribers(OneGateway& b, std::uint64_t count) {
+  constexpr std::uint64_t kFirst = 2;
+  std::list<RawClient> clients;
+  for (std::uint64_t id = kFirst; id < kFirst + count; ++id) {
+    clients.emplace_back(b, id, "", Incarnation{1, 1})
+        .say(local::Subscribe{.topic = RawClient::kTopic, .incarnation = {1, 1}});
+    b.turn();
+    EXPECT_FALSE(clients.back().link.gateway_end().broken()) << id;
+  }
+  return clients;
+}
 
 }  // namespace godwit::gateway

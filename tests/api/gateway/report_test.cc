@@ -392,14 +392,25 @@ TEST(Report, MakesATopicThatAClientIsRefusedAProblemUntilItIsTaken) {
   EXPECT_THAT(client_problems(b), ElementsAre());
 }
 
+TEST(Report, NamesAClientOnceForATopicOfWhichItIsRefusedSeveralShards) {
+  OneGateway b("b");
+  RawClient client(b, 2, "trainer", {1, 1});
+  for (std::uint32_t shard = 0; shard < kShardsMax; ++shard) {  // more than are listed
+    client.say(local::Declare{.handle = local::TopicHandle{1 + shard},
+                              .topic = "s",
+                              .element_count = kShardsMax * std::uint64_t{32'768},
+                              .allowed_sites = {"nowhere"},
+                              .shards = kShardsMax,
+                              .shard = shard});
+  }
+  b.turn(40);
+  EXPECT_EQ(client_problems(b).size(), 1U);
+  b.gateway.reset();  // before the ring of its client
+}
+
 TEST(Report, MakesASubscriptionWithoutAPlaceAProblemUntilThereIsOne) {
   OneGateway b("b");
-  std::list<RawClient> clients;
-  for (std::uint64_t id = 2; id < 3 + Topic::kSubscribersMax; ++id) {
-    clients.emplace_back(b, id, "", Incarnation{1, 1})
-        .say(local::Subscribe{.topic = RawClient::kTopic, .incarnation = {1, 1}});
-    b.turn();
-  }
+  auto clients = subscribers(b, Topic::kSubscribersMax + 1);
   const std::string problem =
       "t: client (unnamed): topic t: its 24 subscribers at this site are there already";
   EXPECT_THAT(client_problems(b), ElementsAre(problem));
