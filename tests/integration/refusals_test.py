@@ -19,6 +19,11 @@ class Refusals(unittest.TestCase):
         self.lab.wait_for(lambda: any(re.search(text, problem["text"])
                                       for problem in self.client_problems(site)), text)
 
+    def has_logged(self, publisher, size):
+        """Whether a publisher has logged so many bytes of publishes."""
+        log = self.lab.log_of(publisher)
+        return log.exists() and log.stat().st_size >= size
+
     def equal(self, auditor, *names):
         logs = " ".join(str(self.lab.log_of(name)) for name in names)
         self.assertRegex(auditor.ask(f"check 60 {logs}", 90), "^equal ", self.lab.report())
@@ -34,8 +39,7 @@ class Refusals(unittest.TestCase):
         lab.wait_healthy()
         at_a, at_b = lab.auditor("a"), lab.auditor("b")
         near, far = lab.publisher("a", "near"), lab.publisher("b", "far")
-        lab.wait_for(lambda: all(lab.log_of(name).exists() and lab.log_of(name).stat().st_size > 20_000
-                                 for name in ("near", "far")), "both publish")
+        lab.wait_for(lambda: all(self.has_logged(name, 20_000) for name in ("near", "far")), "both publish")
         self.restart("a", OTHER_TOLERANCE)
         self.wait_for_problem("a", "client auditor: topic test/weights: .*tolerance")
         # Who publishes is told, and so is who comes. What was on its way is in the log.
@@ -64,7 +68,7 @@ class Refusals(unittest.TestCase):
         waiting = lab.auditor("a", "waiting", elements=elements)
         self.wait_for_problem("a", "client waiting: .*one more subscriber may need")
         publisher = lab.publisher("a", "publisher", elements=elements)
-        lab.wait_for(lambda: lab.log_of("publisher").exists(), "it publishes")
+        lab.wait_for(lambda: self.has_logged("publisher", 1), "it publishes")
         self.assertEqual(publisher.end(), 0, publisher.text())
         self.equal(first, "publisher")
         self.assertRegex(waiting.ask(f"check 2 {lab.log_of('publisher')}", 30), "^different ")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sums up a ctest run: tests by label, cases, and what the tests counted themselves.
+"""Sums up a ctest run: the end of what is red, cases, and what the tests counted themselves.
 
 usage: tests/support/summary.py JUNIT_FILE
 
@@ -19,6 +19,18 @@ from bench.lab import program  # noqa: E402  (the path comes first)
 COUNT = re.compile(r"^count: (.+?) (\d+)(?: of (\d+))?$", re.MULTILINE)
 GTEST_CASES = re.compile(r"^\[  PASSED  \] (\d+) tests?\.", re.MULTILINE)
 UNITTEST_CASES = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
+END_LINES = 30  # of a red test's output: chosen, a traceback and what led to it
+
+
+def is_red(test):
+    return test.get("status") != "run"
+
+
+def ends_of_red(junit):
+    """The last lines of every red test, for who sees nothing of this machine but what is printed."""
+    for test in filter(is_red, junit.iter("testcase")):
+        yield f"--- the end of {test.get('name')}"
+        yield from (test.findtext("system-out") or "it printed nothing").splitlines()[-END_LINES:]
 
 
 def summarise(junit):
@@ -29,7 +41,7 @@ def summarise(junit):
     slow = []
     for test in junit.iter("testcase"):
         output = test.findtext("system-out") or ""
-        if test.get("status") != "run":
+        if is_red(test):
             red.append(test.get("name"))
         slow.append((float(test.get("time") or 0), test.get("name")))
         cases += sum(int(n) for n in GTEST_CASES.findall(output))
@@ -55,6 +67,8 @@ def main(arguments):
     except (OSError, xml.etree.ElementTree.ParseError) as error:
         print(f"no summary: {error}", file=sys.stderr)
         return 1
+    for line in ends_of_red(junit):
+        print(line)
     for line in summarise(junit):
         print(f"{'':16} {line}")
     return 0
