@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/cli/tensor/tensor_file.h"
 #include "bench/codec/distortion.h"
-#include "bench/codec/npy.h"
 #include "bench/codec/rivals.h"
 
 namespace godwit::bench_codec {
@@ -131,7 +131,7 @@ int main_of(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   for (const std::string& file : files) {
-    const auto values = read_npy(file);
+    const auto values = tensor::read_npy(file);
     if (!values) {
       fmt::print(stderr, "godwit-distortion: {}\n", values.error().message);
       return 3;

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
-#include "bench/codec/npy.h"
+#include "api/cli/tensor/tensor_file.h"
 #include "bench/codec/speed.h"
 
 namespace godwit::bench_codec {
@@ -26,7 +26,7 @@ int main_of(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const auto parameters = read_npy(file);
+  const auto parameters = tensor::read_npy(file);
   if (!parameters) {
     fmt::print(stderr, "godwit-speed: {}\n", parameters.error().message);
     return 3;

@@ -9,7 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "bench/codec/npy.h"
+#include "api/cli/tensor/npy.h"
 #include "bench/codec/text_model.h"
 #include "bench/workloads/trainer/model.h"
 #include "dataplane/base/random.h"
@@ -43,7 +43,7 @@ std::vector<float> difference(std::span<const float> a, std::span<const float> b
 bool train(Training& training, const std::string& folder) {
   const auto save = [&](std::string_view what, std::span<const float> values) {
     const std::string path = fmt::format("{}/{}_{}.npy", folder, training.name, what);
-    const auto written = write_npy(path, values);
+    const auto written = tensor::write_npy(path, values);
     if (!written) {
       fmt::print(stderr, "godwit-updates: {}\n", written.error().message);
     }

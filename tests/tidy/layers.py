@@ -32,6 +32,7 @@ MAY_INCLUDE = {
     "api/local": {"dataplane/base", "api/proto"},
     "api/client": {"dataplane/base", "api/local"},
     "api/cli": GROUND | {"api/proto", "api/local", "api/gateway", "dataplane/transport"},
+    "api/cli/tensor": {"dataplane/base"},
     "api/gateway": GROUND | ENGINES | {"api/proto", "api/local"},
     "api/examples": {"dataplane/base", "api/client"},
     "api/python": {"dataplane/base", "api/client"},

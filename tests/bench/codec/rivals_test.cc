@@ -2,13 +2,10 @@
 #include "bench/codec/rivals.h"
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "bench/codec/distortion.h"
-#include "bench/codec/npy.h"
 #include "dataplane/base/random.h"
 
 namespace godwit::bench_codec {
@@ -84,20 +81,6 @@ TEST(Rivals, OurOwnCurveFallsAndIsNowhereAboveAnEndOfAllTiles) {
   const Point sparse = ours.sparse_list(kCount * 0.05 / 8);
   EXPECT_LE(sparse.bytes, kCount * 0.05 / 8);
   EXPECT_LT(sparse.error, 0.99);
-}
-
-TEST(Npy, ComesBackAndRefusesOtherFiles) {
-  const auto folder = std::filesystem::temp_directory_path() / "godwit_npy_test";
-  std::filesystem::create_directories(folder);
-  const std::string path = folder / "a.npy";
-  const std::vector<float> values = {1, -2, 0.5F};
-  ASSERT_TRUE(write_npy(path, values));
-  EXPECT_EQ(read_npy(path).value(), values);
-  std::ofstream(path, std::ios::app | std::ios::binary) << "x";
-  EXPECT_EQ(read_npy(path).error().code, Code::kCorrupt);
-  EXPECT_EQ(read_npy(folder / "none.npy").error().code, Code::kNotFound);
-  EXPECT_EQ(write_npy(folder / "no" / "where.npy", values).error().code, Code::kIo);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
