@@ -20,7 +20,8 @@ exit: 0 ok, 1 could not ask, 2 command line or configuration is wrong, 10 unheal
   godwit status                     what is wrong, and what to type next
   godwit status --wait 30           until everything is well, at most 30 s
   godwit --site sin explain model/w why a topic stands where it stands
-  godwit config check godwit.toml   before a gateway reads it)";
+  godwit config check godwit.toml   before a gateway reads it
+  godwit bench codec update.npy     what the codecs make of a tensor)";
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("--admin", options.admin, "Path of the gateway's admin socket")
@@ -57,6 +58,7 @@ ExitCode run(const std::vector<std::string>& arguments, Streams streams) {
   add_config(app, dispatch);
   add_cert(app, dispatch);
   add_lab(app, dispatch);
+  add_bench(app, dispatch);
   add_completion(app, dispatch);
   // Half-typed words are no command line, so the shell's question goes past the parser.
   if (!arguments.empty() && arguments.front() == "__complete") {

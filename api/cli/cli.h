@@ -14,8 +14,9 @@
 namespace godwit::cli {
 
 struct Streams {
-  std::ostream& out;  // answers
-  std::ostream& err;  // what went wrong, and progress
+  std::ostream& out;             // answers
+  std::ostream& err;             // what went wrong, and progress
+  bool err_is_terminal = false;  // progress is shown on one alone
 };
 
 // `arguments` without the program's name.

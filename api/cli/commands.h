@@ -23,6 +23,7 @@ void add_questions(CLI::App& app, Dispatch& dispatch);   // topic link ledger pe
 void add_config(CLI::App& app, Dispatch& dispatch);      // config check
 void add_cert(CLI::App& app, Dispatch& dispatch);        // cert init, issue, show
 void add_lab(CLI::App& app, Dispatch& dispatch);         // lab init, up, down, status
+void add_bench(CLI::App& app, Dispatch& dispatch);       // bench codec
 void add_completion(CLI::App& app, Dispatch& dispatch);  // completion bash, zsh
 
 // What may come next after `words`; the last word is the one being typed. For the shell.

@@ -35,6 +35,7 @@ class Session {
   const Options& options() const { return options_; }
   std::ostream& out() const { return streams_.out; }
   std::ostream& err() const { return streams_.err; }
+  bool shows_progress() const { return streams_.err_is_terminal; }
 
   // The socket that the options mean. Errors say which sockets there are.
   Result<std::string> admin_socket() const;

@@ -33,6 +33,7 @@ MAY_INCLUDE = {
     "api/client": {"dataplane/base", "api/local"},
     "api/cli": GROUND | {"api/proto", "api/local", "api/gateway", "dataplane/transport"},
     "api/cli/tensor": {"dataplane/base"},
+    "api/cli/codec_bench": {"dataplane/base", "codec", "api/cli/tensor"},
     "api/gateway": GROUND | ENGINES | {"api/proto", "api/local"},
     "api/examples": {"dataplane/base", "api/client"},
     "api/python": {"dataplane/base", "api/client"},

@@ -199,7 +199,7 @@ TEST_F(Cli, TheOnlyGatewayOfTheRunFolderIsAskedAndOfTwoOneMustBeNamed) {
 TEST_F(Cli, AnUnknownCommandIsNamedWithAllThatThereAre) {
   EXPECT_EQ(run_words({"stat"}).err,
             "godwit: \"stat\" is no command; godwit has: status, topic, link, ledger, peer, "
-            "explain, stop, config, cert, lab, completion; `godwit --help` says more\n");
+            "explain, stop, config, cert, lab, bench, completion; `godwit --help` says more\n");
   EXPECT_EQ(run_words({"cert", "isue", "--json"}).err, "");
   EXPECT_THAT(run_words({"cert", "isue"}).err,
               AllOf(HasSubstr("\"isue\" is no command; godwit cert has: init, issue, show"),
@@ -239,6 +239,17 @@ TEST_F(Cli, WrongCommandLinesAreExitTwo) {
                                              {"status", "--site="},
                                              {"stat", "--help"},
                                              {"lab", "up", "x", "--sites", "1"},
+                                             {"bench"},
+                                             {"bench", "codec"},
+                                             {"bench", "codec", ""},
+                                             {"bench", "codec", "x", "--svg", "x.npy"},
+                                             {"bench", "codec", "x", "--dtype", "fp8"},
+                                             {"bench", "codec", "x", "--offset", "-1"},
+                                             {"bench", "codec", "x", "--error", "nan"},
+                                             {"bench", "codec", "x", "--error", "0"},
+                                             {"bench", "codec", "x", "--fraction-bits", "63"},
+                                             {"bench", "codec", "x", "--values", "1"},
+                                             {"bench", "codec", "x", "--repetitions", "0"},
                                              {"config"}}) {
     const Ran ran = run_words(words);
     EXPECT_EQ(ran.code, ExitCode::kUsage);
@@ -261,6 +272,7 @@ TEST_F(Cli, HelpNamesEveryCommandAndTheExitCodes) {
                            "config",
                            "cert",
                            "lab",
+                           "bench",
                            "completion",
                            "10 unhealthy",
                            "11 timeout"}) {
@@ -274,6 +286,8 @@ TEST_F(Cli, CompletesCommandsAndOptions) {
   EXPECT_EQ(run_words({"__complete", "--", "cert", ""}).out, "init\nissue\nshow\n");
   EXPECT_THAT(run_words({"__complete", "--", "status", "--w"}).out, "--wait\n--watch\n");
   EXPECT_THAT(run_words({"__complete", "--", "status", "--js"}).out, "--json\n");
+  EXPECT_EQ(run_words({"__complete", "--", "bench", ""}).out, "codec\n");
+  EXPECT_EQ(run_words({"__complete", "--", "bench", "codec", "--s"}).out, "--site\n--svg\n");
   EXPECT_THAT(run_words({"__complete", "--", ""}).out, Not(HasSubstr("__complete")));
   EXPECT_THAT(run_words({"completion", "bash"}).out, HasSubstr("complete -F _godwit godwit"));
 }
