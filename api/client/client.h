@@ -54,7 +54,7 @@ struct ClientOptions {
 
 // Only changes that reach a share of the current value travel; smaller ones wait and add up.
 struct Significance {
-  double threshold = 0.0;          // |change| / |value|; 0 = everything travels
+  double threshold = 0.0;          // |change| / |value|, [0, 1000]; 0 = everything travels
   bool decays_with_clock = false;  // threshold / sqrt(clock), as in Gaia
 
   bool operator==(const Significance&) const = default;
@@ -72,6 +72,7 @@ struct TopicOptions {
   std::uint32_t shards = 0;
   // Absolute, per element; what `applied` and clocks may leave out. With 0 both wait for the last
   // bit of every change, which is sent last: with clocks name one that the training does not feel.
+  // [0, 10^6].
   double tolerance = 0.0;
   // Travels with every transfer and is shown by `godwit topic`; no share is enforced yet.
   std::string tenant = {};

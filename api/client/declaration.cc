@@ -45,12 +45,19 @@ Result<Declaration> check_declaration(const TopicOptions& options) {
                 kShardTileElements,
                 sharding.tiles());
   }
-  if (options.fraction_bits > local::kFractionBitsMax || !(options.tolerance >= 0.0) ||
-      !(options.tolerance <= 1e300) || !(options.significance.threshold >= 0.0) ||
-      !(options.significance.threshold <= 1e300)) {
-    return fail(Code::kInvalid,
-                "topic {}: fraction_bits must be in [0, 62], tolerance and threshold in [0, inf)",
-                options.name);
+  // Written so that NaN is refused, too.
+  if (options.fraction_bits > local::kFractionBitsMax ||
+      !(options.tolerance >= 0.0 && options.tolerance <= local::kToleranceMax) ||
+      !(options.significance.threshold >= 0.0 &&
+        options.significance.threshold <= local::kThresholdMax)) {
+    return fail(
+        Code::kInvalid,
+        "topic {}: fraction_bits is {}, tolerance {}, threshold {}; they must be in [0, 62], "
+        "[0, 10^6] and [0, 1000]",
+        options.name,
+        options.fraction_bits,
+        options.tolerance,
+        options.significance.threshold);
   }
   if (!options.seed.empty() && options.seed.size() != options.element_count) {
     return fail(Code::kInvalid, "topic {}: the seed must have element_count values", options.name);

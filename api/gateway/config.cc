@@ -174,13 +174,13 @@ void read_policies(TableReader& root, Problems& problems, Config& config) {
       policy.deadline = deadline;
     }
     if (reader.has("tolerance")) {
-      policy.tolerance = reader.number("tolerance", 0, 0, 1e6);
+      policy.tolerance = reader.number("tolerance", 0, 0, local::kToleranceMax);
     }
     if (const toml::table* filter =
             reader.table("significance", "{ filter = \"relative\", threshold = 0.01 }")) {
       TableReader inner(*filter, "[[policies]] significance", problems);
       inner.choice("filter", "relative", {"relative"});
-      policy.significance = inner.number("threshold", 0.01, 0, 1e3);
+      policy.significance = inner.number("threshold", 0.01, 0, local::kThresholdMax);
       policy.significance_decays =
           inner.choice("decay", "1/sqrt(t)", {"1/sqrt(t)", "none"}) == "1/sqrt(t)";
       inner.finish();

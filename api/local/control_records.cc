@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -57,8 +56,8 @@ bool is_part(std::uint32_t index, std::uint32_t count) {
   return count == 0 ? index == 0 : is_shard_count(count) && index < count;
 }
 
-bool is_amount(double value) {
-  return std::isfinite(value) && value >= 0.0;
+bool is_within(double value, double max) {
+  return value >= 0.0 && value <= max;
 }
 
 // Protobuf's strings must be UTF-8; what is not printable ASCII becomes '?'. Cut to the limit.
@@ -99,10 +98,10 @@ Result<ClientRecord> decode_declare(std::span<const std::byte> body) {
       !is_name(message.topic()) || !is_name(message.tenant()) ||
       !is_name(message.service_class()) || message.element_count() < 1 ||
       message.element_count() > kElementsMax || message.fraction_bits() > kFractionBitsMax ||
-      !is_amount(message.tolerance()) ||
+      !is_within(message.tolerance(), kToleranceMax) ||
       !read_names(message.allowed_sites(), record.allowed_sites) ||
       !read_duration(message.deadline_ns(), record.deadline) ||
-      !is_amount(message.significance().threshold()) ||
+      !is_within(message.significance().threshold(), kThresholdMax) ||
       !is_part(message.shard(), message.shards())) {
     return corrupt("Declare is malformed");
   }

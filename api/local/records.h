@@ -45,6 +45,8 @@ inline constexpr std::size_t kLanesMax = 64;           // shards of a topic: lan
 inline constexpr std::uint32_t kFractionBitsMax = 62;  // a quantum is 2^-62 at the finest
 
 // No deadline is longer: a hundred days. Chosen.
+inline constexpr double kToleranceMax = 1e6;  // topic's units; as a policy's
+inline constexpr double kThresholdMax = 1e3;  // of a relative change; as a policy's
 inline constexpr Duration kLongestDeadline = Duration::seconds(100.0 * 86400.0);
 
 // A topic of one client: small integers from 0, chosen by the client.

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/local/records.h"
 #include "dataplane/base/system_time.h"
 #include "tests/api/client/client_fixture.h"
 
@@ -101,6 +102,15 @@ TEST_F(ClientTest, RefusesWhatCannotBeMeant) {
   EXPECT_FALSE(client.declare({.name = "", .element_count = 10}));
   EXPECT_FALSE(client.declare({.name = "m", .element_count = 0}));
   EXPECT_FALSE(client.declare({.name = "m", .element_count = 1, .tolerance = std::nan("")}));
+  const auto high =
+      client.declare({.name = "m", .element_count = 1, .tolerance = 2 * local::kToleranceMax});
+  ASSERT_FALSE(high);
+  EXPECT_EQ(
+      high.error().message,
+      "topic m: fraction_bits is 40, tolerance 2000000, threshold 0; they must be in [0, 62], "
+      "[0, 10^6] and [0, 1000]");
+  EXPECT_FALSE(client.declare(
+      {.name = "m", .element_count = 1, .significance = {.threshold = 2 * local::kThresholdMax}}));
   auto topic = client.declare({.name = "m", .element_count = 10});
   ASSERT_TRUE(topic);
   EXPECT_FALSE(topic->publish(std::vector<float>{}));

@@ -1,5 +1,6 @@
 #include "api/local/records.h"
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -139,8 +140,16 @@ TEST(Records, ADeclareThatIsOutOfRangeIsRefused) {
   EXPECT_TRUE(refuses([](Declare& d) { d.tolerance = -1e-9; }));
   EXPECT_TRUE(refuses([](Declare& d) { d.tolerance = std::numeric_limits<double>::quiet_NaN(); }));
   EXPECT_TRUE(refuses([](Declare& d) { d.tolerance = std::numeric_limits<double>::infinity(); }));
-  EXPECT_TRUE(refuses(
-      [](Declare& d) { d.significance.threshold = std::numeric_limits<double>::infinity(); }));
+  EXPECT_TRUE(refuses([](Declare& d) { d.tolerance = std::nextafter(kToleranceMax, 1e9); }));
+  EXPECT_FALSE(refuses([](Declare& d) { d.tolerance = kToleranceMax; }));
+  const auto refuses_threshold = [&](double threshold) {
+    return refuses([&](Declare& d) {
+      d.significance = {SignificanceFilter::Kind::kRelative, threshold, false};
+    });
+  };
+  EXPECT_TRUE(refuses_threshold(std::numeric_limits<double>::infinity()));
+  EXPECT_TRUE(refuses_threshold(std::nextafter(kThresholdMax, 1e9)));
+  EXPECT_FALSE(refuses_threshold(kThresholdMax));
   EXPECT_TRUE(refuses([](Declare& d) { d.allowed_sites.assign(65, "site"); }));
   EXPECT_TRUE(refuses([](Declare& d) { d.allowed_sites = {""}; }));
   EXPECT_TRUE(refuses([](Declare& d) { d.shards = 12; }));
