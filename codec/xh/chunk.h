@@ -39,7 +39,6 @@ class ChunkEncoder {
   std::vector<std::uint8_t> plane_bytes_;
   Planes planes_;
   std::vector<std::uint8_t> map_;
-  std::vector<std::uint8_t> code_;
 };
 
 class ChunkDecoder {

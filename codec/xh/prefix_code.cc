@@ -37,20 +37,22 @@ void for_each_code(const Lengths& lengths, Visit&& visit) {
 }  // namespace
 
 Counts count_bytes(std::span<const std::uint8_t> bytes) {
-  // Four tables: runs of equal bytes would wait for their own counter.
-  std::array<Counts, 4> parts{};
+  // Eight tables: equal bytes in a row would wait for their own counter.
+  std::array<Counts, 8> parts{};
   std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
+  for (; i + parts.size() <= bytes.size(); i += parts.size()) {
     const std::uint64_t word = load_word(bytes.data() + i);
-    for (unsigned at = 0; at < 8; ++at) {
-      ++parts[at % 4][word >> (8 * at) & 0xffU];
+    for (unsigned at = 0; at < parts.size(); ++at) {
+      ++parts[at][word >> (8 * at) & 0xffU];
     }
   }
   for (; i < bytes.size(); ++i) {
     ++parts[0][bytes[i]];
   }
-  for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
-    parts[0][symbol] += parts[1][symbol] + parts[2][symbol] + parts[3][symbol];
+  for (std::size_t part = 1; part < parts.size(); ++part) {
+    for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
+      parts[0][symbol] += parts[part][symbol];
+    }
   }
   return parts[0];
 }
@@ -112,15 +114,23 @@ Lengths best_lengths(const Counts& counts) {
   return lengths;
 }
 
-PrefixWriter::PrefixWriter(const Lengths& lengths) : lengths_(lengths) {
-  for_each_code(lengths, [&](std::size_t symbol, std::uint32_t code, unsigned length) {
-    codes_[symbol] = code | length << 16U;
+PrefixWriter::PrefixWriter(const Lengths& lengths) {
+  for_each_code(lengths, [&](std::size_t symbol, std::uint32_t code, unsigned /*length*/) {
+    codes_.low[symbol] = static_cast<std::uint8_t>(code);
+    codes_.high[symbol] = static_cast<std::uint8_t>(code >> 8U);
   });
-  while (lengths_[first_] == 0) {
+  codes_.length = lengths;
+  for (std::size_t row = 0; row < codes_.rows.size(); ++row) {
+    const auto first = lengths.begin() + static_cast<std::ptrdiff_t>(16 * row);
+    if (std::any_of(first, first + 16, [](auto length) { return length != 0; })) {
+      codes_.rows[codes_.row_count++] = static_cast<std::uint8_t>(row);
+    }
+  }
+  while (codes_.length[first_] == 0) {
     ++first_;
   }
   last_ = kSymbols - 1;
-  while (lengths_[last_] == 0) {
+  while (codes_.length[last_] == 0) {
     --last_;
   }
 }
@@ -132,7 +142,7 @@ std::size_t PrefixWriter::description_bytes() const {
 std::size_t PrefixWriter::written_bytes_max(const Counts& counts) const {
   std::uint64_t bits = 0;
   for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
-    bits += std::uint64_t{counts[symbol]} * lengths_[symbol];
+    bits += std::uint64_t{counts[symbol]} * codes_.length[symbol];
   }
   return kStreams * kSizeBytes + bits / 8 + kStreams;  // each stream is padded
 }
@@ -141,8 +151,8 @@ std::uint8_t* PrefixWriter::describe(std::uint8_t* out) const {
   *out++ = static_cast<std::uint8_t>(first_);
   *out++ = static_cast<std::uint8_t>(last_);
   for (std::size_t symbol = first_; symbol <= last_; symbol += 2) {
-    const unsigned high = symbol < last_ ? lengths_[symbol + 1] : 0U;
-    *out++ = static_cast<std::uint8_t>(lengths_[symbol] | high << 4U);
+    const unsigned high = symbol < last_ ? codes_.length[symbol + 1] : 0U;
+    *out++ = static_cast<std::uint8_t>(codes_.length[symbol] | high << 4U);
   }
   return out;
 }
@@ -163,23 +173,25 @@ std::uint8_t* PrefixWriter::write(std::span<const std::uint8_t> bytes, std::uint
 
 std::uint8_t* PrefixWriter::write_stream(std::span<const std::uint8_t> bytes,
                                          std::uint8_t* out) const {
-  constexpr std::size_t kTogether = 5;  // codes that a word holds for certain
-  static_assert(kTogether * kLengthMax <= 64);
   WordWriter writer(out);
   std::size_t i = 0;
-  for (; i + kTogether <= bytes.size(); i += kTogether) {
-    std::uint64_t word = 0;
-    unsigned length = 0;
-    for (std::size_t at = 0; at < kTogether; ++at) {
-      const std::uint32_t code = codes_[bytes[i + at]];
-      word |= std::uint64_t{code & 0xffffU} << length;
-      length += code >> 16U;
+  for (; i + kJoinedBytes <= bytes.size(); i += kJoinedBytes) {
+    std::array<std::uint64_t, kJoinedStrings> strings;
+    std::array<std::uint32_t, kJoinedStrings> lengths;
+    join_codes(codes_, bytes.data() + i, strings.data(), lengths.data());
+    for (std::size_t at = 0; at < kJoinedStrings; at += 2) {
+      const unsigned length = lengths[at] + lengths[at + 1];
+      if (length < 64) {  // eight codes: nearly always
+        writer.put(strings[at] | strings[at + 1] << lengths[at], length);
+      } else {
+        writer.put(strings[at], lengths[at]);
+        writer.put(strings[at + 1], lengths[at + 1]);
+      }
     }
-    writer.put(word, length);
   }
   for (; i < bytes.size(); ++i) {
-    const std::uint32_t code = codes_[bytes[i]];
-    writer.put(code & 0xffffU, code >> 16U);
+    const std::uint8_t byte = bytes[i];
+    writer.put(codes_.low[byte] | std::uint64_t{codes_.high[byte]} << 8U, codes_.length[byte]);
   }
   return writer.finish();
 }

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "codec/simd/bits.h"
+#include "codec/xh/code_joining.h"
 #include "dataplane/base/result.h"
 
 namespace godwit::codec::xh {
@@ -34,23 +35,24 @@ constexpr std::size_t stream_begin(std::size_t index, std::size_t count) {
 
 class PrefixWriter {
  public:
+  static constexpr std::size_t kWrittenBeyond = 8;
+
   explicit PrefixWriter(const Lengths& lengths);
 
   // Bytes of `describe`, and of all of `write` at most.
   std::size_t description_bytes() const;
   std::size_t written_bytes_max(const Counts& counts) const;
 
-  // Both return the first byte behind what they wrote. `write` may write 8 bytes further.
+  // Both return the first byte behind what they wrote. `write` may write kWrittenBeyond further.
   std::uint8_t* describe(std::uint8_t* out) const;
   std::uint8_t* write(std::span<const std::uint8_t> bytes, std::uint8_t* out) const;
 
  private:
   std::uint8_t* write_stream(std::span<const std::uint8_t> bytes, std::uint8_t* out) const;
 
-  Lengths lengths_;
   std::size_t first_ = 0;  // symbol with a code
   std::size_t last_ = 0;
-  std::array<std::uint32_t, kSymbols> codes_{};  // reversed code | length << 16
+  CodeTables codes_{};
 };
 
 class PrefixReader {
