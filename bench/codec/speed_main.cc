@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include "api/cli/tensor/tensor_file.h"
 #include "bench/codec/speed.h"
@@ -30,10 +29,6 @@ int main_of(int argc, char** argv) {
   if (!parameters) {
     fmt::print(stderr, "godwit-speed: {}\n", parameters.error().message);
     return 3;
-  }
-  // Pools are touched once a race; a machine that takes back what has been idle would be timed.
-  if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-    fmt::print(stderr, "godwit-speed: memory cannot be locked, so memcpy may wait for pages\n");
   }
   race_tiles();
   race_sums();

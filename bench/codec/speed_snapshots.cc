@@ -69,15 +69,16 @@ void race_type(const std::string& name, Type type, std::span<const std::byte> te
   codec::xh::ChunkEncoder encoder;
   std::vector<std::byte> coded(codec::xh::chunk_bytes_max(type, codec::xh::kChunkElements));
   std::size_t bytes = 0;
-  const Work ours{kChunkBytes, [&](std::size_t index) {
-                    bytes = encoder.encode(type, piece(index), {}, coded);
-                  }};
+  const Work ours{kChunkBytes,
+                  [&](std::size_t index) { bytes = encoder.encode(type, piece(index), {}, coded); },
+                  [&](std::size_t index) { touch_pages(piece(index)); }};
   race(fmt::format("xh_encode_{}", name), ours, copying(kChunkBytes));
   const std::string suffix = kWidth == sizeof(float) ? "" : "_" + name;
   for (const Archiver& archiver : archivers(kWidth)) {
     std::size_t theirs = 0;
     const Work rival{kChunkBytes,
-                     [&](std::size_t index) { theirs = archiver.bytes_of(piece(index), kWidth); }};
+                     [&](std::size_t index) { theirs = archiver.bytes_of(piece(index), kWidth); },
+                     [&](std::size_t index) { touch_pages(piece(index)); }};
     race(fmt::format("xh_vs_{}{}", archiver.name, suffix), ours, rival);
     ours.run(1);
     rival.run(1);

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -58,6 +59,10 @@ void race_merge(bool is_checked) {
             }
             std::memcpy(p.data() + first, after.data(), kBlockElements * sizeof(std::int64_t));
           }
+        },
+        [&](std::size_t index) {
+          touch_pages(std::span(deltas).subspan(index * kTileElements, kTileElements));
+          touch_pages(std::span(std::as_const(p)).subspan(index * kTileElements, kTileElements));
         }},
        copying(kTileBytes));
   GODWIT_ASSERT(!is_checked || sum != 0);
@@ -76,6 +81,11 @@ void race_scan() {
                                          0.01F,
                                          1.0F);
           significant += found.significant;
+        },
+        [&](std::size_t index) {
+          const std::size_t at = index * kTileElements;
+          touch_pages(std::span(values).subspan(at, kTileElements));
+          touch_pages(std::span(reference).subspan(at, kTileElements));
         }},
        copying(kTileBytes));
   GODWIT_ASSERT(significant > 0);
@@ -118,7 +128,12 @@ class Merging {
   }
   Work work() {
     return {kTileBytes,
-            [this](std::size_t) { ledger_->merge_some(ledger::kTileElements / kBlockElements); }};
+            [this](std::size_t) { ledger_->merge_some(ledger::kTileElements / kBlockElements); },
+            [this](std::size_t index) {
+              if (index % kPiecesPerRound == 0) {  // where the ledger has its pieces it knows alone
+                touch_pages(std::span<const std::byte>(mapping_.bytes()));
+              }
+            }};
   }
 
  private:

@@ -35,6 +35,10 @@ std::vector<std::int64_t> changes(bool heavy) {
 struct Lane {
   explicit Lane(bool heavy) : p(changes(heavy)), s(p.size(), 0) {}
 
+  void touch(std::size_t index) const {
+    touch_pages(std::span(p).subspan(index * kTileElements, kTileElements));
+    touch_pages(std::span(s).subspan(index * kTileElements, kTileElements));
+  }
   std::span<const std::int64_t> open_tile(std::size_t index) {
     const std::size_t at = index * kTileElements;
     ledger::open_of(p.data() + at, nullptr, s.data() + at, open);
@@ -65,7 +69,8 @@ void race_bpc(const std::string& suffix, double bits, bool heavy) {
           encoder.load(lane.open_tile(index));
           encoder.encode({.bytes = budget}, lane.coded, lane.removed);
           lane.freeze(index);
-        }},
+        },
+        [&](std::size_t index) { lane.touch(index); }},
        copying(kTileBytes));
   struct Code {
     codec::Id id = codec::Id::kRaw;
@@ -86,7 +91,8 @@ void race_bpc(const std::string& suffix, double bits, bool heavy) {
           const auto decoded = decoder.decode(codes[index].id, codes[index].bytes, lane.removed);
           GODWIT_ASSERT(decoded.has_value(), "a code of our own");
           lane.freeze(index);  // the same sums, of a receiver
-        }},
+        },
+        [&](std::size_t index) { lane.touch(index); }},
        copying(kTileBytes));
 }
 
@@ -100,7 +106,8 @@ void race_fixed_rate() {
           encoder->load(lane.open_tile(index));
           encoder->encode({}, lane.coded, lane.removed);
           lane.freeze(index);
-        }},
+        },
+        [&](std::size_t index) { lane.touch(index); }},
        copying(kTileBytes));
 }
 
