@@ -24,7 +24,7 @@ int QuicSession::read(Instant now, std::span<const std::byte> packet, std::uint8
                               &info,
                               reinterpret_cast<const std::uint8_t*>(packet.data()),
                               packet.size(),
-                              static_cast<ngtcp2_tstamp>(now.ns()));
+                              static_cast<ngtcp2_tstamp>((now - measurement_.earlier(now)).ns()));
 }
 
 void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std::uint8_t ecn) {
