@@ -6,6 +6,7 @@
 #include "codec/bpc/encoder.h"
 #include "codec/fixed_rate/fixed_rate.h"
 #include "codec/raw/raw.h"
+#include "codec/row/row.h"
 #include "codec/sparse_list/sparse_list.h"
 
 namespace godwit::codec {
@@ -51,6 +52,7 @@ std::span<const Entry> catalog() {
         entry<raw::Encoder, raw::Decoder>(Id::kRaw, false),
         entry<bpc::Encoder, bpc::Decoder>(Id::kBpc, true),
         entry<sparse_list::Encoder, sparse_list::Decoder>(Id::kSparseList, true),
+        entry<row::Encoder, row::Decoder>(Id::kRow, true),
         entry<fixed_rate::Encoder<8>, fixed_rate::Decoder<8>>(Id::kQ8, false),
         entry<fixed_rate::Encoder<4>, fixed_rate::Decoder<4>>(Id::kQ4, false),
     };

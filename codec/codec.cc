@@ -8,6 +8,7 @@
 #include "codec/catalog.h"
 #include "codec/fixed_rate/fixed_rate.h"
 #include "codec/raw/raw.h"
+#include "codec/row/row.h"
 #include "codec/sparse_list/sparse_list.h"
 #include "dataplane/base/assert.h"
 
@@ -16,12 +17,36 @@ namespace godwit::codec {
 struct Encoder::State {
   std::span<const std::int64_t> open;
   bpc::Encoder bpc;
+  row::Encoder row;
   raw::Encoder raw;
   sparse_list::Encoder sparse;
   fixed_rate::Encoder<8> q8;
   fixed_rate::Encoder<4> q4;
   std::array<std::byte, sparse_bytes_max(kTileElements)> sparse_code{};
   std::array<std::int64_t, kTileElements> sparse_removed{};
+
+  struct Planes {
+    Encoded done;
+    bool complete = false;  // as bpc::Encoder::complete
+  };
+
+  // Bit planes as far as the budget goes: of the rows that were touched where that is shorter by
+  // estimate, else of all elements.
+  Planes encode_planes(Budget budget,
+                       std::span<std::byte> out,
+                       std::span<std::int64_t> removed,
+                       const Accepts& accepts) {
+    row.use(accepts);
+    if (accepts.row && row.pays(budget)) {
+      const Encoded done = row.encode(budget, out, removed);
+      if (done.bytes != 0) {
+        return {done, row.complete()};
+      }
+    }
+    bpc.use_finer_steps(accepts.finer_steps);
+    const Encoded done = bpc.encode(budget, out, removed);
+    return {done, bpc.complete()};
+  }
 
   // What coding `open - removed` to the end will take, roughly: every element that is not yet
   // exact costs the bits of the largest remainder (they are incompressible by then).
@@ -43,6 +68,7 @@ Encoder::~Encoder() = default;
 void Encoder::load(std::span<const std::int64_t> open) {
   state_->open = open;
   state_->bpc.load(open);
+  state_->row.load(open, state_->bpc);
   state_->raw.load(open, state_->bpc.max_abs(), state_->bpc.energy());
 }
 
@@ -65,14 +91,13 @@ Encoded Encoder::encode(Budget budget,
   if (!accepts.bpc) {
     return s.raw.encode_cut(budget, out, removed);
   }
-  s.bpc.use_finer_steps(accepts.finer_steps);
   const std::size_t room = std::min(budget.bytes, out.size());
   const std::size_t raw_bytes = raw::bytes_of(raw::width_of(s.bpc.max_abs()), s.open.size());
   const bool raw_fits = raw_bytes <= room;
   if (s.bpc.max_abs() > budget.floor) {
     const std::size_t limit = std::min(room, raw_bytes);
-    const Encoded done = s.bpc.encode({limit, budget.floor}, out, removed);
-    bool raw_wins = raw_fits && !s.bpc.complete();
+    const auto [done, complete] = s.encode_planes({limit, budget.floor}, out, removed, accepts);
+    bool raw_wins = raw_fits && !complete;
     if (raw_fits && !raw_wins && budget.floor == 0 && done.remainder_max != 0) {
       raw_wins = static_cast<double>(done.bytes) + s.rest_bytes(done, removed) >=
                  static_cast<double>(raw_bytes);

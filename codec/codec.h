@@ -10,7 +10,8 @@
 //   auto done = encoder.encode({800}, out, removed);
 //   // ship out.first(done.bytes) with done.id;  // add values to the sum
 //
-// Thread: one owner each. Memory: all of it (about 1 MiB each) allocated by the constructor.
+// Thread: one owner each. Memory: all of it (2 MiB an encoder, 1 MiB a decoder) allocated by the
+// constructor.
 // Time: none; both are pure functions of their arguments.
 #pragma once
 
@@ -36,7 +37,7 @@ enum class Id : std::uint8_t {
   kRaw = 0,         // integers packed to the tile's width (raw/SPEC.md)
   kBpc = 1,         // progressive bit planes (bpc/SPEC.md)
   kSparseList = 2,  // positions and sizes of the largest (sparse_list/SPEC.md)
-  kRow = 3,         // reserved: a set of rows, then another codec
+  kRow = 3,         // the rows that were touched, by BPC or SL (row/SPEC.md)
   kXh = 4,          // reserved: tensors as they are, outside of tiles (xh/SPEC.md)
   kQ8 = 5,          // fixed rate, 8 bits (fixed_rate/SPEC.md)
   kQ4 = 6,          // fixed rate, 4 bits
@@ -71,6 +72,7 @@ struct Accepts {
   bool bpc = true;
   bool finer_steps = true;  // of BPC, between powers of two
   bool sparse_list = true;
+  bool row = true;
   bool q8 = true;
   bool q4 = true;
 };
@@ -112,8 +114,8 @@ class Encoder {
 
   // Codes the tile into at most min(budget.bytes, out.size()) bytes. `removed` has the tile's
   // size. May be called again for the same tile: one analysis serves several budgets.
-  // Never longer than RAW when RAW fits; RAW itself when that is the shortest exact code; SL where
-  // that removes more, up to sparse_bytes_max().
+  // Never longer than RAW when RAW fits; RAW itself when that is the shortest exact code; ROW where
+  // few rows were touched; SL where that removes more, up to sparse_bytes_max().
   // For a receiver of RAW alone: it has one width for all of a tile, so what is beyond the width
   // that fits stays open; `bytes` is 0 when not even two bits an element fit.
   Encoded encode(Budget budget,

@@ -82,7 +82,7 @@ constexpr Names kPortRefusedReason[] = {"truncated",
 constexpr Names kQueueDecisionsReason[] = {"deadline", "age", "significance", "deepen"};
 constexpr Names kQueueDeadlinesOutcome[] = {"met", "expired"};
 constexpr Names kCodecTilesOperation[] = {"encode", "decode"};
-constexpr Names kCodecTilesCodec[] = {"raw", "bpc", "sparse-list", "q8", "q4"};
+constexpr Names kCodecTilesCodec[] = {"raw", "bpc", "sparse-list", "row", "q8", "q4"};
 constexpr Names kTopicRefusedReason[] = {
     "not_finite", "out_of_range", "shape", "no_memory", "other"};
 constexpr Names kLedgerMassState[] = {

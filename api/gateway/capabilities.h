@@ -45,6 +45,7 @@ class Capabilities {
     return {.bpc = decodes(codec::Id::kBpc),
             .finer_steps = names_finer_steps_,
             .sparse_list = decodes(codec::Id::kSparseList),
+            .row = decodes(codec::Id::kRow),
             .q8 = decodes(codec::Id::kQ8),
             .q4 = decodes(codec::Id::kQ4)};
   }

@@ -1,6 +1,6 @@
 // The codec as the ledger and the lanes see it: tiles to bytes and back, with fixed scratch.
 //
-// Thread: the worker. Memory: about 3 MiB, allocated once.
+// Thread: the worker. Memory: about 4 MiB, allocated once.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,12 @@ struct CodecUse {
 };
 
 // The codecs of tiles; Capabilities tells which of them a peer decodes.
-inline constexpr std::array kCodecs{
-    codec::Id::kRaw, codec::Id::kBpc, codec::Id::kSparseList, codec::Id::kQ8, codec::Id::kQ4};
+inline constexpr std::array kCodecs{codec::Id::kRaw,
+                                    codec::Id::kBpc,
+                                    codec::Id::kSparseList,
+                                    codec::Id::kRow,
+                                    codec::Id::kQ8,
+                                    codec::Id::kQ4};
 
 class Coder : public ledger::TileDecoder {
  public:

@@ -20,7 +20,8 @@ class Distortion {
  public:
   explicit Distortion(std::span<const float> values);
 
-  // BPC at the end of each plane of each step: all tiles down to the same size. From the coarsest.
+  // BPC, or ROW where a tile has rows, at the end of each plane of each step: all tiles down to the
+  // same size. From the coarsest.
   const std::vector<Point>& plane_ends() const { return plane_ends_; }
   // BPC's bytes at this error: each tile ends at a plane of a step of its own, and those gain most
   // per byte.

@@ -326,6 +326,10 @@ Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::
   return {Id::kBpc, bytes, remainder.max, energy_, remainder.energy};
 }
 
+std::span<const std::uint64_t> Encoder::sub_block_max() const {
+  return std::span(buffers_->summaries.max).first(sub_blocks_of(open_.size()));
+}
+
 std::span<const Segment> Encoder::segments() const {
   if (segment_count_ == 0 && max_abs_ != 0) {
     estimate();

@@ -28,6 +28,8 @@ class Encoder final : public TileEncoder {
   std::uint64_t max_abs() const { return max_abs_; }
   double energy() const { return energy_; }
   std::span<const Segment> segments() const;
+  // The largest magnitude in each sub-block.
+  std::span<const std::uint64_t> sub_block_max() const;
 
   // Steps between powers of two; on unless a receiver does not know them.
   void use_finer_steps(bool yes) { finer_steps_ = yes; }

@@ -1,9 +1,14 @@
 // Laws of the codec for drawn tiles and budgets.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
 #include "codec/codec.h"
+#include "dataplane/base/random.h"
 
 namespace godwit::codec {
 namespace {
@@ -45,6 +50,53 @@ RC_GTEST_PROP(Codec, WhatIsRemovedIsDecodedAndNeverTooMuch, ()) {
   if (budget >= kProgressBytes) {
     RC_ASSERT(done.energy_after < done.energy_before);
   }
+}
+
+// Some rows of any width, from anywhere; a few of their elements are 0 as well.
+std::vector<std::int64_t> drawn_rows() {
+  const auto width = *rc::gen::inRange<std::size_t>(8, 400);
+  const auto phase = *rc::gen::inRange<std::size_t>(0, width);
+  const auto every = *rc::gen::inRange<std::uint64_t>(1, 30);
+  std::vector<std::int64_t> tile(*rc::gen::inRange<std::size_t>(1, kTileElements + 1));
+  Random random(*rc::gen::arbitrary<std::uint32_t>());
+  const auto bits = *rc::gen::inRange<unsigned>(2, 62);
+  bool touched = false;
+  for (std::size_t i = 0; i < tile.size(); ++i) {
+    touched = i == 0 || i % width == phase ? random.below(every) == 0 : touched;
+    const auto size = static_cast<std::int64_t>(random.next() >> (64U - bits));
+    tile[i] = !touched || random.below(50) == 0 ? 0 : random.chance(0.5) ? size : -size;
+  }
+  tile[0] = 1;
+  return tile;
+}
+
+RC_GTEST_PROP(Codec, RowsAreWhatIsDecodedAndNoWorseThanPlanesByMuch, ()) {
+  static Encoder encoder;
+  static Decoder decoder;
+  const auto open = drawn_rows();
+  const auto budget = *rc::gen::inRange<std::size_t>(kProgressBytes, 20'000);
+  const auto floor = *rc::gen::elementOf(std::vector<std::uint64_t>{0, 0, 1, 1000});
+  std::vector<std::byte> out(budget);
+  std::vector<std::int64_t> removed(open.size());
+  std::vector<std::int64_t> decoded(open.size());
+  encoder.load(open);
+  const Encoded planes = encoder.encode({budget, floor}, out, removed, {.row = false});
+  const Encoded done = encoder.encode({budget, floor}, out, removed);
+  RC_CLASSIFY(done.id == Id::kRow);
+  RC_ASSERT(decoder.decode(done.id, std::span(out).first(done.bytes), decoded).has_value());
+  RC_ASSERT(decoded == removed);
+  double energy = 0;
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    const std::int64_t left = open[i] - removed[i];
+    RC_ASSERT(std::abs(left) <= std::abs(open[i]));
+    energy += static_cast<double>(left) * static_cast<double>(left);
+    largest = std::max(largest, static_cast<std::uint64_t>(std::abs(left)));
+  }
+  RC_ASSERT(done.remainder_max == largest);
+  RC_ASSERT(std::fabs(done.energy_after - energy) <= 1e-9 * done.energy_before);
+  RC_ASSERT(done.energy_after <= 1.1 * planes.energy_after + 0.001 * done.energy_before ||
+            done.bytes < planes.bytes);
 }
 
 RC_GTEST_PROP(Codec, MergingWhileDrainingLosesNothing, ()) {

@@ -35,6 +35,7 @@ TEST(Capabilities, AreRawAndTheCodecsThatAreNamed) {
 
 TEST(Capabilities, EachCodecIsTakenByItsName) {
   for (const auto& [name, id] : {std::pair("codec.sparse-list", Id::kSparseList),
+                                 std::pair("codec.row", Id::kRow),
                                  std::pair("codec.q8", Id::kQ8),
                                  std::pair("codec.q4", Id::kQ4)}) {
     EXPECT_FALSE(Capabilities::read({})->decodes(id)) << name;
@@ -44,6 +45,8 @@ TEST(Capabilities, EachCodecIsTakenByItsName) {
   }
   EXPECT_TRUE(Capabilities::read({"codec.bpc", "codec.sparse-list"})->accepts().sparse_list);
   EXPECT_FALSE(Capabilities::read({"codec.bpc"})->accepts().sparse_list);
+  EXPECT_TRUE(Capabilities::read({"codec.bpc", "codec.row"})->accepts().row);
+  EXPECT_FALSE(Capabilities::read({"codec.bpc", "codec.rows"})->accepts().row);
 }
 
 TEST(Capabilities, StepsOfBpcAreTakenByWhoNamesThemAlone) {

@@ -130,6 +130,22 @@ TEST(Exchange, SendsListsOfTheLargestOverATinyLinkToAPeerThatDecodesThem) {
   EXPECT_GT(lists(sent_to({"codec.raw", "codec.bpc", "codec.sparse-list"}, values, tiny)), 0U);
 }
 
+TEST(Exchange, SendsRowsThatWereTouchedToAPeerThatDecodesThem) {
+  auto values = noise(30'000, std::int64_t{1} << 30U);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = i / 64 % 9 == 4 ? values[i] : 0;
+  }
+  const auto rows = [](const wire::TilePart& part) {
+    return part.codec == static_cast<std::uint8_t>(codec::Id::kRow);
+  };
+  const auto old = sent_to({"codec.raw", "codec.bpc"}, values);
+  EXPECT_EQ(count_parts(old, rows), 0U);
+  EXPECT_EQ(added(old, values.size(), {0, 1}), values);
+  const auto sent = sent_to({"codec.raw", "codec.bpc", "codec.row"}, values);
+  EXPECT_GT(count_parts(sent, rows), 0U);
+  EXPECT_EQ(added(sent, values.size(), {0, 1, 3}), values);
+}
+
 TEST(Exchange, SendsShortRecordsOfTilesToAPeerThatReadsThem) {
   const auto values = noise(30'000, 100);
   const auto flags = [&](const std::vector<std::string>& capabilities) {

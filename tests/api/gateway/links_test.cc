@@ -99,6 +99,7 @@ TEST(Links, NameWhatThisGatewayCan) {
             (std::vector<std::string>{"codec.raw",
                                       "codec.bpc",
                                       "codec.sparse-list",
+                                      "codec.row",
                                       "codec.q8",
                                       "codec.q4",
                                       "codec.bpc.steps",
