@@ -36,6 +36,10 @@ std::string numbered(const std::string& path, std::uint32_t worker) {
   return worker == 0 ? path : fmt::format("{}.{}", path, worker);
 }
 
+std::string capture_of(const std::string& path, std::uint32_t worker) {
+  return worker == 0 ? path : fmt::format("{}.worker{}", path, worker);
+}
+
 bool is_inside(const std::string& path, const std::string& directory) {
   // "/run/s/" and "/run/s" are one directory: the part behind the last '/' is empty.
   const auto plain = [](const std::string& text) {

@@ -17,6 +17,9 @@ bool is_same_path(const std::string& one, const std::string& other);
 // itself, so that a gateway with one is as if there were none; the others have "PATH.1" and so on.
 std::string numbered(const std::string& path, std::uint32_t worker);
 
+// Where a worker captures its packets; a capture that is full becomes FILE.1, so never that.
+std::string capture_of(const std::string& path, std::uint32_t worker);
+
 // True when the first leads to the second or to something in it, links aside.
 bool is_inside(const std::string& path, const std::string& directory);
 

@@ -81,7 +81,7 @@ Result<void> Worker::open_port() {
   }
   port_ = std::move(*port);
   if (!config_.port.capture.empty()) {
-    const std::string path = numbered(config_.port.capture, place_.index);
+    const std::string path = capture_of(config_.port.capture, place_.index);
     auto capturing = port::with_capture(std::move(port_),
                                         {.path = path,
                                          .bytes_max = config_.port.capture_max,

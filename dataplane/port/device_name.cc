@@ -29,6 +29,20 @@ bool is_pci_address(std::string_view text) {
          function[0] >= '0' && function[0] <= '7';
 }
 
+// As Linux and DPDK write it: four digits of domain or more, lower case.
+std::string plain_pci_address(std::string_view text) {
+  std::string_view domain = text.substr(0, text.find(':'));
+  while (domain.size() > 4 && domain.front() == '0') {
+    domain.remove_prefix(1);
+  }
+  std::string out(domain);
+  out += text.substr(text.find(':'));
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
 // A comma or '=' would become another argument of the device.
 bool is_interface(std::string_view text) {
   return !text.empty() && text.size() <= kInterfaceBytesMax &&
@@ -101,7 +115,8 @@ Result<DeviceName> parse_device_name(std::string_view text, const DeviceNeeds& n
   device.arguments = text;
   if (is_pci_address(text)) {
     device.driver = "pci";
-    device.name = text;
+    device.name = plain_pci_address(text);
+    device.arguments = device.name;
     return device;
   }
   if (text.starts_with("net_") && text.size() <= kArgumentBytesMax) {

@@ -79,16 +79,20 @@ Result<void> initialise(const EalOptions& options) {
 
 HugePageSupply huge_page_supply() {
   HugePageSupply supply;
+  std::uint64_t promised = 0;  // to others, who have not touched them yet
   std::ifstream file("/proc/meminfo");
   for (std::string key; file >> key;
        file.ignore(std::numeric_limits<std::streamsize>::max(), '\n')) {
     if (key == "HugePages_Free:") {
       file >> supply.free_pages;
+    } else if (key == "HugePages_Rsvd:") {
+      file >> promised;
     } else if (key == "Hugepagesize:") {
       file >> supply.page_bytes;
       supply.page_bytes *= 1024;
     }
   }
+  supply.free_pages -= std::min<decltype(supply.free_pages)>(supply.free_pages, promised);
   return supply;
 }
 

@@ -2,6 +2,7 @@
 #include "api/gateway/paths.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -21,6 +22,15 @@ std::string refusal(std::string_view line) {
                                line),
                    "f.toml");
   return config ? "none" : config.error().message;
+}
+
+TEST(Paths, OfCapturesAreOfOneWorkerAlone) {
+  std::set<std::string> names{"a.pcap.1"};  // what the first one's becomes when it is full
+  for (std::uint32_t worker = 0; worker < 64; ++worker) {
+    const std::string name = capture_of("a.pcap", worker);
+    EXPECT_TRUE(names.insert(name).second) << name;
+    EXPECT_TRUE(names.insert(name + ".1").second || worker == 0) << name;
+  }
 }
 
 TEST(Paths, OfASocketAreNoDirectories) {

@@ -17,6 +17,17 @@ TEST(DeviceName, OfACardIsItsPciAddress) {
   EXPECT_EQ(device->interface, "");
 }
 
+TEST(DeviceName, OfACardIsSpeltAsLinuxSpellsIt) {
+  for (const auto& [text, name] : {std::pair{"0000:3B:00.1", "0000:3b:00.1"},
+                                   std::pair{"00000000:00:1f.7", "0000:00:1f.7"},
+                                   std::pair{"00010000:AF:00.0", "10000:af:00.0"}}) {
+    const auto device = parse_device_name(text, {.queues = 1});
+    ASSERT_TRUE(device) << text;
+    EXPECT_EQ(device->name, name);
+    EXPECT_EQ(device->arguments, name);
+  }
+}
+
 TEST(DeviceName, OfAPacketSocketHasARingThatHoldsItsFrames) {
   const auto plain = parse_device_name("af_packet:wan0");
   ASSERT_TRUE(plain.has_value());
