@@ -6,6 +6,7 @@ from bench.lab.benchmark import Benchmark
 PROGRAMS = ["godwit-updates", "godwit-distortion", "godwit-speed"]
 NEEDING = {}
 EMULATES = False  # no WAN
+DRAWS = False
 
 BENCHMARKS = [
     Benchmark(distortion.NAMES, "bytes at equal error, on the updates of two models", 25, distortion.measure),

@@ -1,6 +1,5 @@
 // godwit-updates: trains two small models and writes down what their training would send.
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "api/cli/tensor/npy.h"
+#include "bench/codec/adam.h"
 #include "bench/codec/text_model.h"
 #include "bench/workloads/trainer/model.h"
 #include "dataplane/base/random.h"
@@ -103,8 +103,7 @@ Result<Training> images() {
   return training;
 }
 
-// Debian's licences by Adam (Kingma and Ba 2015): nearly equal steps everywhere, as transformers
-// make them.
+// Debian's licences by Adam: nearly equal steps everywhere, as transformers make them.
 Result<Training> text() {
   const auto text = load_text(kTextFolder);
   if (!text) {
@@ -122,21 +121,9 @@ Result<Training> text() {
     }
     return model.gradient(parameters, kData, batch, gradient);
   };
-  training.follow = [mean = std::vector<float>(kTextParameters),
-                     square = std::vector<float>(kTextParameters),
-                     step = 0](std::span<float> parameters,
-                               std::span<const float> gradient) mutable {
-    constexpr float kRate = 1e-3F;
-    constexpr float kBeta1 = 0.9F;
-    constexpr float kBeta2 = 0.999F;
-    ++step;
-    const float scale1 = 1 / (1 - std::pow(kBeta1, static_cast<float>(step)));
-    const float scale2 = 1 / (1 - std::pow(kBeta2, static_cast<float>(step)));
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      mean[i] += (1 - kBeta1) * (gradient[i] - mean[i]);
-      square[i] += (1 - kBeta2) * (gradient[i] * gradient[i] - square[i]);
-      parameters[i] -= kRate * mean[i] * scale1 / (std::sqrt(square[i] * scale2) + 1e-8F);
-    }
+  training.follow = [adam = Adam(kTextParameters, 1e-3F)](std::span<float> parameters,
+                                                          std::span<const float> gradient) mutable {
+    adam.follow(parameters, gradient);
   };
   return training;
 }

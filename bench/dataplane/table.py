@@ -10,6 +10,7 @@ from bench.lab.benchmark import Benchmark
 PROGRAMS = ["godwit-loopback", "godwit-path", "godwit-junk", "godwit-load", "godwit-wan", "godwit",
             "godwitd"]
 EMULATES = True  # a WAN, which needs TAP devices
+DRAWS = False
 NEEDING = {"dpdk": ["godwit-port"]}  # programs that only a build with it has
 
 BENCHMARKS = [

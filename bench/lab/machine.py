@@ -21,7 +21,8 @@ PROGRAMS = {**BASELINE_PROGRAMS, **GODWIT_PROGRAMS}
 SUITE_PROGRAMS = {"godwit-loopback": "bench/dataplane", "godwit-path": "bench/dataplane",
                   "godwit-port": "bench/dataplane", "godwit-junk": "bench/dataplane",
                   "godwit-load": "bench/dataplane", "godwit-updates": "bench/codec",
-                  "godwit-distortion": "bench/codec", "godwit-speed": "bench/codec"}
+                  "godwit-distortion": "bench/codec", "godwit-speed": "bench/codec",
+                  "godwit-training": "bench/training"}
 
 
 def sections(port):

@@ -22,14 +22,15 @@ import sys
 
 from bench.lab import foreground, machine, program
 
-PARTS = {"codec": "bench.codec.table", "dataplane": "bench.dataplane.table"}
+PARTS = {"codec": "bench.codec.table", "dataplane": "bench.dataplane.table", "training": "bench.training.table"}
 
 
 class Lab:
     """What a benchmark needs to know of its surroundings."""
 
-    def __init__(self, registry, console):
+    def __init__(self, registry, console, pictures=None):
         self.registry, self.console = registry, console
+        self.pictures = pictures  # the folder for them, or None
         self.wan = None  # of the benchmark that runs now
 
     def program(self, name):
@@ -43,6 +44,7 @@ def parse(arguments):
     parser.add_argument("part", choices=sorted(PARTS), help="what to measure")
     parser.add_argument("--json", metavar="FILE", help="write the figures there, one JSON line each")
     parser.add_argument("--only", metavar="NAME,...", help="only these figures; --list shows their names")
+    parser.add_argument("--pictures", metavar="FOLDER", help="draw pictures there (SVG); training has some")
     parser.add_argument("--list", action="store_true",
                         help="show the figures' names, what they are and how long they take; run nothing")
     options = parser.parse_args(arguments)
@@ -54,6 +56,10 @@ def parse(arguments):
             parser.error(f"there is no figure \"{name}\"; `bench/run {options.part} --list` shows them all")
     if options.json and not os.path.isdir(os.path.dirname(os.path.abspath(options.json))):
         parser.error(f"--json: there is no folder {os.path.dirname(os.path.abspath(options.json))}")
+    if options.pictures and not table.DRAWS:
+        parser.error(f"--pictures: {options.part} has none")
+    if options.pictures and not os.path.isdir(options.pictures):
+        parser.error(f"--pictures: there is no folder {options.pictures}")
     return options, table
 
 
@@ -106,7 +112,7 @@ def run(options, table, registry, console):
     needs = sorted({benchmark.needs for benchmark in chosen if benchmark.needs})
     machine.install("run", "bench", *needs)
     machine.build(registry, console, programs(table, needs), "dpdk" if "dpdk" in needs else "uring")
-    lab, figures = Lab(registry, console), []
+    lab, figures = Lab(registry, console, options.pictures), []
     for benchmark in chosen:
         console.say(f"\n{benchmark.summary}")
         for figure in measured(lab, benchmark, options.names):

@@ -1,0 +1,1 @@
+"""The figures of training through the codec: `bench/run training`."""
