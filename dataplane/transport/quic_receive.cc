@@ -41,7 +41,7 @@ void QuicSession::on_packet(Instant now, std::span<const std::byte> packet, std:
     return;
   }
   const quic::Figures figures = quic::figures(connection_);
-  if (figures.in_flight < in_flight_seen_) {
+  if (quic::kMeasuresPath && is_bbr() && figures.in_flight < in_flight_seen_) {
     measurement_.on_acknowledgement(now,
                                     Duration::ns(static_cast<std::int64_t>(figures.rtt_latest_ns)),
                                     figures.congestion_window <= measuring_window());

@@ -38,14 +38,17 @@ std::uint64_t QuicSession::backlog_max() const {
       rate.bytes_in(kQuantumTime).count(), shared_.options.packet_bytes, kQuantumMax);
 }
 
+bool QuicSession::is_bbr() const {
+  return setup_.congestion.value_or(shared_.options.congestion) == CongestionControl::kBbr;
+}
+
 bool QuicSession::has_window_for_bulk() const {
   const std::uint64_t left = ngtcp2_conn_get_cwnd_left(connection_);
-  if (left == 0 ||
-      setup_.congestion.value_or(shared_.options.congestion) != CongestionControl::kBbr) {
+  if (left == 0 || !is_bbr()) {
     return left > 0;
   }
   const std::uint64_t packet = shared_.options.packet_bytes;
-  if (quic::kMeasuresPath && measurement_.is_near(now_)) {
+  if (measurement_.is_near(now_)) {
     return quic::figures(connection_).in_flight < (kPipeMinPackets - kControlPackets) * packet;
   }
   return left > kControlPackets * packet ||

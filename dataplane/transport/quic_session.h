@@ -229,6 +229,7 @@ class QuicSession final : public Session {
   std::ptrdiff_t write_packet(Instant now, std::span<std::byte> out);
   void update_keys(Instant now);
   std::uint64_t backlog_max() const;
+  bool is_bbr() const;
   bool has_window_for_bulk() const;
   std::uint64_t measuring_window() const;
   Duration silence_limit() const;
@@ -268,7 +269,7 @@ class QuicSession final : public Session {
   bool was_reset_ = false;
   bool has_heard_ = false;
   Instant now_ = Instant::from_ns(0);  // of the running call, for callbacks
-  PathMeasurement measurement_;        // of BBR
+  PathMeasurement measurement_;        // of BBR; knows nothing where there is none
   Instant began_;
   Instant last_heard_;
   Instant expires_at_ = Instant::never();  // the peer's certificate
