@@ -3,8 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "codec/rice.h"
 #include "codec/simd/bits.h"
-#include "codec/sparse_list/format.h"
 #include "dataplane/base/bytes.h"
 
 namespace godwit::codec::row {
@@ -25,22 +25,14 @@ void for_each_named(const BitMap& named, std::size_t rows, Visit&& visit) {
 }
 
 bool read_gaps(SetSize size, BitCursor& cursor, std::size_t end, BitMap& named) {
-  const unsigned k = sparse_list::rice_bits(size.count, size.rows);
+  const unsigned k = rice_bits(size.count, size.rows);
   std::size_t next = 0;
   for (std::size_t left = size.count; left > 0; --left) {
-    constexpr unsigned kSeen = 57;  // bits of a peek
-    std::size_t zeros = 0;
-    while (cursor.position() < end && cursor.peek() << (64 - kSeen) == 0) {
-      zeros += kSeen;
-      cursor.skip(kSeen);
-    }
-    if (cursor.position() >= end) {
+    const auto gap = take_gap(cursor, end, k);
+    if (!gap) {
       return false;
     }
-    const auto more = static_cast<unsigned>(std::countr_zero(cursor.peek()));
-    cursor.skip(more + 1);
-    next += (zeros + more) << k | (cursor.peek() & ((std::uint64_t{1} << k) - 1));
-    cursor.skip(k);
+    next += *gap;
     if (next >= size.rows) {
       return false;
     }
@@ -53,7 +45,7 @@ bool read_gaps(SetSize size, BitCursor& cursor, std::size_t end, BitMap& named) 
 }  // namespace
 
 SetCode shortest_set(const BitMap& named, SetSize size) {
-  const unsigned k = sparse_list::rice_bits(size.count, size.rows);
+  const unsigned k = rice_bits(size.count, size.rows);
   std::size_t bits = size.count * (1 + k);
   std::size_t next = 0;
   for_each_named(named, size.rows, [&](std::size_t row) {
@@ -70,18 +62,12 @@ void write_set(SetForm form, const BitMap& named, SetSize size, std::uint8_t* ou
     std::memcpy(out, named.data(), bits_form_bytes(size.rows));
     return;
   }
-  const unsigned k = sparse_list::rice_bits(size.count, size.rows);
+  const unsigned k = rice_bits(size.count, size.rows);
   WordWriter writer(out);
   std::size_t next = 0;
   for_each_named(named, size.rows, [&](std::size_t row) {
-    std::size_t gap = row - next;
+    put_gap(writer, row - next, k);
     next = row + 1;
-    for (; gap >> k >= 32; gap -= std::size_t{32} << k) {
-      writer.put(0, 32);
-    }
-    const auto zeros = static_cast<unsigned>(gap >> k);
-    const std::uint64_t low = gap & ((std::uint64_t{1} << k) - 1);
-    writer.put((low << 1U | 1U) << zeros, zeros + 1 + k);
   });
   writer.finish();
 }

@@ -1,8 +1,6 @@
 // What encoder and decoder of SL share. Everything here is part of the format (SPEC.md).
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,12 +10,6 @@
 namespace godwit::codec::sparse_list {
 
 inline constexpr unsigned kLevelBitsMax = 3;
-
-// The Rice parameter for gaps between `count` of `elements`.
-constexpr unsigned rice_bits(std::size_t count, std::size_t elements) {
-  const std::size_t scaled = std::max<std::size_t>(1, elements * 216 / (count * 256));
-  return static_cast<unsigned>(std::bit_width(scaled)) - 1;
-}
 
 // No code is longer: all elements named, with all levels.
 constexpr std::size_t coded_bytes_max(std::size_t elements) {

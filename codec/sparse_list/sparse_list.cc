@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "codec/kernels.h"
+#include "codec/rice.h"
 #include "codec/simd/bits.h"
 #include "codec/sparse_list/format.h"
 #include "codec/sparse_list/vector_kernels.h"
@@ -347,14 +348,8 @@ void Encoder::write(const Choice& choice, std::span<std::int64_t> removed) {
   WordWriter writer(code + write_header(choice, buffers_->code));
   std::size_t next = 0;
   for_each_chosen(open_, buffers_->listed(), choice, [&](std::size_t i, std::uint64_t magnitude) {
-    std::size_t gap = i - next;
+    put_gap(writer, i - next, k);
     next = i + 1;
-    for (; gap >> k >= 32; gap -= std::size_t{32} << k) {
-      writer.put(0, 32);
-    }
-    const auto zeros = static_cast<unsigned>(gap >> k);
-    const std::uint64_t low = gap & ((std::uint64_t{1} << k) - 1);
-    writer.put((low << 1U | 1U) << zeros, zeros + 1 + k);
     const bool negative = open_[i] < 0;
     const std::uint64_t level = level_of(choice.sizes, magnitude);
     writer.put(level << 1U | (negative ? 1U : 0U), 1 + choice.sizes.level_bits);
@@ -405,26 +400,19 @@ Result<void> Decoder::read_elements(std::span<const std::byte> coded,
   BitCursor cursor(code_.data());
   std::size_t next = 0;
   for (std::size_t named = 0; named < count; ++named) {
-    constexpr unsigned kSeen = 57;  // bits of a peek
-    std::size_t zeros = 0;
-    while (cursor.position() < end && cursor.peek() << (64 - kSeen) == 0) {
-      zeros += kSeen;
-      cursor.skip(kSeen);
-    }
-    if (cursor.position() >= end) {
+    const auto gap = take_gap(cursor, end, k);
+    if (!gap) {
       return fail(Code::kCorrupt, "sl: the list ends after {} of {} elements", named, count);
     }
-    const auto more = static_cast<unsigned>(std::countr_zero(cursor.peek()));
-    cursor.skip(more + 1);
-    const std::uint64_t word = cursor.peek();
-    next += (zeros + more) << k | (word & ((std::uint64_t{1} << k) - 1));
+    next += *gap;
     if (next >= out.size()) {
       return fail(Code::kCorrupt, "sl: element {} is behind the last of {}", next, out.size());
     }
-    const std::uint64_t level = word >> (k + 1) & (sizes.levels() - 1);
+    const std::uint64_t word = cursor.peek();
+    const std::uint64_t level = word >> 1U & (sizes.levels() - 1);
     const auto size = static_cast<std::int64_t>(sizes.of(level));
-    out[next++] = (word >> k & 1U) != 0 ? -size : size;
-    cursor.skip(k + 1 + sizes.level_bits);
+    out[next++] = (word & 1U) != 0 ? -size : size;
+    cursor.skip(1 + sizes.level_bits);
   }
   const std::size_t left = end - cursor.position();
   if (cursor.position() > end || left >= 8 ||
