@@ -153,9 +153,7 @@ bool Encoder::pays(Budget budget) {
 
 // In front of the inner code.
 std::size_t Encoder::head_bytes() const {
-  const std::size_t count = set_size_.count - 1;
-  const std::size_t count_bytes = count < 1U << 7U ? 1 : count < 1U << 14U ? 2 : kCountBytesMax;
-  return kHeadBytes + count_bytes + set_code_.bytes;
+  return kHeadBytes + varint_bytes(set_size_.count - 1) + set_code_.bytes;
 }
 
 Encoded Encoder::encode(Budget budget, std::span<std::byte> out, std::span<std::int64_t> removed) {

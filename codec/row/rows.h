@@ -22,13 +22,11 @@ struct Rows {
   }
   // The first element of a row, or `elements` for the row behind the last.
   constexpr std::size_t first_of(std::size_t row) const {
-    const std::size_t before = phase > 0 ? width - phase : 0;  // elements in the tile before
-    return row == 0 ? 0 : std::min(elements, row * width - before);
+    return row == 0 ? 0 : std::min(elements, row * width - before());
   }
-  constexpr std::size_t row_of(std::size_t element) const {
-    const std::size_t before = phase > 0 ? width - phase : 0;
-    return (element + before) / width;
-  }
+  constexpr std::size_t row_of(std::size_t element) const { return (element + before()) / width; }
+  // Elements of the first row that lie in the tile before.
+  constexpr std::size_t before() const { return phase > 0 ? width - phase : 0; }
 };
 
 // The rows with at least one of these elements.

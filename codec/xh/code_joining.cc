@@ -21,8 +21,7 @@ HWY_ATTR void join_codes(const CodeTables& tables,
     lengths[i] = 0;
     for (std::size_t at = 4 * i; at < 4 * i + 4; ++at) {
       const std::uint8_t byte = bytes[at];
-      const std::uint64_t code = tables.low[byte] | std::uint64_t{tables.high[byte]} << 8U;
-      strings[i] |= code << lengths[i];
+      strings[i] |= tables.code_of(byte) << lengths[i];
       lengths[i] += tables.length[byte];
     }
   }

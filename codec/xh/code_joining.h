@@ -18,6 +18,10 @@ struct CodeTables {
   alignas(16) std::array<std::uint8_t, 256> length{};  // of all
   std::array<std::uint8_t, 16> rows{};  // those of 16 bytes among which some have codes
   std::size_t row_count = 0;
+
+  std::uint64_t code_of(std::uint8_t byte) const {
+    return low[byte] | std::uint64_t{high[byte]} << 8U;
+  }
 };
 
 // Bytes that are joined at a time, a multiple of every vector's.

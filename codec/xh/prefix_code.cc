@@ -191,7 +191,7 @@ std::uint8_t* PrefixWriter::write_stream(std::span<const std::uint8_t> bytes,
   }
   for (; i < bytes.size(); ++i) {
     const std::uint8_t byte = bytes[i];
-    writer.put(codes_.low[byte] | std::uint64_t{codes_.high[byte]} << 8U, codes_.length[byte]);
+    writer.put(codes_.code_of(byte), codes_.length[byte]);
   }
   return writer.finish();
 }

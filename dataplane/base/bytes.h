@@ -23,6 +23,11 @@ inline std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Bytes of a varint: seven bits of the value in each.
+constexpr std::size_t varint_bytes(std::uint64_t value) {
+  return static_cast<std::size_t>(70 - std::countl_zero(value | 1U)) / 7;
+}
+
 // Reads fields from bytes that nobody vouches for.
 class ByteReader {
  public:

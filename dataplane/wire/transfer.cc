@@ -14,14 +14,6 @@ constexpr std::uint16_t kMagic = 0x5747;  // "GW"
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint64_t kFieldPrime = (std::uint64_t{1} << 61U) - 1;
 
-constexpr std::size_t varint_bytes(std::uint32_t value) {
-  return value < 1U << 7U    ? 1
-         : value < 1U << 14U ? 2
-         : value < 1U << 21U ? 3
-         : value < 1U << 28U ? 4
-                             : 5;
-}
-
 // The least record that there is.
 constexpr std::size_t record_bytes_min(std::uint8_t flags) {
   return (flags & kFlagShortRecords) != 0 ? 3 : kTileRecordBytes;

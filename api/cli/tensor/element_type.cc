@@ -10,38 +10,27 @@
 namespace godwit::tensor {
 namespace {
 
+// In the order of ElementType.
 struct TypeFacts {
   std::string_view name;
   std::string_view numpy_name;
   std::size_t bytes;
 };
 
-TypeFacts facts_of(ElementType type) {
-  switch (type) {
-    case ElementType::kFloat32:
-      return {"fp32", "float32", 4};
-    case ElementType::kFloat64:
-      return {"fp64", "float64", 8};
-    case ElementType::kFloat16:
-      return {"fp16", "float16", 2};
-    case ElementType::kBfloat16:
-      return {"bf16", "bfloat16", 2};
-    case ElementType::kInt8:
-      return {"int8", "int8", 1};
-    case ElementType::kInt16:
-      return {"int16", "int16", 2};
-    case ElementType::kInt32:
-      return {"int32", "int32", 4};
-    case ElementType::kInt64:
-      return {"int64", "int64", 8};
-    case ElementType::kUint8:
-      return {"uint8", "uint8", 1};
-    case ElementType::kUint16:
-      return {"uint16", "uint16", 2};
-    case ElementType::kUint32:
-      return {"uint32", "uint32", 4};
-  }
-  return {};
+constexpr std::array<TypeFacts, kElementTypes.size()> kFacts{{{"fp32", "float32", 4},
+                                                              {"fp64", "float64", 8},
+                                                              {"fp16", "float16", 2},
+                                                              {"bf16", "bfloat16", 2},
+                                                              {"int8", "int8", 1},
+                                                              {"int16", "int16", 2},
+                                                              {"int32", "int32", 4},
+                                                              {"int64", "int64", 8},
+                                                              {"uint8", "uint8", 1},
+                                                              {"uint16", "uint16", 2},
+                                                              {"uint32", "uint32", 4}}};
+
+const TypeFacts& facts_of(ElementType type) {
+  return kFacts.at(static_cast<std::size_t>(type));
 }
 
 template <class Stored>

@@ -22,6 +22,7 @@ RC_GTEST_PROP(Bytes, EveryVarintReadsBackAsItself, ()) {
   writer.varint(value);
 
   RC_ASSERT(writer.ok());
+  RC_ASSERT(writer.written().size() == varint_bytes(value));
   ByteReader reader(writer.written());
   RC_ASSERT(reader.varint() == value);
   RC_ASSERT(reader.ok());

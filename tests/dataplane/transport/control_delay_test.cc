@@ -90,12 +90,7 @@ Excess excess_of(Duration rtt, double loss, Duration jitter = Duration::zero()) 
   Session* session = world.dial(a, b);
   EXPECT_TRUE(world.run_until([&] { return a.of(session).is_established; }, Duration::ms(4'000)));
   b.keeps_transfers = false;
-  const std::vector<std::byte> transfer(60'000);
-  a.on_turn = [&](Instant now, Site&) {
-    while (session->wants_transfer()) {
-      session->send_transfer(now, transfer, Precedence::kNormal);
-    }
-  };
+  keep_busy(a, *session, 60'000);
   world.run(Duration::ms(4'000));
   // A path that grows longer has to be measured again.
   const Duration delay = loss > 0 ? rtt / 2 : rtt / 2 + rtt / 16;

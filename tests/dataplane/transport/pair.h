@@ -45,4 +45,13 @@ struct Pair {
   Session* accepted = nullptr;
 };
 
+// Bulk without end: as much as the session takes, in transfers of so many bytes.
+inline void keep_busy(Site& site, Session& session, std::size_t bytes) {
+  site.on_turn = [&session, transfer = std::vector<std::byte>(bytes)](Instant now, Site&) {
+    while (session.wants_transfer()) {
+      session.send_transfer(now, transfer, Precedence::kNormal);
+    }
+  };
+}
+
 }  // namespace godwit::transport::testing

@@ -81,35 +81,27 @@ struct Load {
 };
 
 // Full load for 24 s over 50 Mbit/s.
-Load load_of(Duration rtt, double loss, Duration jitter) {
-  World world(11);
-  Site& a = world.site("fra");
-  Site& b = world.site("nyc");
+Load load_of(Duration rtt, double loss) {
   const BitRate rate = BitRate::mbps(50);
-  world.join(
-      a,
-      b,
-      {.delay = rtt / 2, .jitter = jitter, .rate = rate, .queue_bytes = 625'000, .loss = loss},
-      rate);
-  Session* session = world.dial(a, b);
-  EXPECT_TRUE(world.run_until([&] { return a.of(session).is_established; }, Duration::ms(4'000)));
-  b.keeps_transfers = false;
-  const std::vector<std::byte> transfer(60'000);
-  a.on_turn = [&](Instant now, Site&) {
-    while (session->wants_transfer()) {
-      session->send_transfer(now, transfer, Precedence::kNormal);
-    }
-  };
-  world.run(Duration::ms(4'000));
-  const Session& other = *b.sessions.front();
-  const std::uint64_t before = other.stats().bytes_received;
+  Pair pair(11,
+            {.delay = rtt / 2,
+             .jitter = Duration::us(200),
+             .rate = rate,
+             .queue_bytes = 625'000,
+             .loss = loss},
+            rate);
+  pair.b.keeps_transfers = false;
+  keep_busy(pair.a, *pair.dialled, 60'000);
+  pair.world.run(Duration::ms(4'000));
+  const std::uint64_t before = pair.accepted->stats().bytes_received;
   Load load;
   constexpr int kMs = 24'000;
   for (int ms = 0; ms < kMs; ++ms) {
-    world.run(Duration::ms(1));
-    load.measuring_ms += session->stats().congestion_window <= std::uint64_t{4} * 1'452 ? 1 : 0;
+    pair.world.run(Duration::ms(1));
+    const bool measures = pair.dialled->stats().congestion_window <= std::uint64_t{4} * 1'452;
+    load.measuring_ms += measures ? 1 : 0;
   }
-  load.carried = static_cast<double>(other.stats().bytes_received - before) * 8 /
+  load.carried = static_cast<double>(pair.accepted->stats().bytes_received - before) * 8 /
                  (static_cast<double>(rate.bits_per_second()) * kMs / 1000);
   fmt::print("{} ms, {} % lost: {:.3f} of the cap, measured for {} ms\n",
              rtt.count_ms(),
@@ -122,7 +114,7 @@ Load load_of(Duration rtt, double loss, Duration jitter) {
 TEST(PathMeasurement, IsNotNeededOnALinkThatKeepsBelowItsPathsRate) {
   for (const int rtt_ms : {20, 100}) {
     for (const double loss : {0.0, 0.01}) {
-      const Load load = load_of(Duration::ms(rtt_ms), loss, Duration::us(200));
+      const Load load = load_of(Duration::ms(rtt_ms), loss);
       EXPECT_EQ(load.measuring_ms, 0) << rtt_ms << " ms, " << loss;
     }
   }
