@@ -213,9 +213,9 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "makes them."},
     {kPortTroubles, "godwit_port_troubles_total", kCounter, kNone, kSum, kPortTroublesLabels, {},
      "What a port could not do: send_busy is tried again; send and receive are lost packets. "
-     "receive_starved or receive_dropped (by the kernel, its buffer being full) rising: the gateway "
-     "is slower than what comes in. Of a DPDK device also how often a neighbour said that it has "
-     "another MAC (neighbour_changed: it moved, or somebody forges it; the log names it) and did not "
+     "receive_starved (no buffer was free) or receive_dropped (by the kernel or a card, its queue "
+     "being full, or between workers) rising: the gateway is slower than what comes in. Of a DPDK "
+     "device also how often a neighbour said that it has another MAC (neighbour_changed: it moved, or somebody forges it; the log names it) and did not "
      "answer (neighbour_given_up); each worker counts for itself."},
     {kPortRefused, "godwit_port_refused_total", kCounter, kNone, kSum, kPortRefusedLabels, {},
      "Frames that the DPDK device received and the gateway refused, by reason; 0 where the kernel "

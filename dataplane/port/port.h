@@ -75,7 +75,8 @@ struct Counters {
   std::uint64_t send_errors = 0;      // any other refusal; the train is lost, as on a network
   std::uint64_t receive_errors = 0;   // refused receives, unknown address families
   std::uint64_t receive_starved = 0;  // times the receive buffers were all in use
-  // Datagrams that the kernel dropped because the socket's buffer was full; it counts modulo 2^32.
+  // Datagrams that the kernel dropped because the socket's buffer was full (it counts modulo 2^32);
+  // of a device, frames that its queue, or another worker's, had no room for.
   std::uint64_t receive_dropped = 0;
   // Ethernet frames of a device of our own, neighbours' questions included; 0 where the kernel has
   // it.

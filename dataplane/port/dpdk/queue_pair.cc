@@ -106,6 +106,10 @@ QueuePair::QueuePair(CardShare share, IdleMode idle, Descriptor epoll, Descripto
       wake_(std::move(wake)) {
   watch(wake_.get());
   open_interrupt();
+  const DeviceName& device = share_.card().options().device;
+  if (queue_ == 0 && device.is_packet_socket()) {
+    sockets_ = std::make_unique<PacketSockets>(device.interface);
+  }
   if (steering_ != nullptr) {
     bell_ = steering_->bell(queue_);
     watch(bell_);
@@ -328,17 +332,19 @@ bool QueuePair::await_interrupt(Duration at_most) {
   return is_wanted;
 }
 
-// As `await_events`; not at all when another worker has handed something over meanwhile.
-bool QueuePair::doze(Duration step, Duration at_most) {
-  const bool by_interrupt = interrupt_ >= 0 && step > Duration::zero();
-  const auto await = [&] { return by_interrupt ? await_interrupt(at_most) : await_events(step); };
-  if (steering_ == nullptr) {
-    return await();
+// Without interrupts for one step, after which both queue and rings are looked at again: what
+// another worker hands over waits as long as what the device gets, and nobody pays for waking us.
+bool QueuePair::rest(Duration step, Duration at_most) {
+  if (interrupt_ < 0 || step <= Duration::zero()) {
+    return await_events(step);
   }
-  if (!steering_->doze(queue_)) {
+  if (steering_ == nullptr) {
+    return await_interrupt(at_most);
+  }
+  if (!steering_->doze(queue_)) {  // something was handed over meanwhile
     return await_events(Duration::zero());
   }
-  const bool is_wanted = await();
+  const bool is_wanted = await_interrupt(at_most);
   steering_->rouse(queue_);
   return is_wanted;
 }
@@ -349,11 +355,11 @@ void QueuePair::wait(Duration at_most) {
   while (ready_begin_ == ready_end_) {
     look();
     const Instant now = system_now();
-    const Duration rest = end - now;
-    if (ready_end_ > 0 || rest <= Duration::zero()) {
+    const Duration left = end - now;
+    if (ready_end_ > 0 || left <= Duration::zero()) {
       return;
     }
-    if (doze(idle_.after_turn(now, std::exchange(found_, 0), rest), rest)) {
+    if (rest(idle_.after_turn(now, std::exchange(found_, 0), left), left)) {
       return;
     }
   }
@@ -383,7 +389,8 @@ DeviceCounters QueuePair::counters() const {
   out.handover_missed = steered_.missed;
   rte_eth_stats stats{};
   if (queue_ == 0 && rte_eth_stats_get(port_, &stats) == 0) {
-    out.receive_missed = stats.imissed + stats.rx_nombuf;
+    out.receive_missed = stats.imissed + (sockets_ != nullptr ? sockets_->dropped() : 0);
+    out.receive_starved = stats.rx_nombuf;
     out.receive_errors += stats.ierrors;
     out.transmit_errors = stats.oerrors;
   }

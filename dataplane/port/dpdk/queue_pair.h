@@ -15,6 +15,7 @@
 #include <span>
 
 #include "dataplane/port/dpdk/card.h"
+#include "dataplane/port/dpdk/packet_sockets.h"
 #include "dataplane/port/dpdk/steering.h"
 #include "dataplane/port/idle.h"
 #include "dataplane/port/udp_socket.h"
@@ -49,10 +50,10 @@ class QueuePair final : public Device {
   // Those that are one piece of memory, with their tags; the others are given back.
   std::size_t keep_whole(std::span<rte_mbuf*> frames);
   Frame lend(rte_mbuf* buffer);
-  // True when somebody else wants the worker: `wake`, a watched descriptor.
+  // These are true when somebody else wants the worker: `wake`, a watched descriptor.
   bool await_events(Duration at_most);
   bool await_interrupt(Duration at_most);
-  bool doze(Duration step, Duration at_most);
+  bool rest(Duration step, Duration at_most);
   void open_interrupt();
 
   CardShare share_;
@@ -73,6 +74,7 @@ class QueuePair final : public Device {
   std::size_t ready_end_ = 0;
   DeviceCounters counters_;
   Steering::Counts steered_;
+  std::unique_ptr<PacketSockets> sockets_;  // of all queue pairs, with the first one; or null
 };
 
 }  // namespace godwit::port

@@ -96,32 +96,42 @@ void Steering::close(std::uint16_t worker) {
 
 std::size_t Steering::sort(std::uint16_t worker, std::span<rte_mbuf*> frames, Counts& counts) {
   std::size_t kept = 0;
+  std::uint64_t called = 0;  // workers that got something, a bit each: bells ring once a burst
   for (rte_mbuf* frame : frames) {
     const ip::Addressee addressee = ip::addressee_of(read_only(frame));
     // A port below the first becomes one far above the last.
     const auto owner = static_cast<std::uint16_t>(addressee.udp_port - udp_port_first_);
     if (addressee.kind == ip::Addressee::Kind::kPort && owner < workers_ && owner != worker) {
       hand_over(worker, owner, frame, counts);
+      called |= std::uint64_t{1} << owner;
       continue;
     }
     if (addressee.kind == ip::Addressee::Kind::kEveryone) {
       copy_to_others(worker, frame, counts);
+      called = ~std::uint64_t{0};
     }
     frames[kept++] = frame;
+  }
+  for (std::size_t to = 0; called != 0 && to < workers_; ++to) {
+    if (to != worker && (called >> to & 1U) != 0) {
+      ring_bell(to);
+    }
   }
   return kept;
 }
 
 void Steering::hand_over(std::size_t from, std::size_t to, rte_mbuf* frame, Counts& counts) {
   ++counts.handed_over;
-  Inbox& inbox = inboxes_[to];
-  if (!inbox.is_open.load(std::memory_order_acquire) ||
+  if (!inboxes_[to].is_open.load(std::memory_order_acquire) ||
       rte_ring_sp_enqueue(ring(from, to), frame) != 0) {
     ++counts.missed;
     rte_pktmbuf_free(frame);
-    return;
   }
-  // An exchange on either side, so that one of the two sees the other: see `doze`.
+}
+
+// An exchange on either side, so that one of the two sees the other: see `doze`.
+void Steering::ring_bell(std::size_t to) {
+  Inbox& inbox = inboxes_[to];
   if (inbox.is_dozing.exchange(false, std::memory_order_acq_rel)) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = ::write(inbox.bell.get(), &one, sizeof(one));

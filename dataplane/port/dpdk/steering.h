@@ -64,8 +64,8 @@ class Steering {
   void rouse(std::uint16_t worker);
 
  private:
-  static constexpr unsigned kRingFramesMax = 256;  // chosen: 8 bursts
-  static constexpr unsigned kRingFramesMin = 32;   // one burst
+  static constexpr unsigned kRingFramesMax = 1'024;  // chosen: what a card's own queue holds
+  static constexpr unsigned kRingFramesMin = 32;     // one burst
   // Of one worker's 4,095 buffers these many may wait in others' rings at most, but for the least.
   static constexpr unsigned kHandedOverMax = 1'024;
 
@@ -90,6 +90,7 @@ class Steering {
   // The frame is the other worker's then, or lost.
   void hand_over(std::size_t from, std::size_t to, rte_mbuf* frame, Counts& counts);
   void copy_to_others(std::size_t from, rte_mbuf* frame, Counts& counts);
+  void ring_bell(std::size_t to);
 
   std::uint16_t workers_;
   std::uint16_t udp_port_first_;

@@ -55,7 +55,8 @@ struct DeviceCounters {
   std::uint64_t bytes_received = 0;
   std::uint64_t frames_sent = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t receive_missed = 0;   // the queue was full, or there was no buffer
+  std::uint64_t receive_missed = 0;   // the queue was full, the kernel's included
+  std::uint64_t receive_starved = 0;  // there was no buffer
   std::uint64_t receive_errors = 0;   // broken frames
   std::uint64_t transmit_errors = 0;  // taken, and lost
   std::uint64_t transmit_busy = 0;    // not taken: the queue was full

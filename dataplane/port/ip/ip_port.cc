@@ -329,7 +329,8 @@ Counters IpPort::counters() const {
   const DeviceCounters device = device_->counters();
   Counters counters = counters_;
   counters.receive_errors = fates_.refused() + device.receive_errors;
-  counters.receive_starved = device.receive_missed + device.handover_missed;
+  counters.receive_starved = device.receive_starved;
+  counters.receive_dropped = device.receive_missed + device.handover_missed;
   counters.frames_received = device.frames_received;
   counters.frames_sent = device.frames_sent;
   counters.send_errors += neighbours().dropped + device.transmit_errors;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/system_time.h"
+#include "tests/support/allocation_guard.h"
 
 namespace godwit::port {
 namespace {
@@ -77,6 +78,29 @@ TEST(DpdkDevice, CarriesFramesInOrderAndUnchanged) {
   EXPECT_EQ(counters.frames_received, kCount);
   EXPECT_EQ(counters.bytes_sent, 200 * 60 + 199 * 200 / 2);
   EXPECT_EQ(counters.bytes_received, counters.bytes_sent);
+}
+
+TEST(DpdkDevice, AllocatesNothingOnceItIsOpen) {
+  const auto device = open_ring("net_ring9");
+  std::array<Frame, 64> frames{};
+  const auto carry = [&] {
+    ASSERT_EQ(device->reserve(frames), frames.size());
+    for (Frame& frame : frames) {
+      frame.bytes = frame.bytes.first(1'500);
+    }
+    ASSERT_EQ(device->transmit(system_now(), frames), frames.size());
+    device->wait(Duration::us(10));
+    ASSERT_EQ(device->receive(system_now(), frames), frames.size());
+    device->release(frames);
+    device->wait(Duration::us(10));
+  };
+  carry();  // the thread becomes known to DPDK
+  const testing_support::AllocationGuard guard;
+  for (int round = 0; round < 1'000; ++round) {
+    carry();
+  }
+  EXPECT_EQ(device->counters().frames_received, 1'001 * frames.size());
+  EXPECT_EQ(guard.allocations(), 0U);
 }
 
 // One per page, at one place of it, is what DPDK would do: a sixteenth of the cache for all

@@ -94,6 +94,27 @@ TEST(DpdkInterface, PacketSocketCarriesFramesBothWays) {
   EXPECT_EQ(counters.transmit_errors, 0U);
 }
 
+TEST(DpdkInterface, CountsWhatAPacketSocketsRingHadNoRoomFor) {
+  const Tap tap("flooded0");
+  const auto device = open({.device = "af_packet:flooded0"});
+  EXPECT_EQ(device->counters().receive_missed, 0U);
+  constexpr std::size_t kFrames = 5'000;  // more than a ring's 4,096 slots
+  const std::vector<std::byte> frame = experiment(device->capabilities().mac, 60);
+  std::array<Frame, 32> in{};
+  std::size_t received = 0;
+  for (const std::size_t round : {1U, 2U}) {
+    for (std::size_t count = 0; count < kFrames; ++count) {
+      tap.put(frame);
+    }
+    while (const std::size_t count = device->receive(system_now(), in)) {
+      received += count;
+      device->release(std::span(in).first(count));
+    }
+    EXPECT_GE(device->counters().receive_missed, round * (kFrames - 4'096));
+    EXPECT_EQ(received + device->counters().receive_missed, round * kFrames);
+  }
+}
+
 TEST(DpdkInterface, PacketSocketKeepsTags) {
   const Tap tap("tagged0");
   const auto device = open({.device = "af_packet:tagged0"});

@@ -96,6 +96,12 @@ class SteeringTest : public ::testing::Test {
     return bytes;
   }
 
+  // How often the worker's bell was rung; it is silent then.
+  std::uint64_t rang(std::uint16_t worker) {
+    std::uint64_t times = 0;
+    return ::read(steering_->bell(worker), &times, sizeof(times)) == sizeof(times) ? times : 0;
+  }
+
   rte_mempool* pool_ = nullptr;
   std::unique_ptr<Steering> steering_;
   Steering::Counts counts_;
@@ -134,17 +140,17 @@ TEST_F(SteeringTest, LetsEveryoneHearOfNeighbours) {
 
 TEST_F(SteeringTest, LosesAndCountsWhatFindsNoRoom) {
   make(2);
-  for (int round = 0; round < 400; ++round) {
+  constexpr std::uint64_t kRounds = 1'100;
+  for (std::uint64_t round = 0; round < kRounds; ++round) {
     kept(0, {arp_question()});
   }
-  const std::uint64_t copies = 400 - counts_.missed;
-  EXPECT_EQ(copies, 128U) << "half a ring";
-  for (int round = 0; round < 400; ++round) {
+  EXPECT_EQ(kRounds - counts_.missed, 512U) << "half a ring";
+  for (std::uint64_t round = 0; round < kRounds; ++round) {
     kept(0, {datagram_for(kFirstPort + 1, {7})});
   }
-  EXPECT_EQ(counts_.handed_over, 800U);
-  EXPECT_EQ(800 - counts_.missed, 255U) << "a ring holds one less than its size";
-  EXPECT_EQ(taken(1).size(), 255U);
+  EXPECT_EQ(counts_.handed_over, 2 * kRounds);
+  EXPECT_EQ(2 * kRounds - counts_.missed, 1'023U) << "a ring holds one less than its size";
+  EXPECT_EQ(taken(1).size(), 1'023U);
 }
 
 TEST_F(SteeringTest, LosesWhatIsForAWorkerThatIsGone) {
@@ -159,10 +165,7 @@ TEST_F(SteeringTest, LosesWhatIsForAWorkerThatIsGone) {
 
 TEST_F(SteeringTest, RingsTheBellOfWhoDozes) {
   make(2);
-  const auto rings = [&] {
-    pollfd bell{.fd = steering_->bell(1), .events = POLLIN, .revents = 0};
-    return ::poll(&bell, 1, 0) == 1;
-  };
+  const auto rings = [&] { return rang(1) > 0; };
   kept(0, {datagram_for(kFirstPort + 1, {1})});
   EXPECT_FALSE(rings()) << "it is awake";
   EXPECT_FALSE(steering_->doze(1)) << "there is something";
@@ -172,6 +175,22 @@ TEST_F(SteeringTest, RingsTheBellOfWhoDozes) {
   EXPECT_TRUE(rings());
   steering_->rouse(1);
   EXPECT_EQ(taken(1), std::vector{2});
+}
+
+TEST_F(SteeringTest, RingsEachBellOnceABurst) {
+  make(4);
+  for (const std::uint16_t other : std::array<std::uint16_t, 3>{0, 1, 3}) {
+    ASSERT_TRUE(steering_->doze(other));
+  }
+  const Octets for0 = datagram_for(kFirstPort, {1});
+  const Octets for3 = datagram_for(kFirstPort + 3, {1});
+  kept(2, {for0, for3, for0, for0, for3});
+  EXPECT_EQ(rang(0), 1U);
+  EXPECT_EQ(rang(1), 0U) << "nothing is for it";
+  EXPECT_EQ(rang(3), 1U);
+  kept(2, {arp_question(), arp_question()});
+  EXPECT_EQ(rang(0), 0U) << "it is awake";
+  EXPECT_EQ(rang(1), 1U);
 }
 
 // Workers that get each other's frames and rest whenever there is nothing to do. Buffers are made
