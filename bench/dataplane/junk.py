@@ -1,12 +1,20 @@
-"""Goodput while a stranger sends junk to the receiver, beside the goodput without it."""
+"""Goodput while a stranger sends junk to the receiver, beside the goodput without it: one flow over
+sockets, and gateways of one and two workers on DPDK."""
 
 import json
 import subprocess
+import time
 
-from bench.dataplane.flows import PORT, Flow, Paths
+from bench.dataplane import flows
+from bench.dataplane.flows import Flow, Paths
+from bench.dataplane.idle import wait_until_up
+from bench.dataplane.load import Load, bytes_over
 from bench.dataplane.path import RATE_MBIT, set_all
+from bench.lab import godwit
 from bench.lab.failure import Failure
 from bench.lab.figure import Bar, Condition, Figure
+from bench.lab.godwit import Gateways
+from bench.lab.segment import Segment
 
 NAME = "junk_goodput_ratio"
 PPS = 100_000
@@ -18,6 +26,33 @@ RATIO_MIN = 0.95
 SENT_MIN = 0.9  # of PPS, in every run; with less junk the figure does not say what it should
 PAIR = 0
 
+WORKERS = (1, 2)  # of each gateway on DPDK
+GATEWAYS_MBIT = 20.0  # the cap of their link; chosen: what two cores carry beside junk and load
+GATEWAYS_SECONDS = 6.0
+MANY_STRANGERS = "192.0.2.9:0"  # of any port, so that a card spreads them over all queues
+
+
+class Junk:
+    """godwit-junk, from now on."""
+
+    def __init__(self, lab, enter, source, to, seconds):
+        self._lab, self._seconds = lab, seconds
+        self._process = lab.registry.start(
+            [*enter, lab.program("godwit-junk"), "--from", source, "--to", to, "--pps", str(PPS),
+             "--seconds", f"{seconds:g}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def pps(self):
+        """Waits for its end; what it sent each second."""
+        out, complaint = self._process.communicate(timeout=2 * self._seconds)
+        self._lab.registry.end([self._process])
+        if self._process.returncode != 0:
+            raise Failure(complaint.strip() or "godwit-junk failed")
+        pps = json.loads(out)["sent"] / self._seconds
+        if pps < SENT_MIN * PPS:
+            self._lab.console.say(f"  only {pps:.0f} datagrams of junk a second: the machine is too busy")
+        return pps
+
 
 def one_run(lab, paths, with_junk):
     """Mbit/s of payload, and datagrams of junk a second. The junk comes to the receiver beside the path, so
@@ -27,29 +62,18 @@ def one_run(lab, paths, with_junk):
 
     def begin():
         if with_junk:
-            started.append(lab.registry.start(
-                receiver["enter"] + [lab.program("godwit-junk"), "--from", STRANGER, "--to",
-                                     f"{receiver['address']}:{PORT}", "--pps", str(PPS),
-                                     "--seconds", f"{SECONDS - WARM_SECONDS / 2:g}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            started.append(Junk(lab, receiver["enter"], STRANGER, f"{receiver['address']}:{flows.PORT}",
+                                SECONDS - WARM_SECONDS / 2))
 
     flow = Flow("quic", PAIR, cap_mbit=RATE_MBIT)
     began = paths.run([flow], SECONDS, [(WARM_SECONDS / 2, begin)])
-    pps = 0.0
-    for process in started:
-        out, complaint = process.communicate(timeout=SECONDS)
-        lab.registry.end([process])
-        if process.returncode != 0:
-            raise Failure(complaint.strip() or "godwit-junk failed")
-        pps = json.loads(out)["sent"] / (SECONDS - WARM_SECONDS / 2)
-        if pps < SENT_MIN * PPS:
-            lab.console.say(f"  only {pps:.0f} datagrams of junk a second: the machine is too busy")
+    pps = sum(junk.pps() for junk in started)
     return flow.arrivals.mbit(began + WARM_SECONDS, began + SECONDS), pps
 
 
-def figure(pairs, pps):
+def figure(name, pairs, pps):
     """`pairs`: with junk, without it; `pps`: of the runs with junk."""
-    return Figure(NAME, "Mbit/s", "the same without junk", pairs, Bar("ratio", ">=", RATIO_MIN),
+    return Figure(name, "Mbit/s", "the same without junk", pairs, Bar("ratio", ">=", RATIO_MIN),
                   condition=Condition("junk_pps", pps, SENT_MIN * PPS))
 
 
@@ -58,4 +82,46 @@ def goodput(lab):
         set_all(paths)
         runs = [(one_run(lab, paths, True), one_run(lab, paths, False)) for _ in range(RUNS)]
         paths.check()
-    return [figure([(junk, clean) for (junk, _), (clean, _) in runs], [pps for (_, pps), _ in runs])]
+    return [figure(NAME, [(junk, clean) for (junk, _), (clean, _) in runs], [pps for (_, pps), _ in runs])]
+
+
+def name_of(workers):
+    return f"junk_goodput_ratio_dpdk_{workers}"
+
+
+NAMES_DPDK = [name_of(workers) for workers in WORKERS]
+SECONDS_DPDK = RUNS * len(WORKERS) * (2 * GATEWAYS_SECONDS + 6)
+
+
+def arrived(gateways, seconds):
+    """Mbit/s over the link, as the second gateway counts it."""
+    before = bytes_over(gateways, 1, "received_bytes")
+    time.sleep(seconds)
+    return (bytes_over(gateways, 1, "received_bytes") - before) * 8e-6 / seconds
+
+
+def gateways_run(lab, workers):
+    """(Mbit/s under junk, without it), and datagrams of junk a second. The junk comes from the switch, is
+    for the first worker, and comes to the queues of all."""
+    gateways = Gateways(lab, "dpdk", workers=workers, connections=workers)
+    try:
+        gateways.start()
+        wait_until_up(gateways, len(gateways.names))
+        with Load(lab, gateways, workers):
+            clean = arrived(gateways, GATEWAYS_SECONDS)
+            to = f"{lab.wan.sites[1]['address']}:{godwit.PORT}"
+            junk = Junk(lab, lab.wan.stranger, MANY_STRANGERS, to, GATEWAYS_SECONDS + 1.0)
+            dirty = arrived(gateways, GATEWAYS_SECONDS)
+            return (dirty, clean), junk.pps()
+    finally:
+        gateways.stop()
+
+
+def on_dpdk(lab):
+    runs = {workers: [] for workers in WORKERS}
+    with Segment(lab.registry, ("Left", "Right"), GATEWAYS_MBIT) as lab.wan:
+        for _ in range(RUNS):
+            for workers in WORKERS:
+                runs[workers].append(gateways_run(lab, workers))
+    lab.wan = None
+    return [figure(name_of(workers), *(list(column) for column in zip(*runs[workers]))) for workers in WORKERS]

@@ -3,6 +3,7 @@
 //
 //     godwit-junk --from 192.0.2.9:9 --to 10.9.0.2:7000 --pps 100000 --seconds 5
 //
+// A source port of 0 stands for any: each packet has another one, so that many flows come.
 // They are of 1 to 1,200 bytes: noise, short and long headers of QUIC with random connection ids,
 // first packets of handshakes, unknown versions. Needs CAP_NET_RAW, as root has it in a network
 // namespace of its own (`unshare -rUn`); IPv4 only. Prints one JSON line at the end: {"sent"},
@@ -63,13 +64,18 @@ class Junk {
     std::copy_n(to_.address().begin(), header.to.size(), header.to.begin());
     const auto rest = ip::store(std::span(packet.bytes), header);
     ip::store(rest,
-              ip::Udp{.from = from_.udp_port(),
+              ip::Udp{.from = source_port(),
                       .to = to_.udp_port(),
                       .bytes = static_cast<std::uint16_t>(sizeof(ip::Udp) + bytes)});
     packet.size = kHeaderBytes + bytes;
   }
 
  private:
+  std::uint16_t source_port() {
+    const std::uint16_t fixed = from_.udp_port();
+    return fixed != 0 ? fixed : static_cast<std::uint16_t>(1 + random_.below(65'535));
+  }
+
   // Makes of noise what a parser of QUIC looks into further (RFC 9000 section 17).
   void shape(std::span<std::byte> payload) {
     constexpr std::size_t kLongHeader = 6;  // flags, version, length of the id
@@ -145,7 +151,9 @@ int main_of(int argc, char** argv) {
   std::string to_text;
   double pps = 0;
   double seconds = 0;
-  app.add_option("--from", from_text, "The source that the packets show, address:port")->required();
+  app.add_option(
+         "--from", from_text, "The source that the packets show, address:port; port 0: many")
+      ->required();
   app.add_option("--to", to_text, "Whom they go to, address:port")->required();
   app.add_option("--pps", pps, "Packets a second")
       ->required()

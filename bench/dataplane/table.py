@@ -28,6 +28,8 @@ BENCHMARKS = [
               recovery.measure),
     Benchmark([junk.NAME], f"goodput under junk of {junk.PPS:,} datagrams a second from a stranger",
               2 * junk.RUNS * (junk.SECONDS + 2), junk.goodput),
+    Benchmark(junk.NAMES_DPDK, "the same of gateways on DPDK, with one worker and with two", junk.SECONDS_DPDK,
+              junk.on_dpdk, needs="dpdk"),
     Benchmark([ports.RINGS], "the user-space UDP/IP endpoint over DPDK's rings", 5, ports.rings, needs="dpdk"),
     Benchmark([ports.PACKET_SOCKET], "datagrams between two namespaces: DPDK's packet sockets beside io_uring",
               2 * ports.RUNS * (ports.RECEIVER_SECONDS + 1), ports.packet_sockets, needs="dpdk"),

@@ -1,9 +1,9 @@
 """What a byte over a full link costs gateways with two and four workers, beside gateways with one."""
 
-import subprocess
 import time
 
 from bench.dataplane.idle import processor_seconds, wait_until_up
+from bench.dataplane.load import SETTLE_SECONDS, Load, bytes_over
 from bench.lab.failure import Failure
 from bench.lab.figure import Bar, Condition, Figure
 from bench.lab.godwit import Gateways
@@ -13,7 +13,7 @@ SITES = 2
 CONNECTIONS = SHARDS = 4  # also with one worker, so that the number of workers is all that differs
 COUNTS = (2, 4)
 RUNS = 5
-SETTLE_SECONDS, WINDOW_SECONDS = 2.0, 4.0
+WINDOW_SECONDS = 4.0
 RATE_MBIT = 30  # what godwit-load fills, and two cores carry beside the emulator
 FULL_MIN = 0.9  # of the rate, in every run; below, it was the processor that was full
 SECONDS = RUNS * (1 + len(COUNTS)) * (SETTLE_SECONDS + WINDOW_SECONDS + 3)
@@ -28,45 +28,24 @@ def name_of(workers):
 NAMES = [name_of(workers) for workers in COUNTS]
 
 
-def sent_bytes(gateways):
-    """By the first gateway to the second, layer 3, over all connections."""
-    answer = gateways.ask(0, "link", gateways.names[1])
-    if answer is None:
-        raise Failure("a gateway does not answer under load")
-    sent = [link["sent_bytes"] for link in answer["links"]]
-    if len(sent) != CONNECTIONS:
-        raise Failure(f"the link has {len(sent)} connections, not {CONNECTIONS}")
-    return sum(sent)
-
-
-def start_load(lab, gateways):
-    load = lab.registry.start(
-        [lab.program("godwit-load"), "--from", gateways.socket(0), "--to", gateways.socket(1),
-         "--shards", str(SHARDS)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if load.stdout.readline().strip() != "ready":
-        raise Failure(load.communicate()[1].strip() or "godwit-load failed")
-    return load
+def counts(gateways):
+    """Bytes that the first one has sent, and processor seconds of both."""
+    return bytes_over(gateways, 0, "sent_bytes"), sum(map(processor_seconds, gateways.pids()))
 
 
 def cost(lab, workers):
     """Processor seconds of both gateways for each GB over the link, and how full it was."""
     gateways = Gateways(lab, workers=workers, connections=CONNECTIONS)
-    load = None
     try:
         gateways.start()
         wait_until_up(gateways, SITES)
-        load = start_load(lab, gateways)
-        time.sleep(SETTLE_SECONDS)
-        bytes_before, used_before = sent_bytes(gateways), sum(map(processor_seconds, gateways.pids()))
-        time.sleep(WINDOW_SECONDS)
-        sent = sent_bytes(gateways) - bytes_before
-        used = sum(map(processor_seconds, gateways.pids())) - used_before
-        if load.poll() is not None:
-            raise Failure(load.communicate()[1].strip() or "godwit-load ended by itself")
+        with Load(lab, gateways, SHARDS):
+            bytes_before, used_before = counts(gateways)
+            time.sleep(WINDOW_SECONDS)
+            bytes_after, used_after = counts(gateways)
     finally:
-        lab.registry.end([load] if load else [])
         gateways.stop()
+    sent, used = bytes_after - bytes_before, used_after - used_before
     if sent == 0:
         raise Failure(f"nothing went over the link within {WINDOW_SECONDS:g} s")
     return used * 1e9 / sent, sent * 8e-6 / WINDOW_SECONDS / RATE_MBIT

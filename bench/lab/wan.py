@@ -6,17 +6,17 @@ import re
 import socket
 import subprocess
 
+from bench.lab.addresses import Addressed
 from bench.lab.failure import Failure
 
 CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21  # linux/capability.h
-PREFIX = 16  # of all sites' common network
 SEED = ":SEED"  # ends the name of a preset that is drawn
 TABLE = os.path.join(os.path.dirname(__file__), "..", "wan", "presets.cc")
 ROW = re.compile(r'^    \{"([^"]+)",\s+PresetShape::k(\w+),$', re.MULTILINE)
 
 
-class Wan:
-    """One running godwit-wan. Sites are dictionaries with name, address and enter."""
+class Wan(Addressed):
+    """One running godwit-wan."""
 
     def __init__(self, program, registry, name, sites):
         self._registry = registry
@@ -84,22 +84,6 @@ class Wan:
 
     def heal(self, a, b):
         self.ask("heal", **{"from": a, "to": b})
-
-    def _configure(self, site, *words):
-        command = [*site["enter"], "ip", "address", *words, "dev", "wan0"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"{' '.join(command)}: {done.stderr.strip()}")
-
-    def take_addresses(self):
-        """From now on the sites' kernels have no part in the WAN: no address, so no answer."""
-        for site in self.sites:
-            self._configure(site, "flush")
-
-    def give_addresses(self):
-        """As they were; neighbours are asked for, and the emulator answers."""
-        for site in self.sites:
-            self._configure(site, "add", f"{site['address']}/{PREFIX}")
 
     def stats(self):
         return self.ask("stats")

@@ -10,7 +10,10 @@ import unittest
 
 import emulated_wan
 import lab as harness
+from bench.lab.segment import Segment
 
+RATE_MBIT = 200.0
+JUNK_PPS, JUNK_SECONDS = 100_000, 3
 HUGE_MIB_ENOUGH = 64  # a gateway's buffers and DPDK's own: 42 MiB
 HUGE_PAGES = 128  # 256 MiB where they have 2 MiB: enough beside gateways of other tests
 # Of an idle gateway, a second: about 500 and 10, less on a busy machine. One that does not rest has
@@ -233,6 +236,40 @@ class Dpdk(unittest.TestCase):
             self.assertRegex(gateway.text(), rf"af_packet:wan0: DPDK needs \d+ MiB in huge pages, and {free_mib} "
                              "MiB are free: `sysctl vm.nr_hugepages=N`")
             self.assertLess(free_mib, HUGE_MIB_ENOUGH)
+
+    def test_junk_from_strangers_is_survived_counted_and_costs_no_memory(self):
+        """For one worker, through the queues of both."""
+        segment = Segment(self.registry, ("Left", "Right"), RATE_MBIT)
+        self.addCleanup(segment.close)
+        segment.take_addresses()
+        self.places = dict(zip("ab", segment.sites))
+        lab = self.lab(workers=2)
+        lab.start_all()
+        lab.wait_healthy()
+        topic = {"elements": 2 * TILE + 100, "shards": 2}
+        publisher, auditor = lab.publisher("a", "publisher", values=50, **topic), lab.auditor("b", **topic)
+        for _ in range(5):  # what training needs is there before the flood
+            self.assertRegex(auditor.ask("next 60", 70), "^at ")
+        process = lab.gateways["b"].process
+
+        def counted():
+            report = lab.ask("b", "link")["port"]
+            strangers = lab.metric("b", "godwit_endpoint_dropped_packets_total")["unknown_source",]
+            return int(strangers) + report.get("receive_dropped", 0)
+
+        before, resident = counted(), harness.resident_kb(process)
+        junk = harness.run(*segment.stranger, harness.JUNK, "--from", "192.0.2.9:0", "--to",
+                           f"{segment.sites[1]['address']}:{lab.ports['b']}", "--pps", JUNK_PPS,
+                           "--seconds", JUNK_SECONDS)
+        self.assertEqual(junk.returncode, 0, junk.stderr)
+        sent = json.loads(junk.stdout)["sent"]
+        grown = harness.resident_kb(process) - resident
+        print(f"count: junk sent {sent}, resident memory grew by {grown} kB")
+        self.assertLess(grown, harness.GROWTH_MAX_KB)
+        lab.wait_for(lambda: counted() - before >= sent, f"{sent} datagrams are counted")
+        self.assertRegex(auditor.ask("next 60", 70), "^at ")  # training goes on
+        self.check_sums(lab, publisher, auditor)
+        self.check_end(lab)
 
     def veth_pair(self):
         """An end of one in a network of its own for either site, under the name wan0."""

@@ -10,7 +10,6 @@ import unittest
 
 import lab as harness
 
-JUNK = harness.BUILD / "bench/dataplane/godwit-junk"
 PPS = 100_000
 SECONDS = 5
 
@@ -39,7 +38,7 @@ class Flood(unittest.TestCase):
         """b under junk; returns what was sent and by how many kB its process grew, at most."""
         process = self.lab.gateways["b"].process
         before = largest = harness.resident_kb(process)
-        junk = subprocess.Popen([JUNK, "--from", source, "--to", f"127.0.0.1:{self.lab.ports['b']}",
+        junk = subprocess.Popen([harness.JUNK, "--from", source, "--to", f"127.0.0.1:{self.lab.ports['b']}",
                                  "--pps", str(PPS), "--seconds", str(SECONDS)],
                                 stdout=subprocess.PIPE, text=True)
         while junk.poll() is None:

@@ -23,6 +23,7 @@ PUBLISHER = BUILD / "tests/integration/integration_publisher"
 AUDITOR = BUILD / "tests/integration/integration_auditor"
 PROBE = BUILD / "tests/integration/integration_probe"
 WAN = BUILD / "bench/wan/godwit-wan"
+JUNK = BUILD / "bench/dataplane/godwit-junk"
 HOSTILE = BUILD / "tests/integration/integration_hostile"
 FULL = os.environ.get("GODWIT_LENGTH") == "full"
 # What a process may grow by under a flood. ThreadSanitizer keeps four words of its own for every word that a

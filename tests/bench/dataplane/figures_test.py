@@ -19,6 +19,7 @@ NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")
             for loss in ("0", "0.1", "1", "3")}
          | {"quic_over_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms",
             "control_p99_excess_ms", "recovery_step_s", "recovery_cut_s", "junk_goodput_ratio",
+            "junk_goodput_ratio_dpdk_1", "junk_goodput_ratio_dpdk_2",
             "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
             "afpacket_over_uring", "worker_cpu_ratio_2", "worker_cpu_ratio_4"})
 
@@ -128,9 +129,9 @@ class TheDataPlanesTable(unittest.TestCase):
         self.assertAlmostEqual(path.QUIC_PAYLOAD, 1417 / 1480)
 
     def test_too_little_junk_is_no_figure(self):
-        enough = junk.figure([(46, 46)] * 3, [100_000, 90_000, 99_970])
+        enough = junk.figure(junk.NAME, [(46, 46)] * 3, [100_000, 90_000, 99_970])
         self.assertEqual((enough.met(), enough.members()["junk_pps"]), (True, 90_000))
-        too_little = junk.figure([(46, 46)] * 3, [100_000, 89_990, 100_000])
+        too_little = junk.figure(junk.NAME, [(46, 46)] * 3, [100_000, 89_990, 100_000])
         self.assertEqual((too_little.met(), too_little.members()["junk_pps"]), (False, 89_990))
 
     def test_what_was_not_seen_to_recover_misses_its_bar(self):
