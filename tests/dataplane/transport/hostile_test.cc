@@ -2,10 +2,25 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/dataplane/transport/world.h"
+#include "dataplane/port/with/decorator.h"
+#include "tests/dataplane/transport/pair.h"
 
 namespace godwit::transport::testing {
 namespace {
+
+// A site's port whose packets leave from another site's address while there is one in `through`.
+class Detour final : public port::Decorator {
+ public:
+  Detour(std::unique_ptr<port::Port> own, port::Port* const& through)
+      : Decorator(std::move(own)), through_(through) {}
+
+  std::size_t transmit(Instant now, std::span<const port::Train> trains) override {
+    return through_ != nullptr ? through_->transmit(now, trains) : Decorator::transmit(now, trains);
+  }
+
+ private:
+  port::Port* const& through_;
+};
 
 // Sends `bytes` to `to` as if from `from`'s address, beside its endpoint.
 void inject(World& world, Site& from, const Site& to, std::vector<std::byte> bytes) {
@@ -125,6 +140,63 @@ TEST(Hostile, AFloodOfGreetingsMeetsTheLimitOnHandshakes) {
   EXPECT_EQ(b.endpoint->counters().sessions_accepted, 6U);
   EXPECT_GE(b.endpoint->counters().accepts_over_limit, 44U);
   EXPECT_GE(b.endpoint->counters().retries_sent, 44U);
+}
+
+// Sealed and fresh, but from elsewhere: as it looks when an address is forged, or a NAT forgot us.
+TEST(Hostile, ValidPacketsFromAnotherAddressAreNoPartOfTheSession) {
+  for (const bool is_known : {false, true}) {
+    World world(6);
+    Site& elsewhere = world.site("tyo");
+    port::Port* through = nullptr;
+    world.decorate = [&](std::unique_ptr<port::Port> own) {
+      return std::make_unique<Detour>(std::move(own), through);
+    };
+    Site& a = world.site("fra");
+    Site& b = world.site("nyc");
+    world.join(a, b, {.delay = Duration::ms(5)});
+    if (is_known) {
+      world.join(elsewhere, b, {.delay = Duration::ms(5)});
+    }
+    Session* session = world.dial(a, b);
+    ASSERT_TRUE(world.run_until([&] { return !b.seen.empty(); }, Duration::ms(1'000)));
+    world.run(Duration::ms(100));
+    const EndpointCounters before = b.endpoint->counters();
+    through = elsewhere.port.get();
+    session->send_transfer(world.now(), numbered(1, 20'000));
+    world.run(Duration::ms(2'000));
+    const EndpointCounters& after = b.endpoint->counters();
+    const std::uint64_t strange = after.packets_unknown_source - before.packets_unknown_source;
+    const std::uint64_t unmatched = after.packets_unmatched - before.packets_unmatched;
+    EXPECT_EQ(b.transfers_received, 0U);
+    EXPECT_GE(is_known ? unmatched : strange, 10U);
+    EXPECT_EQ(is_known ? strange : unmatched, 0U);
+    EXPECT_EQ(b.sessions.front()->remote(), a.address) << "nobody migrates";
+    through = nullptr;
+    EXPECT_TRUE(world.run_until([&] { return b.transfers_received == 1; }, Duration::ms(5'000)));
+    EXPECT_FALSE(a.seen[0]->is_closed || b.seen[0]->is_closed);
+  }
+}
+
+TEST(Hostile, NoSessionBeginsBeyondTheLimitUntilAnotherHasEnded) {
+  QuicOptions options;
+  options.sessions_max = 2;
+  World world(7, options);
+  Site& b = world.site("nyc");
+  std::vector<Site*> others = {&world.site("fra"), &world.site("tyo"), &world.site("gru")};
+  for (Site* other : others) {
+    world.join(*other, b, {.delay = Duration::ms(5)});
+    world.dial(*other, b);
+    world.run(Duration::ms(500));
+  }
+  EXPECT_TRUE(others[0]->seen[0]->is_established && others[1]->seen[0]->is_established);
+  EXPECT_FALSE(others[2]->seen[0]->is_established);
+  EXPECT_EQ(b.endpoint->counters().sessions_accepted, 2U);
+  EXPECT_GE(b.endpoint->counters().accepts_over_limit, 1U);
+  EXPECT_EQ(world.dial(b, *others[2]), nullptr);
+  others[0]->sessions[0]->close(world.now(), 0, "makes room");
+  EXPECT_TRUE(
+      world.run_until([&] { return others[2]->seen[0]->is_established; }, Duration::ms(20'000)))
+      << "its greeting is said again";
 }
 
 TEST(Hostile, AnotherVersionIsAnsweredWithOurs) {

@@ -192,6 +192,23 @@ TEST(QuicSession, StreamsOfFiveThousandTransfersAreAllClosed) {
   EXPECT_LE(most_open, QuicOptions().streams_max + 2);
 }
 
+TEST(QuicSession, NoMoreStreamsAreOpenThanThePeerAllows) {
+  QuicOptions options;
+  options.streams_max = 4;
+  Pair pair(19, {.delay = Duration::ms(5)}, BitRate::unlimited(), options);
+  std::uint32_t number = 0;
+  std::uint64_t most_open = 0;
+  pair.a.on_turn = [&](Instant now, Site&) {
+    while (number < 100 && pair.dialled->wants_transfer()) {
+      pair.dialled->send_transfer(now, numbered(++number, 4096));
+    }
+    most_open = std::max(most_open, pair.dialled->stats().streams_open);
+  };
+  EXPECT_TRUE(
+      pair.world.run_until([&] { return pair.b.transfers_received == 100; }, Duration::ms(10'000)));
+  EXPECT_EQ(most_open, options.streams_max + 1) << "and the control stream";
+}
+
 TEST(QuicSession, UnreadTransfersStopTheSenderAtTheWindow) {
   QuicOptions options;
   options.window_bytes = 1 << 20;

@@ -1,7 +1,7 @@
 // ARP and neighbour discovery: asking, answering, holding, forgetting, defending.
 #include <gmock/gmock.h>
 
-#include "tests/dataplane/port/ip/endpoint_fixture.h"
+#include "tests/dataplane/port/ip/resolution_fixture.h"
 
 namespace godwit::port {
 namespace {
@@ -9,49 +9,6 @@ namespace {
 using namespace frames;
 using ip::Fate;
 using ::testing::HasSubstr;
-
-const Mac kSolicitedMac2 = {0x33, 0x33, 0xff, 0, 0, 2};
-const Octets kSolicited1 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 1};
-const Octets kSolicited2 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 2};
-const Octets kAllNodes = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-const Mac kAllNodesMac = {0x33, 0x33, 0, 0, 0, 1};
-
-class ResolutionTest : public EndpointTest {
- protected:
-  void SetUp() override { open(usual_options()); }
-
-  static Octets padded(Octets frame) {
-    frame.resize(std::max<std::size_t>(frame.size(), 60));
-    return frame;
-  }
-  static Octets own_request(std::uint8_t target, const Mac& to = kAllMacs) {
-    return padded(ethernet(to, kOwnMac, 0x0806, arp(1, kOwnMac, v4(1), Mac{}, v4(target))));
-  }
-  static Octets own_solicitation() {
-    const Octets rest = join(Octets(4), v6(2), Octets{1, 1}, kOwnMac);
-    return ethernet(kSolicitedMac2,
-                    kOwnMac,
-                    0x86dd,
-                    ipv6(v6(1), kSolicited2, 58, icmp6(v6(1), kSolicited2, 135, 0, rest), 255));
-  }
-  static Octets own_advertisement(const Mac& to_mac, const Octets& to, std::uint8_t flags) {
-    const Octets rest = join(Octets{flags, 0, 0, 0}, v6(1), Octets{2, 1}, kOwnMac);
-    return ethernet(
-        to_mac, kOwnMac, 0x86dd, ipv6(v6(1), to, 58, icmp6(v6(1), to, 136, 0, rest), 255));
-  }
-  static Octets request_from(std::uint8_t last, const Mac& mac, std::uint8_t target = 1) {
-    return ethernet(kAllMacs, mac, 0x0806, arp(1, mac, v4(last), Mac{}, v4(target)));
-  }
-  static Mac destination(const Octets& frame) {
-    Mac mac{};
-    std::copy_n(frame.begin(), mac.size(), mac.begin());
-    return mac;
-  }
-  void pass(std::int64_t milliseconds) {
-    now_ = now_ + Duration::ms(milliseconds);
-    receive();
-  }
-};
 
 TEST_F(ResolutionTest, AsksByArpAndThenSendsWhatWasHeld) {
   ASSERT_TRUE(send(kPeer4, {1, 2, 3}));
@@ -405,59 +362,6 @@ TEST_F(ResolutionTest, RefusesBrokenArpAndDiscovery) {
   Octets broken = discovery(135, 255, target);
   broken.back() ^= 1U;
   EXPECT_EQ(fate_of(broken), Fate::kBadChecksum);
-}
-
-TEST_F(ResolutionTest, AnswersAFloodNoFasterThanItsLimit) {
-  std::size_t answers = 0;
-  for (int millisecond = 0; millisecond < 100; ++millisecond) {
-    for (int count = 0; count < 100; ++count) {
-      lab_.incoming.push_back(request_from(static_cast<std::uint8_t>(2 + count), kPeerMac));
-    }
-    receive();
-    now_ = now_ + Duration::ms(1);
-    answers += sent().size();
-  }
-  // A burst of 100 and one per millisecond.
-  EXPECT_EQ(answers, 100U + 99U);
-  EXPECT_EQ(port_->fates().of(Fate::kTooMany), 10'000U - answers);
-  EXPECT_EQ(lab_.lent, 0U);
-}
-
-TEST_F(ResolutionTest, AnswersAKnownNeighbourInAFloodOfStrangers) {
-  ASSERT_TRUE(send(kPeer4, {1}));
-  ASSERT_TRUE(send(kPeer6, {1}));
-  fate_of(arp_reply(2, kPeerMac));
-  fate_of(advertisement(2, kPeerMac));
-  const auto flood = [&] {
-    for (int count = 0; count < 200; ++count) {
-      lab_.incoming.push_back(request_from(static_cast<std::uint8_t>(10 + count), kOtherMac));
-    }
-    receive();
-    sent();
-  };
-  for (int second = 0; second < 10; ++second) {
-    flood();
-    EXPECT_EQ(fate_of(request_from(9, kOtherMac)), Fate::kTooMany);
-    EXPECT_EQ(fate_of(request_from(2, kPeerMac)), Fate::kNeighbour);
-    EXPECT_EQ(fate_of(solicitation(v6(1), kOwnMac)), Fate::kNeighbour);
-    EXPECT_EQ(sent().size(), 2U) << "an answer to each family's neighbour";
-    now_ = now_ + Duration::ms(1'000);
-  }
-}
-
-TEST_F(ResolutionTest, AnswersWhoeverSpeaksInANeighboursNameNoFasterThanItsLimit) {
-  ASSERT_TRUE(send(kPeer4, {1}));
-  ASSERT_TRUE(send(Peer::v4({10, 9, 0, 3}, kPeerPort), {1}));
-  fate_of(arp_reply(2, kPeerMac));
-  fate_of(arp_reply(3, kPeerMac));
-  sent();
-  for (int count = 0; count < 1'000; ++count) {
-    lab_.incoming.push_back(request_from(2, kPeerMac));
-  }
-  receive();
-  // Five of its own, and the strangers' hundred.
-  EXPECT_EQ(sent().size(), 5U + 100U);
-  EXPECT_EQ(fate_of(request_from(3, kPeerMac)), Fate::kNeighbour) << "another neighbour";
 }
 
 TEST_F(ResolutionTest, ForgetsTheNeighbourUsedLongestAgoWhenTheCacheIsFull) {
