@@ -85,6 +85,9 @@ class WordWriter {
     used_ &= 63U;
   }
 
+  // Where the next whole word goes; what is not whole yet stands there, too.
+  std::uint8_t* at() const { return at_; }
+
   // Pads with zeros to a byte; the first byte behind the string.
   std::uint8_t* finish() {
     store_word(at_, word_);

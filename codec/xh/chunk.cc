@@ -120,19 +120,20 @@ std::size_t ChunkEncoder::gather(std::size_t planes, std::size_t count) {
 std::uint8_t* ChunkEncoder::write_plane(std::span<const std::uint8_t> plane,
                                         std::uint8_t* out) const {
   if (!looks_like_noise(plane)) {
-    const Counts counts = count_bytes(plane);
-    if (counts[plane[0]] == plane.size()) {
+    const ByteRange range = range_of(plane.data(), plane.size());
+    if (range.least == range.greatest) {
       *out++ = static_cast<std::uint8_t>(Plane::kConstant);
-      *out++ = plane[0];
+      *out++ = range.least;
       return out;
     }
-    const PrefixWriter writer(best_lengths(counts));
-    // With what the writer may touch, it stays within the room of a raw plane.
-    if (writer.description_bytes() + writer.written_bytes_max(counts) +
-            PrefixWriter::kWrittenBeyond <
-        plane.size()) {
-      *out++ = static_cast<std::uint8_t>(Plane::kCoded);
-      return writer.write(plane, writer.describe(out));
+    const PrefixWriter writer(best_lengths(estimated_counts(plane, range)));
+    if (writer.description_bytes() < plane.size()) {
+      out[0] = static_cast<std::uint8_t>(Plane::kCoded);
+      // Within the room of a raw plane, which is written over it where that is not enough.
+      const std::uint8_t* const limit = out + 1 + plane.size();
+      if (auto* const end = writer.write(plane, writer.describe(out + 1), limit)) {
+        return end;
+      }
     }
   }
   *out++ = static_cast<std::uint8_t>(Plane::kRaw);

@@ -1,5 +1,6 @@
 #include "codec/xh/planes.h"
 
+#include <algorithm>
 #include <cstring>
 
 #undef HWY_TARGET_INCLUDE
@@ -210,6 +211,28 @@ HWY_ATTR void join(
   });
 }
 
+HWY_ATTR ByteRange range_of(const std::uint8_t* bytes, std::size_t count) {
+  const hn::ScalableTag<std::uint8_t> d;
+  const std::size_t lanes = hn::Lanes(d);
+  auto least = hn::Set(d, bytes[0]);
+  auto greatest = least;
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto some = hn::LoadU(d, bytes + i);
+    least = hn::Min(least, some);
+    greatest = hn::Max(greatest, some);
+  }
+  HWY_ALIGN std::uint8_t ends[2][HWY_MAX_BYTES];
+  hn::Store(least, d, ends[0]);
+  hn::Store(greatest, d, ends[1]);
+  ByteRange range{*std::min_element(ends[0], ends[0] + lanes),
+                  *std::max_element(ends[1], ends[1] + lanes)};
+  for (; i < count; ++i) {
+    range = {std::min(range.least, bytes[i]), std::max(range.greatest, bytes[i])};
+  }
+  return range;
+}
+
 }  // namespace godwit::codec::xh::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -218,6 +241,7 @@ namespace godwit::codec::xh {
 
 HWY_EXPORT(split);
 HWY_EXPORT(join);
+HWY_EXPORT(range_of);
 
 std::size_t split(Type type,
                   const std::byte* values,
@@ -225,6 +249,10 @@ std::size_t split(Type type,
                   std::size_t count,
                   const Planes& planes) {
   return HWY_DYNAMIC_DISPATCH(split)(type, values, base, count, planes);
+}
+
+ByteRange range_of(const std::uint8_t* bytes, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(range_of)(bytes, count);
 }
 
 void join(

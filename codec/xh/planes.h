@@ -1,5 +1,5 @@
 // The loops of XH over elements: words whose high bytes are alike, and their bytes by significance;
-// vectorised, chosen at run time.
+// and over the bytes of a plane. Vectorised, chosen at run time.
 //
 // A kernel is a pure loop: it checks nothing, allocates nothing and cannot fail. 64 bytes behind
 // the end of each plane must belong to its buffer.
@@ -23,6 +23,13 @@ std::size_t split(Type type,
                   const std::byte* base,
                   std::size_t count,
                   const Planes& planes);
+
+struct ByteRange {
+  std::uint8_t least = 0;
+  std::uint8_t greatest = 0;
+};
+// Of `count` bytes, at least one.
+ByteRange range_of(const std::uint8_t* bytes, std::size_t count);
 
 // The elements again.
 void join(

@@ -34,27 +34,66 @@ void for_each_code(const Lengths& lengths, Visit&& visit) {
   }
 }
 
+// Below, counting all of them costs little.
+constexpr std::size_t kSampledBytesMin = 65'536;
+constexpr std::size_t kLines = 8;  // of which one is counted
+constexpr std::size_t kLineBytes = 64;
+
+class Tally {
+ public:
+  void add(std::span<const std::uint8_t> bytes) {
+    std::size_t i = 0;
+    for (; i + parts_.size() <= bytes.size(); i += parts_.size()) {
+      const std::uint64_t word = load_word(bytes.data() + i);
+      for (unsigned at = 0; at < parts_.size(); ++at) {
+        ++parts_[at][word >> (8 * at) & 0xffU];
+      }
+    }
+    for (; i < bytes.size(); ++i) {
+      ++parts_[0][bytes[i]];
+    }
+  }
+
+  Counts counts() const {
+    Counts sum = parts_[0];
+    for (std::size_t part = 1; part < parts_.size(); ++part) {
+      for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
+        sum[symbol] += parts_[part][symbol];
+      }
+    }
+    return sum;
+  }
+
+ private:
+  // Eight tables: equal bytes in a row would wait for their own counter.
+  std::array<Counts, 8> parts_{};
+};
+
 }  // namespace
 
 Counts count_bytes(std::span<const std::uint8_t> bytes) {
-  // Eight tables: equal bytes in a row would wait for their own counter.
-  std::array<Counts, 8> parts{};
-  std::size_t i = 0;
-  for (; i + parts.size() <= bytes.size(); i += parts.size()) {
-    const std::uint64_t word = load_word(bytes.data() + i);
-    for (unsigned at = 0; at < parts.size(); ++at) {
-      ++parts[at][word >> (8 * at) & 0xffU];
-    }
+  Tally tally;
+  tally.add(bytes);
+  return tally.counts();
+}
+
+Counts estimated_counts(std::span<const std::uint8_t> bytes, ByteRange range) {
+  if (bytes.size() < kSampledBytesMin) {
+    return count_bytes(bytes);
   }
-  for (; i < bytes.size(); ++i) {
-    ++parts[0][bytes[i]];
+  Tally tally;
+  std::uint32_t turn = 0;
+  for (std::size_t at = 0; at + kLines * kLineBytes <= bytes.size(); at += kLines * kLineBytes) {
+    // Another one of the eight lines each time, in no order, so that no period goes unseen.
+    constexpr std::uint32_t kGolden = 0x9e3779b9;
+    const std::size_t line = turn++ * kGolden >> 29U;
+    tally.add(bytes.subspan(at + line * kLineBytes, kLineBytes));
   }
-  for (std::size_t part = 1; part < parts.size(); ++part) {
-    for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
-      parts[0][symbol] += parts[part][symbol];
-    }
+  Counts counts = tally.counts();
+  for (std::size_t symbol = range.least; symbol <= range.greatest; ++symbol) {
+    counts[symbol] = std::max(counts[symbol], 1U);
   }
-  return parts[0];
+  return counts;
 }
 
 Lengths best_lengths(const Counts& counts) {
@@ -139,14 +178,6 @@ std::size_t PrefixWriter::description_bytes() const {
   return 2 + (last_ - first_ + 2) / 2;
 }
 
-std::size_t PrefixWriter::written_bytes_max(const Counts& counts) const {
-  std::uint64_t bits = 0;
-  for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
-    bits += std::uint64_t{counts[symbol]} * codes_.length[symbol];
-  }
-  return kStreams * kSizeBytes + bits / 8 + kStreams;  // each stream is padded
-}
-
 std::uint8_t* PrefixWriter::describe(std::uint8_t* out) const {
   *out++ = static_cast<std::uint8_t>(first_);
   *out++ = static_cast<std::uint8_t>(last_);
@@ -157,13 +188,21 @@ std::uint8_t* PrefixWriter::describe(std::uint8_t* out) const {
   return out;
 }
 
-std::uint8_t* PrefixWriter::write(std::span<const std::uint8_t> bytes, std::uint8_t* out) const {
+std::uint8_t* PrefixWriter::write(std::span<const std::uint8_t> bytes,
+                                  std::uint8_t* out,
+                                  const std::uint8_t* limit) const {
+  if (limit - out < static_cast<std::ptrdiff_t>(kStreams * kSizeBytes)) {
+    return nullptr;
+  }
   std::uint8_t* const sizes = out;
   out += kStreams * kSizeBytes;
   for (std::size_t stream = 0; stream < kStreams; ++stream) {
     const std::size_t begin = stream_begin(stream, bytes.size());
     const std::size_t end = stream_begin(stream + 1, bytes.size());
-    std::uint8_t* const stop = write_stream(bytes.subspan(begin, end - begin), out);
+    std::uint8_t* const stop = write_stream(bytes.subspan(begin, end - begin), out, limit);
+    if (stop == nullptr) {
+      return nullptr;
+    }
     const auto size = static_cast<std::uint32_t>(stop - out);
     std::memcpy(sizes + stream * kSizeBytes, &size, kSizeBytes);
     out = stop;
@@ -172,10 +211,16 @@ std::uint8_t* PrefixWriter::write(std::span<const std::uint8_t> bytes, std::uint
 }
 
 std::uint8_t* PrefixWriter::write_stream(std::span<const std::uint8_t> bytes,
-                                         std::uint8_t* out) const {
+                                         std::uint8_t* out,
+                                         const std::uint8_t* limit) const {
+  constexpr std::ptrdiff_t kWord = sizeof(std::uint64_t);  // the writer writes whole ones
+  constexpr std::ptrdiff_t kJoinedMax = kJoinedBytes * kLengthMax / 8 + 2 * kWord;
   WordWriter writer(out);
   std::size_t i = 0;
   for (; i + kJoinedBytes <= bytes.size(); i += kJoinedBytes) {
+    if (limit - writer.at() < kJoinedMax) {
+      return nullptr;
+    }
     std::array<std::uint64_t, kJoinedStrings> strings;
     std::array<std::uint32_t, kJoinedStrings> lengths;
     join_codes(codes_, bytes.data() + i, strings.data(), lengths.data());
@@ -189,11 +234,11 @@ std::uint8_t* PrefixWriter::write_stream(std::span<const std::uint8_t> bytes,
       }
     }
   }
-  for (; i < bytes.size(); ++i) {
+  for (; i < bytes.size() && limit - writer.at() >= 2 * kWord; ++i) {
     const std::uint8_t byte = bytes[i];
     writer.put(codes_.code_of(byte), codes_.length[byte]);
   }
-  return writer.finish();
+  return i < bytes.size() || limit - writer.at() < kWord ? nullptr : writer.finish();
 }
 
 Result<std::size_t> PrefixReader::learn(std::span<const std::uint8_t> description) {

@@ -10,6 +10,7 @@
 
 #include "codec/simd/bits.h"
 #include "codec/xh/code_joining.h"
+#include "codec/xh/planes.h"
 #include "dataplane/base/result.h"
 
 namespace godwit::codec::xh {
@@ -22,6 +23,9 @@ using Counts = std::array<std::uint32_t, kSymbols>;
 using Lengths = std::array<std::uint8_t, kSymbols>;  // of each symbol's code; 0: it does not occur
 
 Counts count_bytes(std::span<const std::uint8_t> bytes);
+// The same from one byte in eight when there are many, which costs next to nothing in length; none
+// in `range` is 0, so that whatever occurs has a code.
+Counts estimated_counts(std::span<const std::uint8_t> bytes, ByteRange range);
 
 // The lengths that cost least in total (Larmore and Hirschberg, "A fast algorithm for optimal
 // length-limited Huffman codes", 1990). At least two counts are above 0.
@@ -35,20 +39,21 @@ constexpr std::size_t stream_begin(std::size_t index, std::size_t count) {
 
 class PrefixWriter {
  public:
-  static constexpr std::size_t kWrittenBeyond = 8;
-
   explicit PrefixWriter(const Lengths& lengths);
 
-  // Bytes of `describe`, and of all of `write` at most.
   std::size_t description_bytes() const;
-  std::size_t written_bytes_max(const Counts& counts) const;
 
-  // Both return the first byte behind what they wrote. `write` may write kWrittenBeyond further.
+  // Both return the first byte behind what they wrote. `write` stays before `limit`; null: the
+  // codes may not fit there.
   std::uint8_t* describe(std::uint8_t* out) const;
-  std::uint8_t* write(std::span<const std::uint8_t> bytes, std::uint8_t* out) const;
+  std::uint8_t* write(std::span<const std::uint8_t> bytes,
+                      std::uint8_t* out,
+                      const std::uint8_t* limit) const;
 
  private:
-  std::uint8_t* write_stream(std::span<const std::uint8_t> bytes, std::uint8_t* out) const;
+  std::uint8_t* write_stream(std::span<const std::uint8_t> bytes,
+                             std::uint8_t* out,
+                             const std::uint8_t* limit) const;
 
   std::size_t first_ = 0;  // symbol with a code
   std::size_t last_ = 0;

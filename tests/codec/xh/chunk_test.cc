@@ -1,10 +1,12 @@
 #include "codec/xh/chunk.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
 
+#include "codec/xh/planes.h"
 #include "tests/codec/targets.h"
 #include "tests/codec/xh/tensors.h"
 
@@ -83,6 +85,38 @@ TEST_P(XhChunk, IsTheSameOnEveryInstructionSet) {
     const Bytes portable = encoded(encoder_, tensor);
     choose(GetParam());
     EXPECT_EQ(encoded(encoder_, tensor), portable) << tensor.name;
+  }
+}
+
+// Some of eight lines are of one byte, the others noise: what an estimate finds depends on where it
+// looks.
+TEST_P(XhChunk, PlanesOfUnlikeLinesComeBackAndTakeNoMoreRoom) {
+  Random random(9);
+  for (const std::uint64_t calm : {1U, 2U, 4U, 7U}) {
+    Bytes values = testing::noise(kChunkElements, random);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i / 64 % 8 < calm) {
+        values[i] = std::byte{7};
+      }
+    }
+    const Tensor tensor{"calm", Type::kInt8, values, {}};
+    const Bytes coded = encoded(encoder_, tensor);
+    EXPECT_LE(coded.size(), chunk_bytes_max(Type::kInt8, values.size()));
+    EXPECT_EQ(decoded(tensor, coded), values);
+  }
+}
+
+TEST_P(XhChunk, FindsTheRangeOfBytes) {
+  Random random(10);
+  for (std::size_t count = 1; count < 300; count += 1 + count / 8) {
+    std::vector<std::uint8_t> bytes(count);
+    for (auto& byte : bytes) {
+      byte = static_cast<std::uint8_t>(20 + random.below(200));
+    }
+    const auto [least, greatest] = std::minmax_element(bytes.begin(), bytes.end());
+    const ByteRange range = range_of(bytes.data(), count);
+    EXPECT_EQ(range.least, *least);
+    EXPECT_EQ(range.greatest, *greatest);
   }
 }
 

@@ -124,6 +124,23 @@ TEST(XhPrefixCode, CountsEveryByte) {
   EXPECT_EQ(count_bytes(bytes), expected);
 }
 
+TEST(XhPrefixCode, EstimatesWhatItDoesNotCount) {
+  Random random(8);
+  std::vector<std::uint8_t> bytes(131'072);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {  // of a period that eight lines have, too
+    bytes[i] = static_cast<std::uint8_t>(random.below(10) + (i % 512 < 64 ? 100 : 0));
+  }
+  const Counts all = count_bytes(bytes);
+  const Counts estimated = estimated_counts(bytes, {.least = 0, .greatest = 120});
+  for (std::size_t symbol = 0; symbol < kSymbols; ++symbol) {
+    const double expected = all[symbol] / 8.0;
+    EXPECT_NEAR(estimated[symbol], expected, 1 + 5 * std::sqrt(expected)) << symbol;
+    EXPECT_EQ(estimated[symbol] > 0, symbol <= 120) << "whatever may occur is counted";
+  }
+  const auto few = std::span(bytes).first(65'535);
+  EXPECT_EQ(estimated_counts(few, {.least = 0, .greatest = 120}), count_bytes(few));
+}
+
 TEST(XhPrefixCode, StreamsOfAnyLengthComeBack) {
   Random random(4);
   for (const std::size_t count : {2U, 3U, 5U, 9U, 40U, 41U, 43U, 1000U, 65537U}) {
@@ -133,15 +150,27 @@ TEST(XhPrefixCode, StreamsOfAnyLengthComeBack) {
     }
     bytes[0] = 3;  // at least two symbols
     bytes[1] = 250;
-    const Counts counts = count_bytes(bytes);
-    const PrefixWriter writer(best_lengths(counts));
-    std::vector<std::uint8_t> out(writer.description_bytes() + writer.written_bytes_max(counts) +
-                                  64);
+    const PrefixWriter writer(best_lengths(count_bytes(bytes)));
+    std::vector<std::uint8_t> out(writer.description_bytes() + 2 * count + 64, 0x5a);
     std::uint8_t* const described = writer.describe(out.data());
     EXPECT_EQ(described - out.data(), static_cast<std::ptrdiff_t>(writer.description_bytes()));
-    std::uint8_t* const end = writer.write(bytes, described);
-    EXPECT_LE(end - described, static_cast<std::ptrdiff_t>(writer.written_bytes_max(counts)));
-    const std::span<const std::uint8_t> coded(out.data(), end);
+    std::uint8_t* const end = writer.write(bytes, described, out.data() + out.size());
+    ASSERT_NE(end, nullptr);
+    // Within any limit it writes the same or nothing, and never behind it.
+    const std::vector<std::uint8_t> whole = out;
+    const auto size = static_cast<std::size_t>(end - out.data());
+    for (std::size_t limit = writer.description_bytes(); limit < out.size();
+         limit += 1 + out.size() / 97) {
+      std::fill(described, out.data() + out.size(), 0x5a);
+      const std::uint8_t* const within = writer.write(bytes, described, out.data() + limit);
+      EXPECT_TRUE(limit < size ? within == nullptr : within == nullptr || within == end);
+      EXPECT_TRUE(within != nullptr || limit < size + 800) << "there was room";
+      EXPECT_TRUE(std::all_of(out.begin() + static_cast<std::ptrdiff_t>(limit),
+                              out.end(),
+                              [](auto byte) { return byte == 0x5a; }));
+    }
+    out = whole;
+    const std::span<const std::uint8_t> coded(out.data(), size);
     PrefixReader reader;
     const auto learnt = reader.learn(coded);
     ASSERT_TRUE(learnt);
