@@ -279,6 +279,18 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {kTopicCoverageLag, "godwit_topic_coverage_lag_publishes",
      kGauge, kNone, kMax, kTopicPeerLabels, {},
      "Accepted publishes of this site that the peer has not covered yet."},
+    {kTopicResidualEnergy, "godwit_topic_residual_energy",
+     kGauge, kNone, kSum, kTopicPeerLabels, {},
+     "Sum of squares of what this site's updates left unsent to the peer (error feedback), in squared "
+     "quanta. Rising for minutes: more comes than the budget lets through."},
+    {kTopicResidualAgeSeconds, "godwit_topic_residual_age_seconds",
+     kGauge, kSeconds, kMax, kTopicPeerLabels, {},
+     "How long ago that was merged, the mean over its energy; of the worker where it is most. Many "
+     "iterations' worth: an outer momentum would apply stale updates (bench/README.md)."},
+    {kTopicResidualDecay, "godwit_topic_residual_decay_per_second",
+     kGauge, kNone, kMin, kTopicPeerLabels, {},
+     "Share of that energy that left within a second, over about ten seconds; of the slowest worker. "
+     "Near 0 while the energy is not: nothing moves; see `godwit explain`."},
     {kTopicMemoryBytes, "godwit_topic_memory_bytes", kGauge, kBytes, kSum, kTopicLabels, {},
      "Memory that the topic's sums, frozen transfers and the work on them take now; the rings of its "
      "clients are beside it."},

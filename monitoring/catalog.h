@@ -95,6 +95,9 @@ enum class Metric : std::uint16_t {
   kTopicDuplicates,
   kTopicClock,
   kTopicCoverageLag,
+  kTopicResidualEnergy,
+  kTopicResidualAgeSeconds,
+  kTopicResidualDecay,
   kTopicMemoryBytes,
   kTopicMemoryBoundBytes,
   // ledger

@@ -107,22 +107,34 @@ std::string topic_table(const Summaries& topics) {
 }
 
 std::string lane_table(const admin::TopicReport& topic) {
-  Table table(
-      {"  TO", "NEXT K", "FRONTIER", "UNRECEIPTED", "OLDEST", "OPEN", "COVERED", "OF", "STATE"});
+  Table table({"  TO",
+               "NEXT K",
+               "FRONTIER",
+               "UNRECEIPTED",
+               "OLDEST",
+               "OPEN",
+               "AGE",
+               "DECAY",
+               "COVERED",
+               "OF",
+               "STATE"});
   for (const admin::LaneReport& lane : topic.lanes()) {
     const std::string state = !lane.reason().empty() ? plain(lane.reason())
                               : !lane.open()         ? "closed"
                               : lane.window_full()   ? "window full"
                                                      : "open";
-    table.add({"  " + lane.to(),
-               human_count(lane.next_k()),
-               human_count(lane.frontier()),
-               human_count(lane.unreceipted_transfers()),
-               if_known(lane.oldest_unreceipted_ns(), human_duration),
-               human_bytes(lane.open_bytes_estimate()),
-               human_count(lane.covered_to()),
-               human_count(lane.published()),
-               state});
+    table.add(
+        {"  " + lane.to(),
+         human_count(lane.next_k()),
+         human_count(lane.frontier()),
+         human_count(lane.unreceipted_transfers()),
+         if_known(lane.oldest_unreceipted_ns(), human_duration),
+         human_bytes(lane.open_bytes_estimate()),
+         if_known(lane.residual_age_ns(), human_duration),
+         lane.residual_energy() > 0 ? fmt::format("{:.0f} %/s", 100 * lane.residual_decay()) : "-",
+         human_count(lane.covered_to()),
+         human_count(lane.published()),
+         state});
   }
   return table.text();
 }
@@ -142,7 +154,7 @@ std::string clock_line(const admin::TopicReport& topic) {
 std::string topic_block(const admin::TopicReport& topic) {
   const admin::TopicSummary& summary = topic.summary();
   std::string out = fmt::format(
-      "{}  {} elements, quantum 2^-{}, {} shards, held by {}\n"
+      "{}  {} elements, quantum 2^-{}, {} shards, may be held by {}\n"
       "  {} publishes accepted, {} refused since the start; {} publishers, {} subscribers\n"
       "  memory {} of at most {}, {} more with the next subscriber, {} with the next publisher; "
       "{} blocks touched\n",

@@ -117,6 +117,16 @@ struct Core {
   }
   // One of the worker's peers of the site; each has some of the link's connections.
   Peer* find_any(SiteId id) { return find_peer(id, worker); }
+  // What the shard has pending for a site, in the queue of the connection that carries it.
+  scheduler::Residual residual(Instant now, const Topic& shard, SiteId site) const {
+    for (const auto& peer : peers) {
+      const PeerLanes* lanes = peer->site().id == site ? lanes_between(shard, *peer) : nullptr;
+      if (lanes != nullptr && lanes->outgoing) {
+        return peer->queue.residual(now, lanes->handle);
+      }
+    }
+    return {};
+  }
   // Whether no client was cut off for this reason before; beyond 64 reasons (chosen: their texts
   // may hold numbers) none is new. So that the log names each once, however many come.
   bool is_new_client_fault(const std::string& why) {

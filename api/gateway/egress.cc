@@ -344,6 +344,7 @@ void Egress::offer_open(Instant now, Topic& topic, std::uint32_t tile) {
       peer->queue.on_merge(now,
                            {lanes->handle, tile},
                            {.energy = energy,
+                            .is_whole = true,
                             .elements = ledger::kTileElements,
                             .traffic_class = topic.spec().traffic_class});
     }

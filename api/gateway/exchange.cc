@@ -309,6 +309,7 @@ void Exchange::offer_all(
       peer.queue.on_merge(now,
                           {lanes.handle, tile},
                           {.energy = energy,
+                           .is_whole = true,
                            .elements = ledger::kTileElements,
                            .traffic_class = topic.spec().traffic_class,
                            .deadline = known ? Instant::never() : topic.deadlines().of_tile(tile)});

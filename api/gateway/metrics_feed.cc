@@ -59,7 +59,7 @@ void MetricsFeed::on_turn(Instant now, Duration busy, const local::TurnedAway& t
   links(now);
   endpoint();
   port_counts(now);
-  topics();
+  topics(now);
   clients(turned_away);
   process(now);
 }
@@ -232,16 +232,16 @@ void MetricsFeed::port_counts(Instant now) {
 }
 
 // Shards of one topic are neighbours in the core's map: their amounts add up under its name.
-void MetricsFeed::topics() {
+void MetricsFeed::topics(Instant now) {
   const Core& core = gateway_.core();
   for (auto first = core.topics.begin(); first != core.topics.end();) {
     const auto end = core.topics.upper_bound({first->first.topic, kShardsMax});
-    topic(first->second->spec().name, first, end);
+    topic(now, first->second->spec().name, first, end);
     first = end;
   }
 }
 
-void MetricsFeed::topic(const std::string& name, Shard first, Shard end) {
+void MetricsFeed::topic(Instant now, const std::string& name, Shard first, Shard end) {
   const Core& core = gateway_.core();
   const auto sum = [&](const auto& amount) {
     return std::accumulate(
@@ -295,17 +295,16 @@ void MetricsFeed::topic(const std::string& name, Shard first, Shard end) {
     cells_.gauge(Metric::kLedgerMass, {name, state}).set(amount);
   }
   for (const auto& site : core.config.sites) {
-    progress(name, site, first, end);
+    progress(now, name, site, first, end);
   }
 }
 
 // A site is as far as its shard that is furthest behind.
-void MetricsFeed::progress(const std::string& name,
-                           const SiteConfig& site,
-                           Shard first,
-                           Shard end) {
+void MetricsFeed::progress(
+    Instant now, const std::string& name, const SiteConfig& site, Shard first, Shard end) {
   std::uint64_t clock = std::numeric_limits<std::uint64_t>::max();
   std::optional<std::uint64_t> lag;
+  scheduler::Residual residual;
   for (auto at = first; at != end; ++at) {
     const Topic& shard = *at->second;
     clock = std::min(clock, gateway_.core().clocks.clock(at->first, site.id));
@@ -314,11 +313,18 @@ void MetricsFeed::progress(const std::string& name,
       const std::uint64_t last = shard.ledger().last_publish().value();
       const std::uint64_t behind = last - std::min(last, shard.covered_at(lanes->second));
       lag = std::max(lag.value_or(0), behind);
+      residual += gateway_.core().residual(now, shard, site.id);
     }
   }
   cells_.gauge(Metric::kTopicClock, {name, site.name}).set(static_cast<double>(clock));
   if (lag) {
-    cells_.gauge(Metric::kTopicCoverageLag, {name, site.name}).set(static_cast<double>(*lag));
+    const auto gauge = [&](Metric metric, double value) {
+      cells_.gauge(metric, {name, site.name}).set(value);
+    };
+    gauge(Metric::kTopicCoverageLag, static_cast<double>(*lag));
+    gauge(Metric::kTopicResidualEnergy, residual.energy);
+    gauge(Metric::kTopicResidualAgeSeconds, residual.age_seconds);
+    gauge(Metric::kTopicResidualDecay, residual.decay_per_second);
   }
 }
 

@@ -44,11 +44,12 @@ class MetricsFeed {
   void queue(Instant now, Connections connections);
   void endpoint();
   void port_counts(Instant now);
-  void topics();
+  void topics(Instant now);
   // Shards of one topic.
   using Shard = std::map<TopicShard, std::unique_ptr<Topic>>::const_iterator;
-  void topic(const std::string& name, Shard first, Shard end);
-  void progress(const std::string& name, const SiteConfig& site, Shard first, Shard end);
+  void topic(Instant now, const std::string& name, Shard first, Shard end);
+  void progress(
+      Instant now, const std::string& name, const SiteConfig& site, Shard first, Shard end);
   void clients(const local::TurnedAway& turned_away);
   void process(Instant now);
   void codec_uses(std::string_view operation, const Coder::Uses& uses);

@@ -210,7 +210,10 @@ std::uint64_t Reporter::left_to_send() const {
   return bytes;
 }
 
-void Reporter::lane(const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out) {
+void Reporter::lane(Instant now,
+                    const Topic& topic,
+                    ledger::LaneIndex index,
+                    admin::LaneReport& out) {
   const ledger::LaneInfo info = topic.ledger().lane(index);
   out.set_to(lane_name(info.key));
   out.set_from_incarnation(topic.ledger().incarnation().packed());
@@ -232,12 +235,15 @@ void Reporter::lane(const Topic& topic, ledger::LaneIndex index, admin::LaneRepo
   for (const auto& [site, lanes] : topic.peers()) {
     if (lanes.outgoing && *lanes.outgoing == index) {
       out.set_open(lanes.open);
+      const scheduler::Residual residual = gateway_.core().residual(now, topic, site);
+      out.set_residual_energy(residual.energy);
+      out.set_residual_age_ns(static_cast<std::uint64_t>(residual.age_seconds * 1e9));
+      out.set_residual_decay(residual.decay_per_second);
     }
   }
 }
 
 void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
-  static_cast<void>(now);
   const TopicSpec& spec = topic.spec();
   summary(topic, *out.mutable_summary());
   out.set_id(spec.id.topic.value());
@@ -251,7 +257,7 @@ void Reporter::topic(Instant now, Topic& topic, admin::TopicReport& out) {
   out.set_class_name(std::string(kClasses[static_cast<std::size_t>(spec.traffic_class)]));
   out.set_deadline_ns(static_cast<std::uint64_t>(spec.deadline.count_ns()));
   for (const auto index : topic.ledger().lanes()) {
-    lane(topic, index, *out.add_lanes());
+    lane(now, topic, index, *out.add_lanes());
   }
   const scheduler::ClockTable& clocks = gateway_.core().clocks;
   for (const auto& site : gateway_.core().config.sites) {

@@ -42,7 +42,7 @@ class Reporter {
   void port(Instant now, admin::PortReport& out);
   void summary(const Topic& topic, admin::TopicSummary& out);
   void topic(Instant now, Topic& topic, admin::TopicReport& out);
-  void lane(const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out);
+  void lane(Instant now, const Topic& topic, ledger::LaneIndex index, admin::LaneReport& out);
   void ledger(Topic& topic, admin::TopicLedger& out);
   void explain(Instant now, Topic& topic, admin::ExplainReport& out);
   void peer(const Peer& peer, admin::PeerReport& out);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dataplane/ledger/field_checksum.h"
+#include "scheduler/queue/residual.h"
 
 namespace godwit::gateway {
 namespace {
@@ -36,6 +37,12 @@ void join(admin::TopicSummary& into, const admin::TopicSummary& from) {
   into.set_unreceipted_transfers(into.unreceipted_transfers() + from.unreceipted_transfers());
 }
 
+scheduler::Residual residual_of(const admin::LaneReport& lane) {
+  return {.energy = lane.residual_energy(),
+          .age_seconds = static_cast<double>(lane.residual_age_ns()) * 1e-9,
+          .decay_per_second = lane.residual_decay()};
+}
+
 void join(admin::LaneReport& into, const admin::LaneReport& from) {
   into.set_next_k(std::max(into.next_k(), from.next_k()));
   into.set_frontier(std::min(into.frontier(), from.frontier()));
@@ -50,6 +57,10 @@ void join(admin::LaneReport& into, const admin::LaneReport& from) {
   into.set_oldest_unreceipted_ns(
       std::max(into.oldest_unreceipted_ns(), from.oldest_unreceipted_ns()));
   into.set_open(into.open() && from.open());
+  const scheduler::Residual residual = residual_of(into) += residual_of(from);
+  into.set_residual_energy(residual.energy);
+  into.set_residual_age_ns(static_cast<std::uint64_t>(residual.age_seconds * 1e9));
+  into.set_residual_decay(residual.decay_per_second);
   if (into.reason().empty()) {
     into.set_reason(from.reason());
   }

@@ -68,8 +68,8 @@ void LinkQueue::on_merge(Instant now, Key key, const KeyUpdate& update) {
   state.traffic_class = std::min(state.traffic_class, update.traffic_class);
   state.elements = update.elements;
   state.tenant = update.tenant;
-  state.energy = clean(state.energy + energy);
-  energy_sum_ += energy;
+  const double pending = update.is_whole ? energy : clean(state.energy + energy);
+  set_energy(state, pending, pending >= state.energy);
   state.fresh = true;
   state.unfinished = false;
   state.resting = false;
@@ -100,8 +100,7 @@ void LinkQueue::on_sent(Instant now, Key key, double energy_left, Bytes bytes) {
   unrank(slot);
   unage(slot);
   const double left = clean(energy_left);
-  energy_sum_ += left - state.energy;
-  state.energy = left;
+  set_energy(state, left, false);
   state.visit_bytes += bytes.count();
   if (bytes.count() > 0) {
     const auto coded = static_cast<double>(bytes.count());
@@ -151,12 +150,26 @@ void LinkQueue::settle(Slot slot) {
   state.pending = false;
   state.fresh = false;
   state.unfinished = false;
-  energy_sum_ -= state.energy;
-  state.energy = 0;
-  --lanes_[state.lane_index].pending;
+  set_energy(state, 0, false);
+  Lane& lane = lanes_[state.lane_index];
+  if (--lane.pending == 0) {
+    lane.residual.on_empty();
+  }
   if (--pending_keys_ == 0) {
     energy_sum_ = 0;  // Rounding of the running sum ends here.
   }
+}
+
+void LinkQueue::set_energy(KeyState& state, double energy, bool by_merge) {
+  ResidualTracker& residual = lanes_[state.lane_index].residual;
+  const double more = energy - state.energy;
+  if (by_merge) {
+    residual.on_merge(now_, state.energy, more, state.born);
+  } else {
+    residual.on_left(now_, -more, state.born);
+  }
+  energy_sum_ += more;
+  state.energy = energy;
 }
 
 void LinkQueue::unrank(Slot slot) {

@@ -14,6 +14,7 @@
 #include "scheduler/queue/deadline_heap.h"
 #include "scheduler/queue/key.h"
 #include "scheduler/queue/key_table.h"
+#include "scheduler/queue/residual.h"
 #include "scheduler/queue/slot_list.h"
 
 namespace godwit::scheduler {
@@ -21,6 +22,7 @@ namespace godwit::scheduler {
 // What one merge brought to one tile.
 struct KeyUpdate {
   double energy = 0;           // Sum of squares that the merge added; unit is the caller's.
+  bool is_whole = false;       // It was measured: all that is pending, not what a merge added.
   std::uint32_t elements = 0;  // Elements of the tile, which bound its coded size.
   Class traffic_class = Class::kNormal;  // A key keeps the most urgent class until it is sent.
   Instant deadline = Instant::never();   // The earlier one is kept until the visit is complete.
@@ -67,7 +69,7 @@ struct LaneOptions {
 // the largest index (significance_index.h), first among changed keys, then among visited ones.
 // Every fourth visit at most may go to the oldest key beyond the age cap, whatever its class.
 //
-// Thread: one worker. Memory: about 130 B per key touched since its lane was added; nothing is
+// Thread: one worker. Memory: about 140 B per key touched since its lane was added; nothing is
 // allocated once every key has been seen. Time: O(1) per merge and decision, O(log n) with
 // deadlines.
 class LinkQueue {
@@ -89,7 +91,8 @@ class LinkQueue {
   // allows and what they leave is pending again at once.
   void set_draining(Instant now, std::uint32_t lane, bool draining);
 
-  // Energies add up; the earlier deadline and the more urgent class are kept.
+  // Energies add up, but for a measured one; the earlier deadline and the more urgent class are
+  // kept.
   void on_merge(Instant now, Key key, const KeyUpdate& update);
   // The key was encoded and frozen: `energy_left` is exact, `bytes` what was coded. bytes = 0 with
   // energy_left = 0 says that there was nothing to send. Unknown keys are ignored.
@@ -113,6 +116,7 @@ class LinkQueue {
   [[nodiscard]] double pending_energy() const;  // Sum over pending keys; exact when drained.
   [[nodiscard]] Duration oldest_age(Instant now) const;  // Zero when nothing is pending.
   [[nodiscard]] std::optional<double> pending_energy(Key key) const;  // Of one key, for `explain`.
+  [[nodiscard]] Residual residual(Instant now, std::uint32_t lane) const;  // Nothing if unknown.
 
  private:
   enum class Place : std::uint8_t {
@@ -141,6 +145,7 @@ class LinkQueue {
     Class age_class = Class::kBulk;
     bool idle_visit = false;  // Its last visit made no bytes.
     double energy = 0;
+    double born = 0;  // When its energy was merged, the mean over it: see ResidualTracker.
     MergeStatistics statistics;
     Instant last_merge;
     Instant waiting_since;
@@ -157,6 +162,7 @@ class LinkQueue {
     bool draining = false;
     LaneOptions options;
     SweepDemand demand;
+    ResidualTracker residual;
     std::uint64_t pending = 0;
     Instant blocked_since;
     SlotList keys;    // All keys of the lane (lane_links_).
@@ -180,6 +186,8 @@ class LinkQueue {
   void park(Slot slot);   // It was met at a head although its lane is blocked.
   void rank_into(Slot slot, Place where);
   void settle(Slot slot);  // Nothing of it is pending any more.
+  // `by_merge`: what is more was merged now; else what is less has left.
+  void set_energy(KeyState& state, double energy, bool by_merge);
   void miss_deadline(KeyState& state, Instant deadline);
   void finish_deadline(KeyState& state);
   [[nodiscard]] std::uint32_t rank(const KeyState& state) const;

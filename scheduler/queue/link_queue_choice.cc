@@ -186,6 +186,11 @@ std::optional<double> LinkQueue::pending_energy(Key key) const {
                                                   : std::nullopt;
 }
 
+Residual LinkQueue::residual(Instant now, std::uint32_t lane) const {
+  const Slot index = lane_ids_.find({lane, 0});
+  return index == kNoSlot ? Residual{} : lanes_[index].residual.at(now);
+}
+
 Duration LinkQueue::oldest_age(Instant now) const {
   Instant oldest = now;
   for (const SlotList& ages : ages_) {

@@ -196,7 +196,7 @@ TEST(TopicsText, ShowsMemoryBesideItsBoundAndEveryLane) {
   const std::string text = to_text(report);
 
   EXPECT_THAT(text, HasSubstr("quantum 2^-40"));
-  EXPECT_THAT(text, HasSubstr("held by fra sin"));
+  EXPECT_THAT(text, HasSubstr("may be held by fra sin"));
   EXPECT_THAT(text, HasSubstr("memory 3.00 MiB of at most 5.00 MiB"));
   EXPECT_THAT(text, HasSubstr("1,234"));
   EXPECT_THAT(text, HasSubstr("window full"));

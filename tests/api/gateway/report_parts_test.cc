@@ -88,6 +88,9 @@ TEST(ReportParts, SayOfATopicWhatItsShardThatIsFurthestBehindSays) {
         lane->set_published(published);
         lane->set_covered_to(covered);
         lane->set_open(covered > 0);
+        lane->set_residual_energy(covered > 0 ? 3 : 1);
+        lane->set_residual_age_ns(covered > 0 ? 1'000 : 5'000);
+        lane->set_residual_decay(covered > 0 ? 0.5 : 0.1);
         auto* site = topic->add_clocks();
         site->set_site("nyc");
         site->set_clock(clock);
@@ -102,6 +105,9 @@ TEST(ReportParts, SayOfATopicWhatItsShardThatIsFurthestBehindSays) {
   EXPECT_EQ(topics[0].lanes(0).published(), 4U);
   EXPECT_EQ(topics[0].lanes(0).covered_to(), 0U);
   EXPECT_FALSE(topics[0].lanes(0).open());
+  EXPECT_DOUBLE_EQ(topics[0].lanes(0).residual_energy(), 4);
+  EXPECT_EQ(topics[0].lanes(0).residual_age_ns(), 2'000U) << "the mean over the energy";
+  EXPECT_DOUBLE_EQ(topics[0].lanes(0).residual_decay(), 0.4);
   ASSERT_EQ(topics[0].clocks_size(), 1);
   EXPECT_EQ(topics[0].clocks(0).clock(), 5U);
 }

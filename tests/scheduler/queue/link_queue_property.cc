@@ -21,6 +21,7 @@ const LinkView kLink{.rate = BitRate::mbps(8), .quantum = Bytes(4'096)};
 
 struct Pending {
   double energy = 0;
+  double moment = 0;  // Energy times when it was merged, seconds.
   Instant deadline = Instant::never();
   Class traffic_class = Class::kBulk;
 };
@@ -60,6 +61,7 @@ class Run {
     queue_.on_merge(now_, key, update);
     Pending& pending = model_[key];
     pending.energy += update.energy;
+    pending.moment += update.energy * seconds();
     pending.traffic_class = std::min(pending.traffic_class, update.traffic_class);
   }
 
@@ -86,6 +88,7 @@ class Run {
     const double left = random_.chance(0.5) ? 0 : model_[choice->key].energy / 2;
     queue_.on_sent(now_, choice->key, left, choice->budget);
     if (left > 0) {
+      model_[choice->key].moment *= left / model_[choice->key].energy;
       model_[choice->key].energy = left;
     } else {
       model_.erase(choice->key);
@@ -115,7 +118,25 @@ class Run {
       sum += pending.energy;
     }
     RC_ASSERT(std::abs(queue_.pending_energy() - sum) <= 1e-6 * (1 + sum));
+    for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
+      check_residual(lane);
+    }
   }
+
+  void check_residual(std::uint32_t lane) {
+    Pending all;
+    for (const auto& [key, pending] : model_) {
+      all.energy += key.lane == lane ? pending.energy : 0;
+      all.moment += key.lane == lane ? pending.moment : 0;
+    }
+    const Residual residual = queue_.residual(now_, lane);
+    RC_ASSERT(std::abs(residual.energy - all.energy) <= 1e-6 * (1 + all.energy));
+    const double age = all.energy > 0 ? seconds() - all.moment / all.energy : 0;
+    RC_ASSERT(std::abs(residual.age_seconds - age) <= 1e-6 * (1 + age));
+    RC_ASSERT(residual.decay_per_second >= 0);
+  }
+
+  double seconds() const { return (now_ - Instant::from_ns(0)).to_seconds(); }
 
   Random random_;
   LinkQueue queue_;
