@@ -38,6 +38,7 @@ raw one, elements alone, little endian. A picture is written only where --svg sa
 Measure what you would publish: the change of a layer over a step or a round, not its weights.
 BPC  progressive bit planes, cut at any byte: what links normally carry
 SL   positions and rough sizes of the largest values, for budgets of a tenth of a bit
+ROW  bit planes of the rows that are not zero, as in changes of embeddings; no line where all are
 Q4   Q8  fixed rate, for links that are faster than BPC
 RAW  the fixed-point integers themselves
 XH   the elements as they are in the file, without loss: snapshots (not for fp64)

@@ -127,29 +127,29 @@ std::string to_text(const CodecReport& report) {
 std::vector<nlohmann::ordered_json> to_json_lines(const CodecReport& report) {
   const auto& [file, sample, quanta, options, comparison] = report;
   const Row* target = comparison.target();
-  using Json = nlohmann::ordered_json;
-  std::vector<Json> lines{
+  using Line = nlohmann::ordered_json;
+  std::vector<Line> lines{
       {{"file", file},
        {"type", to_string(sample.type)},
        {"values", sample.file_count},
        {"values_measured", sample.count},
        {"fraction_bits", quanta.fraction_bits},
        {"target_error", options.error},
-       {"target_bits_per_value", target == nullptr ? Json() : Json(target->bits(sample.count))},
-       {"memcpy_bytes_per_s", comparison.copy_speed > 0 ? Json(comparison.copy_speed) : Json()},
+       {"target_bits_per_value", target == nullptr ? Line() : Line(target->bits(sample.count))},
+       {"memcpy_bytes_per_s", comparison.copy_speed > 0 ? Line(comparison.copy_speed) : Line()},
        {"finding", subject_of(report) + "; " + finding_of(report)}}};
   for (const Row& row : comparison.rows) {
     const double bits = row.bits(sample.count);
     lines.push_back({{"codec", to_string(row.subject)},
-                     {"budget_bits_per_value", row.budget_bits ? Json(*row.budget_bits) : Json()},
+                     {"budget_bits_per_value", row.budget_bits ? Line(*row.budget_bits) : Line()},
                      {"is_target", row.is_target},
                      {"bits_per_value", bits},
                      {"bytes", row.bytes},
                      {"ratio_to_fp32", kFloat32Bits / bits},
                      {"relative_error", row.error},
                      {"energy_delivered", row.energy_delivered()},
-                     {"encode_bytes_per_s", row.speed ? Json(row.speed->encode) : Json()},
-                     {"decode_bytes_per_s", row.speed ? Json(row.speed->decode) : Json()}});
+                     {"encode_bytes_per_s", row.speed ? Line(row.speed->encode) : Line()},
+                     {"decode_bytes_per_s", row.speed ? Line(row.speed->decode) : Line()}});
   }
   return lines;
 }

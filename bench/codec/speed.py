@@ -36,7 +36,17 @@ for _name, _narrow, _bar in ARCHIVERS:
     for _kind in ("", "_bf16") if _narrow else ("",):
         FIGURES += [(f"xh_vs_{_name}{_kind}", "GB/s", f"{_name}, the same tensor", ">=", _bar),
                     (f"xh_bytes_vs_{_name}{_kind}", "bytes", f"{_name}, the same tensor", "<=", None)]
-NAMES = [name for name, *_ in FIGURES]
+# What a link's speed asks of the processor: (code, the race that it is computed from, bits an element).
+LINKS_GBIT = (0.1, 1, 10)
+CODES = [("bpc_0.2", "bpc_encode_0.2_dense", 0.2), ("bpc_1", "bpc_encode_1_dense", 1.0), ("q8", "q8", 8.0)]
+ELEMENT_BYTES = 4  # that the races count
+CORES = [(f"encode_cores_{link:g}gbit_{code}", link, race, bits) for link in LINKS_GBIT for code, race, bits in CODES]
+NAMES = [name for name, *_ in FIGURES] + [name for name, *_ in CORES]
+
+
+def cores(link_gbit, bits, race_gb):
+    """So many encode for a link of `link_gbit`, at `bits` an element, when one encodes `race_gb` GB/s."""
+    return link_gbit / (race_gb / ELEMENT_BYTES * bits)
 
 
 def figures(lines):
@@ -47,7 +57,9 @@ def figures(lines):
         if not pairs:
             raise Failure(f"godwit-speed said nothing of {name}")
         found.append(Figure(name, unit, reference, pairs, None if bar is None else Bar("ratio", sense, bar)))
-    return found
+    races = {figure.name: figure.pairs for figure in found}
+    return found + [Figure(name, "cores", "one core", [(cores(link, bits, gb), 1.0) for gb, _ in races[race]])
+                    for name, link, race, bits in CORES]
 
 
 def measure(lab):

@@ -17,6 +17,7 @@ namespace {
 constexpr std::array kSparseListBits{0.002, 0.005, 0.01, 0.02, 0.05, 0.1};
 constexpr std::array kBpcBits{
     0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0};
+constexpr std::array kRowBits{0.05, 0.1, 0.2, 0.5, 1.0, 2.0};
 constexpr int kTargetTries = 8;
 constexpr double kTargetExact = 1.005;  // bytes of the target are known up to this factor
 
@@ -44,6 +45,11 @@ class Comparing {
       add_row({.subject = Subject::kSparseList, .budget_bits = bits},
               budgets_.by_size(bytes_for(bits, sample_.count)));
     }
+    for (const double bits : kRowBits) {
+      begin(fmt::format("ROW at {} bits a value", bits));
+      add_row({.subject = Subject::kRow, .budget_bits = bits},
+              budgets_.by_slope(bytes_for(bits, sample_.count)));
+    }
     for (const Subject subject : {Subject::kQ4, Subject::kQ8, Subject::kRaw}) {
       begin(to_string(subject));
       add_row({.subject = subject}, budgets_.unlimited());
@@ -68,7 +74,8 @@ class Comparing {
   }
 
   void begin(std::string_view what) {
-    constexpr std::size_t kSteps = kBpcBits.size() + 1 + kSparseListBits.size() + 3 + 1;
+    constexpr std::size_t kSteps =
+        kBpcBits.size() + 1 + kSparseListBits.size() + kRowBits.size() + 3 + 1;
     progress_(what, step_++, kSteps);
   }
 

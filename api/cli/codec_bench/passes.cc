@@ -37,6 +37,8 @@ codec::Id id_of(Subject subject) {
       return codec::Id::kBpc;
     case Subject::kSparseList:
       return codec::Id::kSparseList;
+    case Subject::kRow:
+      return codec::Id::kRow;
     case Subject::kQ4:
       return codec::Id::kQ4;
     case Subject::kQ8:

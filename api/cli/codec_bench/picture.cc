@@ -22,8 +22,13 @@ constexpr double kBottom = 64;
 constexpr double kFloat32Bits = 32;
 constexpr double kErrorLeast = 1e-5;  // smaller ones stand on the lower edge
 
-constexpr std::array kSubjects{
-    Subject::kBpc, Subject::kSparseList, Subject::kQ4, Subject::kQ8, Subject::kXh, Subject::kRaw};
+constexpr std::array kSubjects{Subject::kBpc,
+                               Subject::kSparseList,
+                               Subject::kRow,
+                               Subject::kQ4,
+                               Subject::kQ8,
+                               Subject::kXh,
+                               Subject::kRaw};
 
 // Okabe and Ito, "Color Universal Design" (2008), darkened for a white ground.
 std::string_view colour_of(Subject subject) {
@@ -32,6 +37,8 @@ std::string_view colour_of(Subject subject) {
       return "#d55e00";
     case Subject::kSparseList:
       return "#0072b2";
+    case Subject::kRow:
+      return "#8a6d00";
     case Subject::kQ4:
       return "#007a59";
     case Subject::kQ8:
@@ -45,7 +52,7 @@ std::string_view colour_of(Subject subject) {
 }
 
 bool is_curve(Subject subject) {
-  return subject == Subject::kBpc || subject == Subject::kSparseList;
+  return subject == Subject::kBpc || subject == Subject::kSparseList || subject == Subject::kRow;
 }
 
 constexpr std::string_view kStyle = R"(<style>
@@ -209,6 +216,12 @@ class Drawing {
         return fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="6.4" height="6.4" fill="{}"/>)",
                            x - 3.2,
                            y - 3.2,
+                           colour) +
+               "\n";
+      case Subject::kRow:
+        return fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="10" height="4" fill="{}"/>)",
+                           x - 5,
+                           y - 2,
                            colour) +
                "\n";
       case Subject::kQ4:

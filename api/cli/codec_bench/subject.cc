@@ -8,6 +8,8 @@ std::string_view to_string(Subject subject) {
       return "BPC";
     case Subject::kSparseList:
       return "SL";
+    case Subject::kRow:
+      return "ROW";
     case Subject::kQ4:
       return "Q4";
     case Subject::kQ8:
@@ -26,6 +28,8 @@ std::string_view description_of(Subject subject) {
       return "progressive bit planes";
     case Subject::kSparseList:
       return "the largest, as a list";
+    case Subject::kRow:
+      return "rows that changed";
     case Subject::kQ4:
       return "fixed rate, 4 bits";
     case Subject::kQ8:

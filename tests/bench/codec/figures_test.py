@@ -44,6 +44,8 @@ class TheFigures(unittest.TestCase):
         self.assertTrue(found["xh_size_vs_entropy_fp32"].met(), "less is better")
         self.assertFalse(found["xh_vs_shuffle_zstd"].met())
         self.assertIsNone(found["xh_bytes_vs_zfp"].met())
+        # 9.9 GB/s of 4 bytes are 2.475 G elements, at 1 bit each as many Gbit/s.
+        self.assertAlmostEqual(found["encode_cores_10gbit_bpc_1"].values[0], 10 / 2.475, 6)
         with self.assertRaisesRegex(Failure, "nothing of scan"):
             speed.figures([line for line in rounds(lambda name: 1) if line["figure"] != "scan"])
 

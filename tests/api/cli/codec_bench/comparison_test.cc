@@ -153,6 +153,25 @@ TEST(Comparison, MoreBytesAreNeverWorseAndRowsAreInOrder) {
   EXPECT_LT(rows_of(comparison, Subject::kSparseList).back().error, 0.98);
 }
 
+TEST(Comparison, RowsAreThereWhereSomeAreZeroAndBeatPlanesOfAll) {
+  auto values = gaussian(4 * codec::kTileElements, 0.01);
+  EXPECT_TRUE(rows_of(compared(floats(values)), Subject::kRow).empty()) << "no row is zero";
+  constexpr std::size_t kWidth = 64;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = i / kWidth % 20 == 0 ? values[i] : 0;
+  }
+  const Comparison comparison = compared(floats(values));
+  const auto rows = rows_of(comparison, Subject::kRow);
+  ASSERT_GE(rows.size(), 3U);
+  const auto planes = rows_of(comparison, Subject::kBpc);
+  for (const Row& row : rows) {
+    const auto same = std::find_if(planes.begin(), planes.end(), [&](const Row& other) {
+      return other.budget_bits == row.budget_bits;
+    });
+    EXPECT_TRUE(same == planes.end() || row.error < same->error) << *row.budget_bits;
+  }
+}
+
 TEST(Comparison, UnevenTilesAreCodedAsOneTensor) {
   auto values = gaussian(4 * codec::kTileElements, 0.01);
   for (std::size_t i = 0; i < codec::kTileElements; ++i) {
