@@ -219,7 +219,8 @@ class Topic {
   // to 2^48: kInvalid. Of a topic that is refused: why.
   Result<void> tick(std::uint64_t clock);
 
-  // Waits until every site has finished `clock` and its changes were delivered here.
+  // Waits until every site has finished `clock` and its changes were delivered here. The gateway
+  // says who is missing some milliseconds before the deadline, so that the answer is here by then.
   ClockOutcome wait_clock(std::uint64_t clock, Duration deadline);
 
   const std::string& name() const { return name_; }

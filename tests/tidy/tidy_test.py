@@ -154,7 +154,9 @@ class Planted(unittest.TestCase):
         self.plant("bench/run.py", f"WAN = '{name}'\n", "bench/run.py:1")
         short = "la" + "n"
         for call in (f'Wan(program, registry, "{short}", 2)', f"Wan(a(b), '{short}')",
-                     f"quickstart --wan {short}", f'["--wan", "{short}"]', '["--wan", "rando' + 'm:1"]'):
+                     f"quickstart --wan {short}", f'["--wan", "{short}"]', '["--wan", "rando' + 'm:1"]',
+                     f'PRESET = "{short}"', f"wan == '{short}'", f"found['wan'] != '{short}'",
+                     f'{{"wan": "{short}"}}', f'name_of_wan in ("{short}", "b")', '"rando' + 'm:5"'):
             with self.subTest(call):
                 self.plant("bench/run.py", f"x = {call}\n", "bench/run.py:1")
         self.plant("bench/run.py", f'if row.network == "{short}":\n')  # the kind of a network

@@ -14,7 +14,8 @@ RULES = [
      re.compile(r"\b(TO[D]O|FIX[M]E|XX[X]|HA[C]K|not[ ]implemented|un[i]mplemented|stu[b](bed)?)\b"),
      PROGRAM, ()),
     ("the name of an emulated network; only bench/wan and documentation know it",
-     re.compile(r"\bec[2]-(vc|ss|all)\b|\bWa[n]\(.*[\"']lan[\"']|--wan[ =\"',]+(la[n]\b|rando[m]:\d)"), None,
+     re.compile(r"\bec[2]-(vc|ss|all)\b|\bWa[n]\(.*[\"']lan[\"']|--wan[ =\"',]+la[n]\b|\brando[m]:\d|"
+                r"(?i:\b\w*(wan|preset)\w*[\"'\]]*\s*([!=]=|=|:|in)\s*[\[({]?\s*[\"']la[n][\"'])"), None,
      ("bench/wan/", ".md")),
     ("a package registry's host; the machine's own settings choose it",
      re.compile(r"\b(deb\.debian[.]org|security\.debian[.]org|registry\.npmjs[.]org|"
