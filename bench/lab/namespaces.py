@@ -49,10 +49,11 @@ class Namespaces:
         raise Failure(f"no network namespace: {' '.join(command)}")
 
     def ip(self, index, *words):
-        """`ip WORDS` in namespace `index`."""
+        """What `ip WORDS` says in namespace `index`."""
         done = subprocess.run([*self.enter[index], "ip", *words], capture_output=True, text=True)
         if done.returncode != 0:
             raise Failure(f"ip {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
 
     def join(self, index, name, other, other_name):
         """A veth pair between two of them, both ends up."""
