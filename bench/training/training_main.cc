@@ -55,6 +55,18 @@ void print(const std::string& model, const Task& task, const Course& course, con
   std::fflush(stdout);  // a program reads along
 }
 
+// Every course of a way to make steps, by its budget.
+void train(const std::string& model, Task& task, const Outer& outer, const Arguments& arguments) {
+  for (const double bits : arguments.bits) {
+    Course course = arguments.course;
+    course.outer = outer;
+    course.bits = bits;
+    if (has_meaning(model, course)) {
+      run(task, course, [&](const Round& round) { print(model, task, course, round); });
+    }
+  }
+}
+
 // 0 when all is well, else the exit status.
 int train(const Arguments& arguments) {
   for (const std::string& model : arguments.models) {
@@ -64,17 +76,9 @@ int train(const Arguments& arguments) {
       return 3;
     }
     for (const Outer& outer : kOuters) {
-      if (std::find(arguments.outers.begin(), arguments.outers.end(), outer.name) ==
+      if (std::find(arguments.outers.begin(), arguments.outers.end(), outer.name) !=
           arguments.outers.end()) {
-        continue;
-      }
-      for (const double bits : arguments.bits) {
-        Course course = arguments.course;
-        course.outer = outer;
-        course.bits = bits;
-        if (has_meaning(model, course)) {
-          run(**task, course, [&](const Round& round) { print(model, **task, course, round); });
-        }
+        train(model, **task, outer, arguments);
       }
     }
   }

@@ -221,8 +221,10 @@ std::uint8_t* PrefixWriter::write_stream(std::span<const std::uint8_t> bytes,
     if (limit - writer.at() < kJoinedMax) {
       return nullptr;
     }
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): join_codes writes all of them.
     std::array<std::uint64_t, kJoinedStrings> strings;
     std::array<std::uint32_t, kJoinedStrings> lengths;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     join_codes(codes_, bytes.data() + i, strings.data(), lengths.data());
     for (std::size_t at = 0; at < kJoinedStrings; at += 2) {
       const unsigned length = lengths[at] + lengths[at + 1];

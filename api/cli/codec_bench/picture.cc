@@ -76,8 +76,9 @@ class LogAxis {
   // Powers of ten times `digits`, within the axis.
   std::vector<double> ticks(std::initializer_list<double> digits) const {
     std::vector<double> found;
-    for (double decade = std::pow(10, std::floor(std::log10(low_))); decade <= high_;
-         decade *= 10) {
+    const auto last = static_cast<int>(std::floor(std::log10(high_ * 1.001)));
+    for (auto power = static_cast<int>(std::floor(std::log10(low_))); power <= last; ++power) {
+      const double decade = std::pow(10, power);
       for (const double digit : digits) {
         if (digit * decade >= low_ * 0.999 && digit * decade <= high_ * 1.001) {
           found.push_back(digit * decade);

@@ -42,7 +42,7 @@ Stored stored_at(std::span<const std::byte> bytes, std::size_t index) {
 
 // IEEE 754 binary16: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction.
 double half(std::uint16_t bits) {
-  const int exponent = bits >> 10U & 31U;
+  const auto exponent = static_cast<int>(bits >> 10U & 31U);
   const auto fraction = static_cast<double>(bits & 1023U);
   double magnitude =
       std::ldexp(exponent == 0 ? fraction : fraction + 1024, exponent == 0 ? -24 : exponent - 25);
