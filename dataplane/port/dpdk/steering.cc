@@ -96,7 +96,7 @@ void Steering::close(std::uint16_t worker) {
 
 std::size_t Steering::sort(std::uint16_t worker, std::span<rte_mbuf*> frames, Counts& counts) {
   std::size_t kept = 0;
-  std::uint64_t called = 0;  // workers that got something, a bit each: bells ring once a burst
+  std::uint64_t called = 0;  // workers that got something, a bit each: bells ring after the burst
   for (rte_mbuf* frame : frames) {
     const ip::Addressee addressee = ip::addressee_of(read_only(frame));
     // A port below the first becomes one far above the last.

@@ -188,6 +188,10 @@ TEST(TopicsText, ShowsMemoryBesideItsBoundAndEveryLane) {
   lane->set_frontier(1'234);
   lane->set_open(true);
   lane->set_window_full(true);
+  lane->set_residual_energy(25);
+  lane->set_residual_age_ns(1'500'000'000);
+  lane->set_residual_decay(0.12);
+  topic->add_lanes()->set_to("tyo");
   auto* clock = topic->add_clocks();
   clock->set_site("sin");
   clock->set_clock(17);
@@ -199,7 +203,8 @@ TEST(TopicsText, ShowsMemoryBesideItsBoundAndEveryLane) {
   EXPECT_THAT(text, HasSubstr("may be held by fra sin"));
   EXPECT_THAT(text, HasSubstr("memory 3.00 MiB of at most 5.00 MiB"));
   EXPECT_THAT(text, HasSubstr("1,234"));
-  EXPECT_THAT(text, HasSubstr("window full"));
+  EXPECT_THAT(text, testing::ContainsRegex("sin .* 1.5.* s .*12 %/s .*window full"));
+  EXPECT_THAT(text, testing::ContainsRegex("tyo .* -  .* - .*closed")) << "nothing is left there";
   EXPECT_THAT(text, HasSubstr("sin 17 (2 behind)"));
 }
 

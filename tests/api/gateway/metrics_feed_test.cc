@@ -245,6 +245,37 @@ TEST(MetricsFeed, CountsRefusedTopicsByWhoRefusedAndWhy) {
                      {"a peer other", 1}}));
 }
 
+// Nobody has accepted the lane yet, so what is published waits.
+TEST(MetricsFeed, TellsHowMuchIsNotSentYetAndSinceWhen) {
+  OneGateway b("b");
+  const auto handle = b.declare("t", kTenElements);
+  const auto greet = [&]() -> ScriptedSession& {
+    ScriptedSession& a = b.greeted("a");
+    a.control(OneGateway::announcement("t", kTenElements));
+    b.turn(1);
+    return a;
+  };
+  ScriptedSession& first = greet();
+  EXPECT_EQ(gauge_of(b, Metric::kTopicResidualEnergy, "a"), 0);
+  const Instant published = b.now;
+  b.publish(handle, 0, {3, 4});
+  b.turn(100);
+  EXPECT_EQ(gauge_of(b, Metric::kTopicResidualEnergy, "a"), 25);
+  EXPECT_NEAR(
+      gauge_of(b, Metric::kTopicResidualAgeSeconds, "a"), (b.now - published).to_seconds(), 0.01);
+  EXPECT_EQ(gauge_of(b, Metric::kTopicResidualDecay, "a"), 0);
+  b.publish(handle, 0, {3, 4});
+  EXPECT_EQ(gauge_of(b, Metric::kTopicResidualEnergy, "a"), 50) << "as if the two had no relation";
+  first.end(transport::CloseReason::kSilent, "cut");
+  b.turn(1);
+  ScriptedSession& second = greet();
+  EXPECT_EQ(gauge_of(b, Metric::kTopicResidualEnergy, "a"), 100) << "measured, not added once more";
+  second.control(b.lane_accept("t"));
+  b.turn();
+  EXPECT_EQ(gauge_of(b, Metric::kTopicResidualEnergy, "a"), 0) << "all is sent";
+  EXPECT_NEAR(gauge_of(b, Metric::kTopicResidualDecay, "a"), 0.1, 0.01) << "all, of ten seconds";
+}
+
 TEST(MetricsFeed, ShowsWhatAClientHasNotRead) {
   Counted counted;
   EXPECT_EQ(counted.values(Metric::kClientRingBytes).at(""), 0U);

@@ -294,6 +294,21 @@ TEST(Report, CountsPublishesOverARestart) {
   EXPECT_EQ(status_of(b).topics(0).publishes(), 2U);
 }
 
+TEST(Report, TellsWhatALaneHasNotSentYet) {
+  OneGateway b("b");
+  const auto handle = b.declare("t", 10);
+  b.greeted("a").control(OneGateway::announcement("t", 10));
+  b.turn(1);
+  b.publish(handle, 0, {3, 4});
+  b.turn(100);
+  admin::AdminRequest request;
+  request.mutable_topics();
+  const auto lane = ask(b, request).topics().topics(0).lanes(0);
+  EXPECT_EQ(lane.residual_energy(), 25);
+  EXPECT_NEAR(static_cast<double>(lane.residual_age_ns()), 0.3e9, 0.02e9);
+  EXPECT_EQ(lane.residual_decay(), 0);
+}
+
 TEST(Report, TellsByHowMuchTheNextSubscriberAndPublisherRaiseTheBound) {
   OneGateway b("b");
   const auto handle = b.declare("t", 1U << 20U);

@@ -71,6 +71,17 @@ TEST(Residual, EndsWhenAllIsSentAndForgetsItsDecay) {
   EXPECT_LT(queue.residual(at_ms(60'000), kLane).decay_per_second, 0.001);
 }
 
+// The sum of 1e20 and 1 is 1e20: without a fresh start the 1 would be missing for ever.
+TEST(Residual, ForgetsTheRoundingOfItsSumsWhenNothingIsPending) {
+  LinkQueue queue;
+  queue.on_merge(at_ms(0), {kLane, 0}, update(1e20));
+  queue.on_merge(at_ms(0), {kLane, 1}, update(1));
+  queue.on_sent(at_ms(1), {kLane, 0}, 0, Bytes(100));
+  queue.on_sent(at_ms(2), {kLane, 1}, 0, Bytes(100));
+  queue.on_merge(at_ms(3), {kLane, 0}, update(4));
+  EXPECT_EQ(queue.residual(at_ms(3), kLane).energy, 4);
+}
+
 TEST(Residual, DecaysByTheShareThatLeavesEachSecond) {
   ResidualTracker residual;
   double born = 0;

@@ -177,7 +177,7 @@ TEST_F(SteeringTest, RingsTheBellOfWhoDozes) {
   EXPECT_EQ(taken(1), std::vector{2});
 }
 
-TEST_F(SteeringTest, RingsEachBellOnceABurst) {
+TEST_F(SteeringTest, RingsForAllWhomABurstIsFor) {
   make(4);
   for (const std::uint16_t other : std::array<std::uint16_t, 3>{0, 1, 3}) {
     ASSERT_TRUE(steering_->doze(other));
