@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -11,7 +12,11 @@
 #include "codec/tile_codec.h"
 #include "dataplane/base/assert.h"
 #include "dataplane/base/random.h"
+#include "dataplane/ledger/block_change.h"
 #include "dataplane/ledger/kernels.h"
+#include "dataplane/ledger/layout.h"
+#include "dataplane/ledger/redo.h"
+#include "dataplane/memory/mapping.h"
 
 namespace godwit::bench_codec {
 namespace {
@@ -31,32 +36,77 @@ std::vector<std::int64_t> changes(bool heavy) {
   return values;
 }
 
-// A lane's P and S, and the scratch of a gateway.
-struct Lane {
-  explicit Lane(bool heavy) : p(changes(heavy)), s(p.size(), 0) {}
+// A lane's P and S in a ledger's mapping, and the scratch of a gateway.
+class Lane {
+ public:
+  explicit Lane(bool heavy) {
+    GODWIT_ASSERT(mapping_.reserve(0, layout_.total).has_value());
+    const auto values = changes(heavy);
+    std::memcpy(tile(layout_.p, 0), values.data(), values.size() * sizeof(std::int64_t));
+    std::memset(tile(layout_.lane_s(0), 0), 0, values.size() * sizeof(std::int64_t));
+  }
 
-  void touch(std::size_t index) const {
-    touch_pages(std::span(p).subspan(index * kTileElements, kTileElements));
-    touch_pages(std::span(s).subspan(index * kTileElements, kTileElements));
+  std::span<const std::int64_t> p_tile(std::size_t index) {
+    return {tile(layout_.p, index), kTileElements};
+  }
+  void touch(std::size_t index) {
+    touch_pages(p_tile(index));
+    touch_pages(std::span<const std::int64_t>(tile(layout_.lane_s(0), index), kTileElements));
   }
   std::span<const std::int64_t> open_tile(std::size_t index) {
-    const std::size_t at = index * kTileElements;
-    ledger::open_of(p.data() + at, nullptr, s.data() + at, open);
-    return open;
+    ledger::open_of(tile(layout_.p, index), nullptr, tile(layout_.lane_s(0), index), open_);
+    return open_;
   }
-  // S goes along with what was removed, by way of a scratch as the ledger's redo slot.
+  // S goes along with what was removed, as the ledger does it.
   void freeze(std::size_t index) {
-    std::int64_t* const home = s.data() + index * kTileElements;
-    ledger::add(home, removed, after.data());
-    std::memcpy(home, after.data(), after.size() * sizeof(std::int64_t));
+    for (std::uint32_t i = 0; i < ledger::kTileBlocks; ++i) {
+      lines_[i] = ledger::touched(block(i)).lines;
+      ledger::prefetch(home(index, i), {.values = block(i), .lines = lines_[i]});
+    }
+    ledger::RedoStep step(redo_);
+    for (std::uint32_t i = 0; i < ledger::kTileBlocks; ++i) {
+      const ledger::BlockChange change = {.values = block(i), .lines = lines_[i]};
+      if (!change.is_empty()) {
+        const std::int64_t* const s = home(index, i);
+        const auto offset = reinterpret_cast<const std::byte*>(s) - mapping_.bytes().data();
+        const auto image = step.image_lines(static_cast<std::uint64_t>(offset), change.lines);
+        ledger::add(s, change, image.data());
+      }
+    }
+    step.run();
   }
 
-  std::vector<std::int64_t> p;
-  std::vector<std::int64_t> s;
-  std::vector<std::int64_t> open = std::vector<std::int64_t>(kTileElements);
   std::vector<std::int64_t> removed = std::vector<std::int64_t>(kTileElements);
-  std::vector<std::int64_t> after = std::vector<std::int64_t>(kTileElements);
   std::vector<std::byte> coded = std::vector<std::byte>(codec::coded_bytes_max(kTileElements));
+
+ private:
+  static ledger::Shape shape() {
+    ledger::Shape shape;
+    shape.topic = TopicId::of("bench");
+    shape.site = SiteId::of("a");
+    shape.element_count = kPieces * kTileElements;
+    shape.lanes_out = 1;
+    shape.lanes_in = 0;
+    shape.inboxes = 0;
+    return shape;
+  }
+  std::int64_t* tile(std::uint64_t array, std::size_t index) {
+    return reinterpret_cast<std::int64_t*>(mapping_.bytes().data() + array) + index * kTileElements;
+  }
+  const std::int64_t* home(std::size_t index, std::uint32_t i) {
+    return tile(layout_.lane_s(0), index) + std::size_t{i} * ledger::kBlockElements;
+  }
+  std::span<const std::int64_t, ledger::kBlockElements> block(std::uint32_t i) const {
+    return std::span(removed)
+        .subspan(std::size_t{i} * ledger::kBlockElements)
+        .first<ledger::kBlockElements>();
+  }
+
+  ledger::Layout layout_{shape()};
+  memory::Mapping mapping_ = memory::Mapping::anonymous(layout_.total).value();
+  ledger::Redo redo_{mapping_, layout_};
+  std::array<ledger::LineBits, ledger::kTileBlocks> lines_{};
+  std::vector<std::int64_t> open_ = std::vector<std::int64_t>(kTileElements);
 };
 
 void race_bpc(const std::string& suffix, double bits, bool heavy) {
@@ -78,7 +128,7 @@ void race_bpc(const std::string& suffix, double bits, bool heavy) {
   };
   std::vector<Code> codes(kPieces);
   for (std::size_t index = 0; index < kPieces; ++index) {
-    encoder.load(std::span(lane.p).subspan(index * kTileElements, kTileElements));
+    encoder.load(lane.p_tile(index));
     const auto done = encoder.encode({.bytes = budget}, lane.coded, lane.removed);
     codes[index] = {
         done.id,

@@ -75,6 +75,20 @@ FieldChecksum::Measured FieldChecksum::add(std::uint64_t block,
   return {measured.statistics, in_field(block, measured.weighted)};
 }
 
+FieldChecksum::Measured FieldChecksum::measure(std::uint64_t block,
+                                               const BlockChange& change) const {
+  const BlockMeasure measured = ledger::measure(change, weights_.data());
+  return {measured.statistics, in_field(block, measured.weighted)};
+}
+
+FieldChecksum::Measured FieldChecksum::add(std::uint64_t block,
+                                           const std::int64_t* home,
+                                           const BlockChange& change,
+                                           std::int64_t* out) const {
+  const BlockMeasure measured = add_measured(home, change, weights_.data(), out);
+  return {measured.statistics, in_field(block, measured.weighted)};
+}
+
 std::uint64_t FieldChecksum::in_field(std::uint64_t block, const WeightedSum& parts) const {
   // |sum| < 4096 * 2^32 * 2^63 = 2^107: no overflow.
   const SignedWide sum = (static_cast<SignedWide>(parts.high) * (SignedWide{1} << 64U)) +

@@ -54,6 +54,12 @@ class FieldChecksum {
                std::span<const std::int64_t> values,
                std::int64_t* out,
                std::uint32_t first = 0) const;
+  // Both of the touched lines alone; `out` has their sums side by side.
+  Measured measure(std::uint64_t block, const BlockChange& change) const;
+  Measured add(std::uint64_t block,
+               const std::int64_t* home,
+               const BlockChange& change,
+               std::int64_t* out) const;
   // c of a whole tile.
   std::uint64_t of_tile(std::uint32_t tile, std::span<const std::int64_t> values) const;
   // c of values from any element on, across blocks.

@@ -138,8 +138,8 @@ std::span<std::byte> Ledger::coded_space(LaneIndex lane) {
 
 namespace {
 
-// The after-image of S += removed, one range per block that changes; a tile whose S is of another
-// generation is written as a whole. An error names what would overflow.
+// The after-image of S += removed: of each block the lines that change; a tile whose S is of
+// another generation is written as a whole. An error names what would overflow.
 Result<Removed> put_removed(State& state,
                             RedoStep& step,
                             std::uint32_t slot,
@@ -155,17 +155,19 @@ Result<Removed> put_removed(State& state,
   const std::uint64_t s_array = state.layout.lane_s(slot);
   Removed total;
   for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
-    const auto q = removed.subspan(std::size_t{i} * kBlockElements, kBlockElements);
-    if (!stale && all_zero(q)) {
+    const auto values =
+        removed.subspan(std::size_t{i} * kBlockElements, kBlockElements).first<kBlockElements>();
+    const BlockChange q = stale ? whole(values) : touched(values);
+    if (q.is_empty()) {
       continue;
     }
     const std::uint64_t block = (std::uint64_t{tile} * kTileBlocks) + i;
     const std::int64_t* s = valid ? state.block_at(s_array, block).data() : nullptr;
-    const auto image = step.image_integers(s_array + (block * kBlockBytes), kBlockElements);
+    const auto image = step.image_lines(s_array + (block * kBlockBytes), q.lines);
     const auto [statistics, sum] = state.checksum.add(block, s, q, image.data());
     std::uint64_t& bound = state.lane_caches[slot].s_bounds[block];
     bound = valid ? bound : 0;
-    if (!sums_within(bound, s, q, statistics.max, limit)) {
+    if (!sums_within(bound, s, values, statistics.max, limit)) {
       return fail(Code::kInvalid, "transfer: block {} would take S beyond {}", block, limit);
     }
     total.mass += statistics.mass;

@@ -98,14 +98,18 @@ struct TileStep {
   bool alone = false;  // of a transfer without intent
 };
 
-// The decoded integers of a tile, with what was measured of its blocks.
+// The decoded integers of a tile, with what was found of its blocks.
 struct DecodedTile {
-  std::span<const std::int64_t> values;
-  std::span<const FieldChecksum::Measured, kTileBlocks> blocks;
+  std::span<const std::int64_t, kTileElements> values;
+  std::span<const Workspace::Block, kTileBlocks> blocks;
+
+  std::span<const std::int64_t, kBlockElements> block(std::uint32_t i) const {
+    return values.subspan(std::size_t{i} * kBlockElements).first<kBlockElements>();
+  }
 };
 
 DecodedTile decoded_tile(const State& state, std::uint32_t place) {
-  return {.values = state.workspace.decoded(place), .blocks = state.workspace.measured(place)};
+  return {.values = state.workspace.decoded(place), .blocks = state.workspace.blocks(place)};
 }
 
 // One atomic step: R += q for one tile, with everything that must move along.
@@ -126,15 +130,16 @@ void apply_tile(State& state,
   double mass = 0;
   std::uint64_t max = 0;
   for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
-    const auto& [statistics, block_sum] = q.blocks[i];
-    if (statistics.max == 0) {
+    const BlockChange change = {.values = q.block(i), .lines = q.blocks[i].lines};
+    if (change.is_empty()) {
       continue;
     }
     const std::uint64_t block = (std::uint64_t{what.tile} * kTileBlocks) + i;
     const auto r = state.block_at(state.layout.r, block);
-    const auto image = step.image_integers(state.layout.r + (block * kBlockBytes), kBlockElements);
-    add(r.data(), q.values.subspan(std::size_t{i} * kBlockElements, kBlockElements), image.data());
-    sums[i] = block_sum;
+    const auto image = step.image_lines(state.layout.r + (block * kBlockBytes), change.lines);
+    add(r.data(), change, image.data());
+    const BlockStatistics& statistics = q.blocks[i].measured.statistics;
+    sums[i] = q.blocks[i].measured.checksum;
     sum = field_add(sum, sums[i]);
     energy += statistics.energy;
     mass += statistics.mass;
@@ -189,19 +194,23 @@ Result<void> check_lane(const State& state,
   return {};
 }
 
-// Decodes a tile into its place in the workspace and measures its blocks.
+// Decodes a tile into its place in the workspace and looks at its blocks.
 Result<DecodedTile> decode_tile(State& state, const wire::TilePart& part, std::uint32_t place) {
-  const std::span<std::int64_t> q = state.workspace.decoded(place);
-  if (auto decoded = state.workspace.decoder().decode(part.codec, part.coded, q); !decoded) {
+  if (auto decoded =
+          state.workspace.decoder().decode(part.codec, part.coded, state.workspace.decoded(place));
+      !decoded) {
     return fail(Code::kCorrupt, "transfer: tile {}: {}", part.tile, decoded.error().message);
   }
-  const auto measured = state.workspace.measured(place);
+  const DecodedTile q = decoded_tile(state, place);
   for (std::uint32_t i = 0; i < kTileBlocks; ++i) {
-    measured[i] =
-        state.checksum.measure((std::uint64_t{part.tile} * kTileBlocks) + i,
-                               q.subspan(std::size_t{i} * kBlockElements, kBlockElements));
+    const BlockChange change = touched(q.block(i));
+    prefetch(state.block_at(state.layout.r, (std::uint64_t{part.tile} * kTileBlocks) + i).data(),
+             change);
+    state.workspace.blocks(place)[i] = {
+        .lines = change.lines,
+        .measured = state.checksum.measure((std::uint64_t{part.tile} * kTileBlocks) + i, change)};
   }
-  return decoded_tile(state, place);
+  return q;
 }
 
 // Elements that are not there stay zero, and no sum leaves its range.
@@ -222,8 +231,8 @@ Result<void> check_range(State& state, std::uint32_t tile, const DecodedTile& q)
     const std::uint64_t block = (std::uint64_t{tile} * kTileBlocks) + i;
     if (!sums_within(state.r_bounds[block],
                      there ? state.block_at(state.layout.r, block).data() : nullptr,
-                     q.values.subspan(std::size_t{i} * kBlockElements, kBlockElements),
-                     q.blocks[i].statistics.max,
+                     q.block(i),
+                     q.blocks[i].measured.statistics.max,
                      limit)) {
       return fail(Code::kCorrupt, "transfer: tile {} would take R beyond {}", tile, limit);
     }
@@ -244,8 +253,8 @@ Result<void> check_content(State& state, const wire::TransferView& transfer, std
     if (auto range = index < done ? Result<void>{} : check_range(state, part.tile, *q); !range) {
       return range;
     }
-    for (const auto& block : q->blocks) {
-      sum = field_add(sum, block.checksum);
+    for (const Workspace::Block& block : q->blocks) {
+      sum = field_add(sum, block.measured.checksum);
     }
     ++index;
   }

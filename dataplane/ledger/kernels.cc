@@ -1,6 +1,7 @@
 #include "dataplane/ledger/kernels.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
@@ -12,6 +13,9 @@ HWY_BEFORE_NAMESPACE();
 namespace godwit::ledger::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+// A line at most.
+using Signed = hn::CappedTag<std::int64_t, kLineElements>;
 
 std::uint64_t magnitude_of(std::int64_t x) {
   const auto bits = static_cast<std::uint64_t>(x);
@@ -27,9 +31,8 @@ std::uint64_t magnitude_of(std::int64_t x) {
 template <bool kStatistics, bool kWeighted>
 class Meter {
  public:
-  using Signed = hn::ScalableTag<std::int64_t>;
-  using Unsigned = hn::ScalableTag<std::uint64_t>;
-  using Real = hn::ScalableTag<double>;
+  using Unsigned = hn::RebindToUnsigned<Signed>;
+  using Real = hn::RebindToFloat<Signed>;
   using Vector = hn::Vec<Signed>;
 
   // NOLINTNEXTLINE(modernize-use-equals-default): that would not be compiled for the target.
@@ -64,47 +67,54 @@ class Meter {
 #endif
   }
 
-  // With the values that do not fill a vector.
-  BlockMeasure finish(const std::int64_t* values,
-                      const std::uint32_t* weights,
-                      std::size_t from,
-                      std::size_t count) const {
-    const Unsigned tag;
-    BlockMeasure result;
-    std::uint64_t mass_low = hn::GetLane(hn::SumOfLanes(tag, mass_low_));
-    std::uint64_t mass_high = hn::GetLane(hn::SumOfLanes(tag, mass_high_));
-    result.statistics.max = hn::GetLane(hn::MaxOfLanes(tag, max_));
-    result.statistics.energy = hn::GetLane(hn::SumOfLanes(Real(), energy_));
-    WeightedSum& sum = result.weighted;
-    sum = {.low = hn::GetLane(hn::SumOfLanes(tag, low_)),
-           .middle = hn::GetLane(hn::SumOfLanes(tag, middle_)),
-           .high = static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, high_))) -
-                   static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, negative_)))};
-    for (std::size_t i = from; i < count; ++i) {
-      if constexpr (kStatistics) {
-        const std::uint64_t size = magnitude_of(values[i]);
-        mass_low += size & 0xFFFFFFFFU;
-        mass_high += size >> 32U;
-        result.statistics.max = std::max(result.statistics.max, size);
-        const auto real = static_cast<double>(values[i]);
-        result.statistics.energy += real * real;
-      }
-      if constexpr (kWeighted) {
-        const auto bits = static_cast<std::uint64_t>(values[i]);
-        const std::uint64_t lower = (bits & 0xFFFFFFFFU) * weights[i];
-        const std::uint64_t upper = (bits >> 32U) * weights[i];
-        sum.low += lower & 0xFFFFFFFFU;
-        sum.middle += (lower >> 32U) + (upper & 0xFFFFFFFFU);
-        sum.high += static_cast<std::int64_t>(upper >> 32U) -
-                    (values[i] < 0 ? static_cast<std::int64_t>(weights[i]) : 0);
-      }
+  // One value, where there is no vector of them.
+  HWY_INLINE void add_one(std::int64_t x, [[maybe_unused]] std::uint32_t weight) {
+    if constexpr (kStatistics) {
+      const std::uint64_t size = magnitude_of(x);
+      ones_.mass_low += size & 0xFFFFFFFFU;
+      ones_.mass_high += size >> 32U;
+      ones_.max = std::max(ones_.max, size);
+      const auto real = static_cast<double>(x);
+      ones_.energy += real * real;
     }
+    if constexpr (kWeighted) {
+      const auto bits = static_cast<std::uint64_t>(x);
+      const std::uint64_t lower = (bits & 0xFFFFFFFFU) * weight;
+      const std::uint64_t upper = (bits >> 32U) * weight;
+      ones_.weighted.low += lower & 0xFFFFFFFFU;
+      ones_.weighted.middle += (lower >> 32U) + (upper & 0xFFFFFFFFU);
+      ones_.weighted.high +=
+          static_cast<std::int64_t>(upper >> 32U) - (x < 0 ? static_cast<std::int64_t>(weight) : 0);
+    }
+  }
+
+  BlockMeasure finish() const {
+    const Unsigned tag;
+    const std::uint64_t mass_low = ones_.mass_low + hn::GetLane(hn::SumOfLanes(tag, mass_low_));
+    const std::uint64_t mass_high = ones_.mass_high + hn::GetLane(hn::SumOfLanes(tag, mass_high_));
+    BlockMeasure result;
+    result.statistics.max = std::max(ones_.max, hn::GetLane(hn::MaxOfLanes(tag, max_)));
+    result.statistics.energy = ones_.energy + hn::GetLane(hn::SumOfLanes(Real(), energy_));
     result.statistics.mass =
         (static_cast<double>(mass_high) * 0x1.0p32) + static_cast<double>(mass_low);
+    result.weighted = {
+        .low = ones_.weighted.low + hn::GetLane(hn::SumOfLanes(tag, low_)),
+        .middle = ones_.weighted.middle + hn::GetLane(hn::SumOfLanes(tag, middle_)),
+        .high = ones_.weighted.high +
+                static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, high_))) -
+                static_cast<std::int64_t>(hn::GetLane(hn::SumOfLanes(tag, negative_)))};
     return result;
   }
 
  private:
+  struct Ones {
+    std::uint64_t mass_low = 0;
+    std::uint64_t mass_high = 0;
+    std::uint64_t max = 0;
+    double energy = 0;
+    WeightedSum weighted;
+  };
+  Ones ones_;
   hn::Vec<Unsigned> mass_low_ = hn::Zero(Unsigned());
   hn::Vec<Unsigned> mass_high_ = hn::Zero(Unsigned());
   hn::Vec<Unsigned> max_ = hn::Zero(Unsigned());
@@ -122,7 +132,7 @@ HWY_INLINE BlockMeasure pass(const std::int64_t* HWY_RESTRICT home,
                              const std::uint32_t* HWY_RESTRICT weights,
                              std::size_t count,
                              std::int64_t* HWY_RESTRICT out) {
-  const hn::ScalableTag<std::int64_t> tag;
+  const Signed tag;
   const std::size_t lanes = kWeighted && HWY_TARGET == HWY_SCALAR ? count + 1 : hn::Lanes(tag);
   Meter<kStatistics, kWeighted> meter;
   std::size_t i = 0;
@@ -133,11 +143,65 @@ HWY_INLINE BlockMeasure pass(const std::int64_t* HWY_RESTRICT home,
     }
     meter.add(x, kWeighted ? weights + i : nullptr);
   }
-  for (std::size_t at = i; out != nullptr && at < count; ++at) {
-    out[at] = static_cast<std::int64_t>(static_cast<std::uint64_t>(home != nullptr ? home[at] : 0) +
-                                        static_cast<std::uint64_t>(values[at]));
+  for (; i < count; ++i) {
+    if (out != nullptr) {
+      out[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(home != nullptr ? home[i] : 0) +
+                                         static_cast<std::uint64_t>(values[i]));
+    }
+    meter.add_one(values[i], kWeighted ? weights[i] : 0);
   }
-  return meter.finish(values, weights, i, count);
+  return meter.finish();
+}
+
+// The same for the touched lines of a block, whose sums come to lie side by side.
+template <bool kMeasured>
+HWY_INLINE BlockMeasure pass_lines(const std::int64_t* HWY_RESTRICT home,
+                                   const std::int64_t* HWY_RESTRICT values,
+                                   const LineBits& lines,
+                                   const std::uint32_t* HWY_RESTRICT weights,
+                                   std::int64_t* HWY_RESTRICT out) {
+  const Signed tag;
+  Meter<kMeasured, kMeasured> meter;
+  for (std::size_t w = 0; w < lines.size(); ++w) {
+    for (std::uint64_t word = lines[w]; word != 0;) {
+      const auto first = static_cast<std::size_t>(std::countr_zero(word));
+      const auto run = static_cast<std::size_t>(std::countr_one(word >> first));
+      word &= word + (word & (0 - word));  // without its lowest run of ones
+      std::size_t i = ((w * 64) + first) * kLineElements;
+      for (const std::size_t end = i + (run * kLineElements); i < end; i += hn::Lanes(tag)) {
+        const auto x = hn::LoadU(tag, values + i);
+        if (out != nullptr) {
+          hn::StoreU(home != nullptr ? hn::Add(hn::LoadU(tag, home + i), x) : x, tag, out);
+          out += hn::Lanes(tag);
+        }
+        if constexpr (kMeasured && HWY_TARGET == HWY_SCALAR) {
+          meter.add_one(values[i], weights[i]);
+        } else if constexpr (kMeasured) {
+          meter.add(x, weights + i);
+        }
+      }
+    }
+  }
+  return meter.finish();
+}
+
+void find_lines(const std::int64_t* HWY_RESTRICT values, LineBits& lines) {
+  constexpr int kMostOf64 = 48;
+  const Signed tag;
+  for (std::uint64_t& word : lines) {
+    word = 0;
+    for (unsigned line = 0; line < 64; ++line, values += kLineElements) {
+      auto any = hn::LoadU(tag, values);
+      for (std::size_t i = hn::Lanes(tag); i < kLineElements; i += hn::Lanes(tag)) {
+        any = hn::Or(any, hn::LoadU(tag, values + i));
+      }
+      const bool is_touched = !hn::AllTrue(tag, hn::Eq(any, hn::Zero(tag)));
+      word |= static_cast<std::uint64_t>(is_touched) << line;
+    }
+    if (std::popcount(word) >= kMostOf64) {
+      word = ~std::uint64_t{0};
+    }
+  }
 }
 
 BlockStatistics statistics(const std::int64_t* values, std::size_t count) {
@@ -163,12 +227,23 @@ void sum(const std::int64_t* home,
   pass<false, false>(home, values, nullptr, count, out);
 }
 
+BlockMeasure both_of_lines(const std::int64_t* home,
+                           const BlockChange& change,
+                           const std::uint32_t* weights,
+                           std::int64_t* out) {
+  return pass_lines<true>(home, change.values.data(), change.lines, weights, out);
+}
+
+void sum_of_lines(const std::int64_t* home, const BlockChange& change, std::int64_t* out) {
+  pass_lines<false>(home, change.values.data(), change.lines, nullptr, out);
+}
+
 void difference(const std::int64_t* HWY_RESTRICT p,
                 const std::int64_t* HWY_RESTRICT r,
                 const std::int64_t* HWY_RESTRICT s,
                 std::size_t count,
                 std::int64_t* HWY_RESTRICT out) {
-  const hn::ScalableTag<std::int64_t> tag;
+  const Signed tag;
   const auto least = hn::Set(tag, std::numeric_limits<std::int64_t>::min() + 1);
   const auto most = hn::Set(tag, std::numeric_limits<std::int64_t>::max());
   const std::size_t lanes = hn::Lanes(tag);
@@ -211,6 +286,9 @@ HWY_EXPORT(weighted);
 HWY_EXPORT(both);
 HWY_EXPORT(sum);
 HWY_EXPORT(difference);
+HWY_EXPORT(find_lines);
+HWY_EXPORT(both_of_lines);
+HWY_EXPORT(sum_of_lines);
 
 BlockStatistics block_statistics(std::span<const std::int64_t> values) {
   return HWY_DYNAMIC_DISPATCH(statistics)(values.data(), values.size());
@@ -233,6 +311,40 @@ BlockMeasure add_measured(const std::int64_t* home,
                           const std::uint32_t* weights,
                           std::int64_t* out) {
   return HWY_DYNAMIC_DISPATCH(both)(home, values.data(), weights, values.size(), out);
+}
+
+BlockChange touched(std::span<const std::int64_t, kBlockElements> values) {
+  BlockChange change{.values = values};
+  HWY_DYNAMIC_DISPATCH(find_lines)(values.data(), change.lines);
+  return change;
+}
+
+void prefetch(const std::int64_t* home, const BlockChange& change) {
+  for (std::uint64_t word : change.lines) {
+    if (word == ~std::uint64_t{0}) {  // foreseen
+      word = 0;
+    }
+    for (; word != 0; word &= word - 1) {
+      __builtin_prefetch(home + (static_cast<std::size_t>(std::countr_zero(word)) * kLineElements),
+                         1);
+    }
+    home += 64 * kLineElements;
+  }
+}
+
+BlockMeasure measure(const BlockChange& change, const std::uint32_t* weights) {
+  return HWY_DYNAMIC_DISPATCH(both_of_lines)(nullptr, change, weights, nullptr);
+}
+
+void add(const std::int64_t* home, const BlockChange& change, std::int64_t* out) {
+  HWY_DYNAMIC_DISPATCH(sum_of_lines)(home, change, out);
+}
+
+BlockMeasure add_measured(const std::int64_t* home,
+                          const BlockChange& change,
+                          const std::uint32_t* weights,
+                          std::int64_t* out) {
+  return HWY_DYNAMIC_DISPATCH(both_of_lines)(home, change, weights, out);
 }
 
 void open_of(const std::int64_t* p,

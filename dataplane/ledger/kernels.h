@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/ledger/block_change.h"
+
 namespace godwit::ledger {
 
 // What a block of changes amounts to.
@@ -38,6 +40,19 @@ void add(const std::int64_t* home, std::span<const std::int64_t> values, std::in
 // The same, measuring `values` on the way.
 BlockMeasure add_measured(const std::int64_t* home,
                           std::span<const std::int64_t> values,
+                          const std::uint32_t* weights,
+                          std::int64_t* out);
+
+// The lines of a block in which something is not zero. Of 64 in a row all count when three quarters
+// have something, since a run is quicker than its pieces.
+BlockChange touched(std::span<const std::int64_t, kBlockElements> values);
+// Begins to load those lines of `home`, which lie in no order that a processor would foresee.
+void prefetch(const std::int64_t* home, const BlockChange& change);
+// As above, of the lines of a change alone; `out` has their sums side by side.
+BlockMeasure measure(const BlockChange& change, const std::uint32_t* weights);
+void add(const std::int64_t* home, const BlockChange& change, std::int64_t* out);
+BlockMeasure add_measured(const std::int64_t* home,
+                          const BlockChange& change,
                           const std::uint32_t* weights,
                           std::int64_t* out);
 

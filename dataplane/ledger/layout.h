@@ -18,7 +18,7 @@
 namespace godwit::ledger {
 
 inline constexpr std::uint64_t kLayoutMagic = 0x314c544957444f47;  // "GODWITL1"
-inline constexpr std::uint64_t kLayoutVersion = 4;
+inline constexpr std::uint64_t kLayoutVersion = 5;
 // Where transfers begin in a lane's ring: a cache line.
 inline constexpr std::uint64_t kRingAlignment = 64;
 
@@ -142,7 +142,9 @@ struct LaneTileRecord {
 // One change of memory in the redo slot, and one word.
 struct RedoRange {
   std::uint64_t offset;
-  std::uint64_t bytes;
+  std::uint64_t bytes;  // in the slot
+  std::uint64_t
+      is_lines;  // 1: LineBits and those lines of the block at `offset`, 0: what it becomes
 };
 struct RedoWord {
   std::uint64_t offset;

@@ -18,6 +18,38 @@ constexpr std::uint64_t padded(std::uint64_t bytes) {
   return (bytes + 7) & ~std::uint64_t{7};
 }
 
+// Bytes of memory in which it may change something.
+std::uint64_t reach_of(const RedoRange& range) {
+  return range.is_lines != 0 ? kBlockBytes : range.bytes;
+}
+
+// A block's lines in the slot, as image_lines left them.
+struct StoredLines {
+  explicit StoredLines(std::span<const std::byte> stored)
+      : lines(stored.subspan(sizeof(LineBits))) {
+    std::memcpy(bits.data(), stored.data(), sizeof(LineBits));
+  }
+
+  LineBits bits;
+  std::span<const std::byte> lines;
+};
+
+constexpr std::uint64_t kLineBytes = kLineElements * sizeof(std::int64_t);
+
+void copy_lines(const StoredLines& from, std::byte* block) {
+  const std::byte* line = from.lines.data();
+  for (std::uint64_t word : from.bits) {
+    for (; word != 0; word &= word - 1) {
+      std::memcpy(block + (static_cast<std::uint64_t>(std::countr_zero(word)) * kLineBytes),
+                  line,
+                  kLineBytes);
+      line += kLineBytes;
+    }
+    block += 64 * kLineBytes;
+    GODWIT_CRASH_POINT();
+  }
+}
+
 void store_commit(std::uint64_t& commit, std::uint64_t value) {
   // What a killed process leaves in shared memory is a prefix of its stores in program order, on
   // any processor (exceptions are precise); so only the compiler must be kept from moving stores
@@ -38,6 +70,7 @@ std::uint64_t seal_of(const RedoRecord& record) {
   for (std::uint64_t i = 0; i < record.range_count; ++i) {
     add(record.ranges[i].offset);
     add(record.ranges[i].bytes);
+    add(record.ranges[i].is_lines);
   }
   for (std::uint64_t i = 0; i < record.word_count; ++i) {
     add(record.words[i].offset);
@@ -55,10 +88,16 @@ void Redo::copy_home() {
   std::uint64_t at = 0;
   for (std::uint64_t i = 0; i < record_->range_count; ++i) {
     const RedoRange range = record_->ranges[i];
-    for (std::uint64_t done = 0; done < range.bytes; done += kCopyPiece) {
-      const std::uint64_t piece = std::min(kCopyPiece, range.bytes - done);
-      std::memcpy(memory_.data() + range.offset + done, data_.data() + at + done, piece);
-      GODWIT_CRASH_POINT();
+    std::byte* const home = memory_.data() + range.offset;
+    const auto stored = data_.subspan(at, range.bytes);
+    if (range.is_lines != 0) {
+      copy_lines(StoredLines(stored), home);
+    } else {
+      for (std::uint64_t done = 0; done < range.bytes; done += kCopyPiece) {
+        const std::uint64_t piece = std::min(kCopyPiece, range.bytes - done);
+        std::memcpy(home + done, stored.data() + done, piece);
+        GODWIT_CRASH_POINT();
+      }
     }
     at += padded(range.bytes);
   }
@@ -78,8 +117,14 @@ Result<bool> Redo::recover() {
   std::uint64_t data = 0;
   for (std::uint64_t i = 0; sound && i < record_->range_count; ++i) {
     const RedoRange range = record_->ranges[i];
-    sound = range.bytes <= kRedoDataBytes && data + padded(range.bytes) <= kRedoDataBytes &&
-            range.offset <= memory_.size() && range.bytes <= memory_.size() - range.offset;
+    sound = range.bytes <= kRedoDataBytes && data + padded(range.bytes) <= kRedoDataBytes;
+    if (sound && range.is_lines != 0) {
+      sound = range.bytes >= sizeof(LineBits) &&
+              range.bytes - sizeof(LineBits) ==
+                  lines_in(StoredLines(data_.subspan(data, range.bytes)).bits) * kLineBytes;
+    }
+    sound =
+        sound && range.offset <= memory_.size() && reach_of(range) <= memory_.size() - range.offset;
     data += padded(range.bytes);
   }
   for (std::uint64_t i = 0; sound && i < record_->word_count; ++i) {
@@ -99,19 +144,21 @@ RedoStep::RedoStep(Redo& redo) : redo_(redo) {
   GODWIT_ASSERT(redo.record_->commit == 0, "one step at a time");
 }
 
-std::span<std::byte> RedoStep::add_range(std::uint64_t offset, std::uint64_t bytes) {
+std::span<std::byte> RedoStep::add_range(const RedoRange& range) {
+  const std::uint64_t reach = reach_of(range);
   GODWIT_ASSERT(range_count_ < kRedoRangesMax, "a step has few ranges");
-  GODWIT_ASSERT(data_used_ + padded(bytes) <= kRedoDataBytes, "a step fits the slot");
-  GODWIT_ASSERT(offset <= redo_.memory_.size() && bytes <= redo_.memory_.size() - offset);
-  redo_.record_->ranges[range_count_++] = {.offset = offset, .bytes = bytes};
-  const auto room = redo_.data_.subspan(data_used_, bytes);
-  data_used_ += padded(bytes);
+  GODWIT_ASSERT(data_used_ + padded(range.bytes) <= kRedoDataBytes, "a step fits the slot");
+  GODWIT_ASSERT(range.offset <= redo_.memory_.size() &&
+                reach <= redo_.memory_.size() - range.offset);
+  redo_.record_->ranges[range_count_++] = range;
+  const auto room = redo_.data_.subspan(data_used_, range.bytes);
+  data_used_ += padded(range.bytes);
   return room;
 }
 
 std::span<std::byte> RedoStep::image(std::uint64_t offset, std::uint64_t bytes) {
   GODWIT_ASSERT(bytes % 8 == 0 && offset % 8 == 0);
-  return add_range(offset, bytes);
+  return add_range({.offset = offset, .bytes = bytes, .is_lines = 0});
 }
 
 std::span<std::int64_t> RedoStep::image_integers(std::uint64_t offset, std::uint64_t count) {
@@ -119,8 +166,17 @@ std::span<std::int64_t> RedoStep::image_integers(std::uint64_t offset, std::uint
   return {reinterpret_cast<std::int64_t*>(room.data()), count};
 }
 
+std::span<std::int64_t> RedoStep::image_lines(std::uint64_t offset, const LineBits& lines) {
+  const std::uint64_t count = lines_in(lines) * kLineElements;
+  const auto room = add_range(
+      {.offset = offset, .bytes = sizeof(LineBits) + count * sizeof(std::int64_t), .is_lines = 1});
+  std::memcpy(room.data(), lines.data(), sizeof(LineBits));
+  return {reinterpret_cast<std::int64_t*>(room.data() + sizeof(LineBits)), count};
+}
+
 void RedoStep::put(std::uint64_t offset, std::span<const std::byte> bytes) {
-  std::memcpy(add_range(offset, bytes.size()).data(), bytes.data(), bytes.size());
+  const auto room = add_range({.offset = offset, .bytes = bytes.size(), .is_lines = 0});
+  std::memcpy(room.data(), bytes.data(), bytes.size());
 }
 
 void RedoStep::put_word(std::uint64_t& home, std::uint64_t value) {

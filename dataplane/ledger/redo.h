@@ -17,6 +17,7 @@
 #include <span>
 
 #include "dataplane/base/result.h"
+#include "dataplane/ledger/block_change.h"
 #include "dataplane/ledger/layout.h"
 #include "dataplane/memory/mapping.h"
 
@@ -51,6 +52,8 @@ class RedoStep {
   // Uninitialised room for the after-image of [offset, offset + bytes); bytes is a multiple of 8.
   std::span<std::byte> image(std::uint64_t offset, std::uint64_t bytes);
   std::span<std::int64_t> image_integers(std::uint64_t offset, std::uint64_t count);
+  // The same for those lines of the block at `offset`, side by side; the others stay.
+  std::span<std::int64_t> image_lines(std::uint64_t offset, const LineBits& lines);
   // Copies `bytes` (any size) as the after-image at `offset`.
   void put(std::uint64_t offset, std::span<const std::byte> bytes);
   // `home` is a word in the mapping.
@@ -60,7 +63,7 @@ class RedoStep {
   void run();
 
  private:
-  std::span<std::byte> add_range(std::uint64_t offset, std::uint64_t bytes);
+  std::span<std::byte> add_range(const RedoRange& range);
 
   Redo& redo_;
   std::uint64_t range_count_ = 0;

@@ -17,6 +17,9 @@ inline constexpr std::uint32_t kTileBlocks = 8;
 inline constexpr std::uint32_t kTileElements = kBlockElements * kTileBlocks;
 inline constexpr std::uint64_t kBlockBytes = std::uint64_t{kBlockElements} * 8;
 inline constexpr std::uint64_t kTileBytes = kBlockBytes * kTileBlocks;
+// What a processor's cache moves at once.
+inline constexpr std::uint32_t kLineElements = 8;
+inline constexpr std::uint32_t kBlockLines = kBlockElements / kLineElements;
 // Unreceipted transfers of a lane: the width of a receipt's bitmap.
 inline constexpr std::uint32_t kWindowMax = 1024;
 // Elements of one shard. Chosen: 2^34 elements are 128 GiB per array; tiles still fit 32 bits.

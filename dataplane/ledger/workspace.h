@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/ledger/block_change.h"
 #include "dataplane/ledger/field_checksum.h"
 #include "dataplane/ledger/types.h"
 
@@ -25,10 +26,14 @@ class Workspace {
   TileDecoder& decoder() { return decoder_; }
 
   using Tile = std::span<std::int64_t, kTileElements>;
-  // A decoded tile, and what was measured of its blocks.
+  // A decoded tile, and what was found of its blocks.
+  struct Block {
+    LineBits lines{};
+    FieldChecksum::Measured measured;
+  };
   Tile decoded(std::uint32_t place) { return tile(place); }
-  std::span<FieldChecksum::Measured, kTileBlocks> measured(std::uint32_t place) {
-    return std::span(measured_).subspan(std::size_t{place} * kTileBlocks).first<kTileBlocks>();
+  std::span<Block, kTileBlocks> blocks(std::uint32_t place) {
+    return std::span(blocks_).subspan(std::size_t{place} * kTileBlocks).first<kTileBlocks>();
   }
   // One more, to look at what a tile has open.
   Tile open() { return tile(kDecodedTiles); }
@@ -46,7 +51,7 @@ class Workspace {
   // Filled before it is read, so the memory is taken when it is used.
   std::unique_ptr<std::int64_t[]> tiles_ =
       std::make_unique_for_overwrite<std::int64_t[]>(kElements);
-  std::array<FieldChecksum::Measured, std::size_t{kDecodedTiles} * kTileBlocks> measured_{};
+  std::array<Block, std::size_t{kDecodedTiles} * kTileBlocks> blocks_{};
 };
 
 }  // namespace godwit::ledger

@@ -63,7 +63,7 @@ TEST(Ledger, RefusesARedoSlotThatNoStepWrote) {
   record->commit = 1;
   record->range_count = 1;
   record->word_count = 0;
-  record->ranges[0] = {.offset = layout.total - 8, .bytes = 16};
+  record->ranges[0] = {.offset = layout.total - 8, .bytes = 16, .is_lines = 0};
   const auto attached = Ledger::attach(site.mapping, site.shape, site.life, site.workspace);
   ASSERT_FALSE(attached.has_value());
   EXPECT_EQ(attached.error().code, Code::kCorrupt);

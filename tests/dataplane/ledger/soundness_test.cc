@@ -191,5 +191,33 @@ TEST(Soundness, AppliesNoRedoSlotThatWasDamaged) {
   }
 }
 
+// Lines of a block: as many as its bits say, within the mapping.
+TEST(Soundness, AppliesNoLinesThatAreNotWhatTheirBitsSay) {
+  const auto slot = [](const LineBits& bits,
+                       std::uint64_t bytes,
+                       std::uint64_t from_end,
+                       std::uint64_t is_lines_at_last = 1) {
+    Stored stored;
+    auto& record = stored.at<RedoRecord>(stored.layout.redo);
+    record.range_count = 1;
+    record.word_count = 0;
+    record.ranges[0] = {.offset = stored.layout.total - from_end, .bytes = bytes, .is_lines = 1};
+    stored.at<LineBits>(stored.layout.redo_data) = bits;
+    record.commit = seal_of(record);
+    record.ranges[0].is_lines = is_lines_at_last;
+    return stored.attach();
+  };
+  constexpr std::uint64_t kHead = sizeof(LineBits);
+  EXPECT_EQ(slot({}, kHead, kBlockBytes), "none");
+  for (const auto& said : {slot({}, kHead - 8, kBlockBytes),
+                           slot({}, kHead + 64, kBlockBytes),
+                           slot({5}, kHead + 64, kBlockBytes),
+                           slot({5}, kHead + 129, kBlockBytes),
+                           slot({}, kHead, kBlockBytes - 8),
+                           slot({}, kHead, kBlockBytes, 0)}) {
+    EXPECT_THAT(said, HasSubstr("the redo slot holds what no step writes"));
+  }
+}
+
 }  // namespace
 }  // namespace godwit::ledger::test
