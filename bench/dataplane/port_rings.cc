@@ -28,7 +28,7 @@ constexpr std::size_t kSlotBytes = 2'368;
 constexpr std::size_t kSlots = (kBurstsUnderWay + 1) * kPackets;
 constexpr std::size_t kPayloadBytes = 1'472;
 constexpr std::size_t kPacketBytes = 1'500;
-constexpr std::uint16_t kUdpPort = 4'433;
+constexpr std::uint16_t kRingsUdpPort = 4'433;
 
 // One end of two rings: what it sends goes into one, what it receives comes from the other.
 class RingEnd final : public port::Device {
@@ -72,7 +72,7 @@ std::unique_ptr<port::IpPort> open_end(port::Device& out, port::Device& in, std:
   const port::ip::Subnet own{.address = port::ip::Address::of(port::Peer::v4({10, 9, 0, host}, 0)),
                              .prefix_bits = 24};
   return port::IpPort::make(std::make_unique<RingEnd>(out, in, mac),
-                            {.v4 = own, .udp_port = kUdpPort})
+                            {.v4 = own, .udp_port = kRingsUdpPort})
       .value();
 }
 

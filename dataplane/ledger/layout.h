@@ -50,6 +50,9 @@ struct HeaderRecord {
   std::uint64_t publishers_forgotten;  // whose slot another one took, a count
 };
 
+// Up to its first field that changes, a header says which ledger it is.
+inline constexpr std::uint64_t kIdentityBytes = offsetof(HeaderRecord, last_publish);
+
 struct InboxRecord {
   std::uint64_t used;
   std::uint64_t publisher;

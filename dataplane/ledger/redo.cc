@@ -82,7 +82,16 @@ std::uint64_t seal_of(const RedoRecord& record) {
 Redo::Redo(memory::Mapping& mapping, const Layout& layout)
     : memory_(mapping.bytes()),
       record_(reinterpret_cast<RedoRecord*>(memory_.data() + layout.redo)),
-      data_(mapping.part(layout.redo_data, kRedoDataBytes)) {}
+      data_(mapping.part(layout.redo_data, kRedoDataBytes)),
+      slot_(layout.redo),
+      slot_end_(layout.redo_data + kRedoDataBytes) {}
+
+bool Redo::may_change(std::uint64_t offset, std::uint64_t bytes) const {
+  const auto within = [&](std::uint64_t begin, std::uint64_t end) {
+    return offset >= begin && offset <= end && bytes <= end - offset;
+  };
+  return within(kIdentityBytes, slot_) || within(slot_end_, memory_.size());
+}
 
 void Redo::copy_home() {
   std::uint64_t at = 0;
@@ -123,12 +132,11 @@ Result<bool> Redo::recover() {
               range.bytes - sizeof(LineBits) ==
                   lines_in(StoredLines(data_.subspan(data, range.bytes)).bits) * kLineBytes;
     }
-    sound =
-        sound && range.offset <= memory_.size() && reach_of(range) <= memory_.size() - range.offset;
+    sound = sound && may_change(range.offset, reach_of(range));
     data += padded(range.bytes);
   }
   for (std::uint64_t i = 0; sound && i < record_->word_count; ++i) {
-    sound = record_->words[i].offset <= memory_.size() - 8 && record_->words[i].offset % 8 == 0;
+    sound = may_change(record_->words[i].offset, 8) && record_->words[i].offset % 8 == 0;
   }
   if (!sound) {
     return fail(Code::kCorrupt,
@@ -145,11 +153,9 @@ RedoStep::RedoStep(Redo& redo) : redo_(redo) {
 }
 
 std::span<std::byte> RedoStep::add_range(const RedoRange& range) {
-  const std::uint64_t reach = reach_of(range);
   GODWIT_ASSERT(range_count_ < kRedoRangesMax, "a step has few ranges");
   GODWIT_ASSERT(data_used_ + padded(range.bytes) <= kRedoDataBytes, "a step fits the slot");
-  GODWIT_ASSERT(range.offset <= redo_.memory_.size() &&
-                reach <= redo_.memory_.size() - range.offset);
+  GODWIT_ASSERT(redo_.may_change(range.offset, reach_of(range)));
   redo_.record_->ranges[range_count_++] = range;
   const auto room = redo_.data_.subspan(data_used_, range.bytes);
   data_used_ += padded(range.bytes);
@@ -181,11 +187,9 @@ void RedoStep::put(std::uint64_t offset, std::span<const std::byte> bytes) {
 
 void RedoStep::put_word(std::uint64_t& home, std::uint64_t value) {
   GODWIT_ASSERT(word_count_ < kRedoWordsMax, "a step has few words");
-  const auto* address = reinterpret_cast<const std::byte*>(&home);
-  GODWIT_ASSERT(
-      address >= redo_.memory_.data() && address + 8 <= redo_.memory_.data() + redo_.memory_.size(),
-      "the word lies in the mapping");
-  const auto offset = static_cast<std::uint64_t>(address - redo_.memory_.data());
+  const auto offset =
+      static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(&home) - redo_.memory_.data());
+  GODWIT_ASSERT(redo_.may_change(offset, 8), "the word lies where a step writes");
   redo_.record_->words[word_count_++] = {.offset = offset, .value = value};
 }
 

@@ -38,11 +38,15 @@ class Redo {
 
  private:
   friend class RedoStep;
+  // A step writes neither what says which ledger it is nor the slot itself.
+  bool may_change(std::uint64_t offset, std::uint64_t bytes) const;
   void copy_home();
 
   std::span<std::byte> memory_;
   RedoRecord* record_;
   std::span<std::byte> data_;
+  std::uint64_t slot_;  // offsets of the record, and of what lies behind the data
+  std::uint64_t slot_end_;
 };
 
 class RedoStep {

@@ -17,6 +17,7 @@ constexpr LineBits kSomeLines = {
     1, ~std::uint64_t{0}, 0, 0x8001'0000'0000'00f0, 3, 0, 0, std::uint64_t{1} << 63U};
 
 TEST(Redo, IsAllOrNothingAtEveryCrashPoint) {
+  constexpr std::size_t kWord = kIdentityBytes / 8;
   const Shape shape = small_shape("fra");
   const Layout layout(shape);
   bool finished = false;
@@ -36,7 +37,7 @@ TEST(Redo, IsAllOrNothingAtEveryCrashPoint) {
       std::fill(block.begin(), block.end(), 7);
       const auto lines = step.image_lines(layout.p + (2 * kBlockBytes), kSomeLines);
       std::iota(lines.begin(), lines.end(), 1);
-      step.put_word(words[3], 8);
+      step.put_word(words[kWord], 8);
       step.put(layout.p + kBlockBytes, std::as_bytes(std::span("odd length", 11)));
       step.run();
     };
@@ -67,7 +68,7 @@ TEST(Redo, IsAllOrNothingAtEveryCrashPoint) {
           (kSomeLines[i / kLineElements / 64] >> (i / kLineElements % 64) & 1U) != 0;
       ASSERT_EQ(p[(2 * kBlockElements) + i], all && in_line ? next++ : -5) << i;
     }
-    ASSERT_EQ(words[3], all ? 8U : 0U);
+    ASSERT_EQ(words[kWord], all ? 8U : 0U);
     ASSERT_EQ(std::memcmp(p + kBlockElements, all ? "odd length" : "\0\0\0\0\0\0\0\0\0\0", 11), 0);
     (all ? done : undone) += 1;
     ASSERT_FALSE(Redo(mapping, layout).recover().value());

@@ -191,6 +191,31 @@ TEST(Soundness, AppliesNoRedoSlotThatWasDamaged) {
   }
 }
 
+// Neither the header's account of which ledger this is, nor the slot itself.
+TEST(Soundness, AppliesNoRedoSlotThatWritesWhereNoStepDoes) {
+  const auto slot = [](auto offset_in, std::uint64_t bytes) {
+    Stored stored;
+    auto& record = stored.at<RedoRecord>(stored.layout.redo);
+    record.range_count = bytes == 8 ? 0 : 1;
+    record.word_count = bytes == 8 ? 1 : 0;
+    const std::uint64_t offset = offset_in(stored.layout);
+    record.words[0] = {.offset = offset, .value = 0};
+    record.ranges[0] = {.offset = offset, .bytes = bytes, .is_lines = 0};
+    record.commit = seal_of(record);
+    return stored.attach();
+  };
+  const auto behind_slot = [](const Layout& l) { return l.redo_data + kRedoDataBytes; };
+  EXPECT_EQ(slot(behind_slot, 0), "none");
+  for (const auto& said : {slot([](const Layout&) { return 0; }, 8),
+                           slot([](const Layout&) { return kIdentityBytes - 8; }, 8),
+                           slot([](const Layout& l) { return l.redo; }, 8),
+                           slot([](const Layout& l) { return l.redo - 8; }, 16),
+                           slot([&](const Layout& l) { return behind_slot(l) - 8; }, 8),
+                           slot([](const Layout& l) { return l.total - 8; }, 16)}) {
+    EXPECT_THAT(said, HasSubstr("the redo slot holds what no step writes"));
+  }
+}
+
 // Lines of a block: as many as its bits say, within the mapping.
 TEST(Soundness, AppliesNoLinesThatAreNotWhatTheirBitsSay) {
   const auto slot = [](const LineBits& bits,
