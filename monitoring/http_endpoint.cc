@@ -41,7 +41,7 @@ Result<HttpEndpoint> HttpEndpoint::start(const Collector& collector, std::uint16
   } catch (const std::exception& problem) {
     return fail(Code::kIo,
                 "metrics: cannot listen on 127.0.0.1:{} ({}); is another gateway using it? "
-                "Choose another port, or 0 for a free one",
+                "Choose another metrics_port, or 0 for no metrics",
                 port,
                 problem.what());
   }

@@ -171,7 +171,7 @@ ClientSession::Taken ClientSession::refuse_publish(Declared& declared,
             : fmt::format("element {}: ", spec.sharding.to_global(spec.id.shard, element));
     log::warn("topic {}: a publish of {} is refused: {}{} ({} such so far)",
               spec.name,
-              hello_.client_name,
+              label(),
               where,
               error.message,
               count);

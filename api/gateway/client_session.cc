@@ -12,6 +12,8 @@ namespace {
 
 // Records of one client per turn: at most 1 MiB, about 1 ms, so that clients and links take turns.
 constexpr int kRecordsPerTurn = 4;
+// From connecting to Hello, which a client sends at once; who is silent takes a place. Chosen.
+constexpr Duration kGreetingTime = Duration::seconds(10);
 // Answers that wait for a client who does not read; beyond it the client is ended. Chosen.
 constexpr std::size_t kOutboxMax = 65536;
 // Clocks that are reached and wait for the client to take the changes that belong to them. Chosen.
@@ -42,6 +44,12 @@ bool ClientSession::on_turn(Instant now) {
     channel_.break_with("the client does not read its answers");
   }
   bool more = !finished_ && take_records(now);
+  if (greets_by_ == Instant::never()) {
+    greets_by_ = now + kGreetingTime;
+  }
+  if (!greeted_ && !finished_ && now >= greets_by_) {
+    channel_.break_with("no Hello came in time");
+  }
   for (const auto& subscription : subscriptions_) {
     more = subscription->pump(now, channel_, ring_bytes_) || more;
   }
@@ -107,10 +115,7 @@ void ClientSession::finish_refused() {
       ++core_.counters.clients_refused.at(static_cast<std::size_t>(refusal_));
   if (core_.is_new_client_fault(why) ||
       is_milestone(count)) {  // a broken client may come again at once, without end
-    log::warn("client {} is closed: {} ({} such so far)",
-              hello_.client_name.empty() ? "(unnamed)" : hello_.client_name,
-              why,
-              count);
+    log::warn("client {} is closed: {} ({} such so far)", label(), why, count);
   }
 }
 
@@ -132,10 +137,7 @@ void ClientSession::note_refusal(Instant now,
                                  const Error& error,
                                  std::optional<Refusal>& noted) {
   ++core_.counters.client_requests_refused.at(static_cast<std::size_t>(request));
-  const std::string text =
-      fmt::format("client {}: {}",
-                  hello_.client_name.empty() ? "(unnamed)" : hello_.client_name,
-                  error.message);
+  const std::string text = fmt::format("client {}: {}", label(), error.message);
   if (const auto count = ++refusals_[error.code]; is_milestone(count)) {
     log::warn("{} ({} such so far)", text, count);
   }
@@ -390,7 +392,7 @@ void ClientSession::on_changed(const Topic& topic, std::uint32_t tile) {
 }
 
 Instant ClientSession::deadline() const {
-  Instant first = Instant::never();
+  Instant first = greeted_ || finished_ ? Instant::never() : greets_by_;
   for (const auto& subscription : subscriptions_) {
     first = std::min(first, subscription->next_wakeup());
   }

@@ -48,6 +48,7 @@ class ClientSession {
   const std::string& name() const { return hello_.client_name; }
   PublisherId publisher() const { return hello_.publisher; }  // 0 before it has greeted
   bool finished() const { return finished_; }
+  std::string_view label() const { return name().empty() ? "(unnamed)" : std::string_view(name()); }
   std::uint64_t bytes_unread() const { return channel_.bytes_unread(); }  // in the ring to it
   std::size_t subscriptions() const { return subscriptions_.size(); }
   // When the next turn is due even if nothing happens.
@@ -158,6 +159,7 @@ class ClientSession {
   std::uint64_t number_;  // of this session; later ones have greater numbers
   local::Hello hello_;
   bool greeted_ = false;
+  Instant greets_by_ = Instant::never();  // or is ended; counts from the first turn
   bool finished_ = false;
   ClientRefusal refusal_ = ClientRefusal::kProtocol;  // if it is cut off
   bool said_goodbye_ = false;

@@ -264,7 +264,7 @@ void Exchange::accept(Instant now,
   const ledger::LaneKey key{ledger::LaneKind::kSite, peer.site().id.value(), theirs};
   const auto lane = topic.ledger().open_lane(key, lane_options());
   if (!lane && lane.error().code == Code::kFull) {
-    core_.short_of_storage = peer.no_storage = true;
+    peer.on_no_storage(now);
     return;
   }
   if (!lane) {
@@ -344,7 +344,7 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
   }
   const auto incoming = topic->ledger().open_incoming(peer.site().id, from, own);
   if (!incoming && incoming.error().code == Code::kFull) {
-    core_.short_of_storage = peer.no_storage = true;
+    peer.on_no_storage(now);
     return {};
   }
   if (!incoming) {

@@ -47,12 +47,13 @@ Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::
   }
 #endif
   const auto applied = topic->ledger().apply(*lanes->incoming, *view);
-  if (!applied) {
-    ++peer.counters.transfers_corrupt;
+  if (!applied && applied.error().code == Code::kFull) {
     return Failure(applied.error());
   }
-  if (*applied == ledger::Applied::kTooFar) {
-    return fail(Code::kFull, "transfer {} is beyond the window", header->k);
+  if (!applied || *applied == ledger::Applied::kTooFar) {
+    ++peer.counters.transfers_corrupt;
+    return applied ? fail(Code::kCorrupt, "transfer {} is beyond the window", header->k)
+                   : Failure(applied.error());
   }
   if (*applied == ledger::Applied::kDuplicate) {
     ++peer.counters.transfers_duplicate;

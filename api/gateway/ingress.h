@@ -20,7 +20,7 @@ class Ingress {
 
   // kCorrupt: the bytes break the format or the checksums; the session must end.
   // kRefused: no such lane, or not allowed; dropped and counted.
-  // kFull: no storage now; the peer sends it again after the next session begins.
+  // kFull: no storage now; dropped, and the peer sends it again after the next session begins.
   Result<void> on_transfer(Instant now, Peer& peer, std::span<const std::byte> bytes);
 
  private:

@@ -9,6 +9,10 @@
 namespace godwit::gateway {
 namespace {
 
+// Between two looks at whether there is storage again. Chosen: its time is the file system's, a
+// microsecond.
+constexpr Duration kStorageLook = Duration::seconds(1);
+
 control::Goodbye::Reason reason_of(SessionCode code) {
   switch (code) {
     case SessionCode::kStopping:
@@ -50,14 +54,24 @@ void Links::on_turn(Instant now) {
     try_first_path(now, *peer);
     poll_successor(now, *peer);
     poll_retiring(now, *peer);
-    if (peer->session != nullptr && peer->no_storage) {
-      end_session(now,
-                  *peer,
-                  SessionCode::kNoStorage,
-                  Error{Code::kFull, "no storage for a lane; free space in the state directory"});
-    }
+    ask_again(now, *peer);
     peer->flush(now);
   }
+}
+
+// What had no storage comes again in the next session; while there is none, there is no use in it.
+void Links::ask_again(Instant now, Peer& peer) {
+  if (peer.session == nullptr || now < peer.storage_retry) {
+    return;
+  }
+  if (core_.store.is_low()) {
+    peer.storage_retry = now + kStorageLook;
+    return;
+  }
+  end_session(now,
+              peer,
+              SessionCode::kNoStorage,
+              Error{Code::kFull, "what found no storage is asked for again"});
 }
 
 void Links::dial(Instant now, Peer& peer) {
@@ -171,8 +185,11 @@ bool Links::on_event(Instant now, Peer& peer, transport::Event& event) {
   if (outcome || outcome.error().code == Code::kRefused) {
     return true;
   }
-  const SessionCode code = outcome.error().code == Code::kFull ? SessionCode::kNoStorage
-                           : outcome.error().code == Code::kUnsupported
+  if (outcome.error().code == Code::kFull) {
+    peer.on_no_storage(now);
+    return true;
+  }
+  const SessionCode code = outcome.error().code == Code::kUnsupported
                                ? SessionCode::kNoCommonVersion
                                : SessionCode::kProtocolViolation;
   end_session(now, peer, code, outcome.error());
@@ -370,6 +387,9 @@ Instant Links::deadline() const {
   for (const auto& peer : core_.peers) {
     if (peer->dials() && peer->session == nullptr) {
       first = std::min(first, peer->redial.next_attempt());
+    }
+    if (peer->session != nullptr) {
+      first = std::min(first, peer->storage_retry);
     }
     if (peer->retiring != nullptr) {
       first = std::min(first, peer->retires_at);

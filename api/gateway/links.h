@@ -74,6 +74,7 @@ class Links {
   };
 
   void dial(Instant now, Peer& peer);
+  void ask_again(Instant now, Peer& peer);
   void greet_strangers(Instant now);
   void refuse_stranger(Instant now, transport::Session& session, const transport::Event& event);
   void keep_unnamed(Instant now, transport::Session& session, const transport::Event& first);

@@ -206,6 +206,9 @@ void Links::poll_retiring(Instant now, Peer& peer) {
       continue;
     }
     const auto applied = ingress_.on_transfer(now, peer, event->bytes.bytes());
+    if (!applied && applied.error().code == Code::kFull) {
+      peer.on_no_storage(now);
+    }
     if (!applied && applied.error().code == Code::kCorrupt) {
       const std::string_view reason = transport::name(transport::CloseReason::kProtocol);
       const std::uint64_t closed = ++peer.closed_by_reason[std::string(reason)];

@@ -26,6 +26,10 @@ constexpr std::uint64_t kHeaderBytes = 28;
 // that comes back with fewer is found within seconds.
 constexpr std::uint64_t kAsksFirst = 4;
 
+// Between two requests for what found no storage. Chosen: what waits is whole sums, and each
+// request costs the link's other topics a handshake.
+constexpr Duration kStorageWaitMin = Duration::seconds(1);
+constexpr Duration kStorageWaitMax = Duration::seconds(16);
 constexpr std::size_t kTextBytesMax = 1024;  // of a Refuse or a Goodbye, as control.proto says
 
 void add(LinkTotals& totals, const transport::SessionStats& stats) {
@@ -229,7 +233,7 @@ void Peer::keep_totals(const transport::Session& over) {
 void Peer::forget_session() {
   outbox_.clear();
   announced.clear();
-  no_storage = false;
+  storage_retry = Instant::never();
 }
 
 void Peer::measure(Instant now) {
@@ -313,8 +317,25 @@ void Peer::on_state(Instant now, PeerState next) {
     renewal = {};
     forget_session();
   }
+  if (next == PeerState::kUp || state == PeerState::kUp) {
+    state_since = now;  // an attempt that fails does not shorten an outage
+  }
   state = next;
-  state_since = now;
+}
+
+void Peer::on_no_storage(Instant now) {
+  if (storage_retry != Instant::never()) {
+    return;
+  }
+  const bool again = short_at_ && now - *short_at_ < kStorageWaitMax * 2;
+  storage_wait_ = again ? std::min(storage_wait_ * 2, kStorageWaitMax) : kStorageWaitMin;
+  short_at_ = now;
+  storage_retry = now + storage_wait_;
+  log::warn(
+      "link to {}: no storage for what comes; it is dropped, and asked for again when there is, in "
+      "{:.0f} s at the earliest; free space in the state directory",
+      label(),
+      storage_wait_.to_seconds());
 }
 
 }  // namespace godwit::gateway

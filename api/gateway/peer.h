@@ -181,6 +181,7 @@ class Peer {
   QueuedLane& queued(std::uint32_t handle) { return queued_.at(handle); }
 
   void on_state(Instant now, PeerState next);
+  void on_no_storage(Instant now);
   // Counts an attempt that failed, and says so the first time that it fails for this reason.
   void on_failed_attempt(std::string_view reason, std::string_view text);
   std::uint64_t failed_attempts() const;
@@ -188,7 +189,7 @@ class Peer {
   void on_failed_renewal(Instant now, transport::CloseReason reason, std::string_view text);
 
   PeerState state = PeerState::kDown;
-  Instant state_since;
+  Instant state_since;  // since it came up, or was up last
   transport::Session* session = nullptr;
   transport::Session* successor = nullptr;  // greets, to take the session's place
   transport::Identity successor_identity;   // empty until it is established
@@ -201,7 +202,9 @@ class Peer {
   std::string own_certificate;  // SHA-256 of the one that we show in the session; empty: unknown
   bool was_fed = false;         // the last pump handed its session a transfer
   Instant bulk_ready_at = Instant::never();  // when bulk, which waits, may go; never() = none does
-  bool no_storage = false;       // a lane could not be opened: the session must end and begin again
+  // Something that came found no storage and was dropped. The session ends then, because what was
+  // not taken is sent again in the next one; until then it serves everything else.
+  Instant storage_retry = Instant::never();
   transport::Identity identity;  // of the last session that was established
   // By path, the least of the last session that was up there; zero = none was.
   std::array<Duration, kEndpointsMax> rtt_measured{};
@@ -250,6 +253,8 @@ class Peer {
   RateMeter sent_;
   RateMeter received_;
   std::vector<QueuedLane> queued_;
+  std::optional<Instant> short_at_;  // when it found no storage last
+  Duration storage_wait_;            // from then to storage_retry
 };
 
 }  // namespace godwit::gateway

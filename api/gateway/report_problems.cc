@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "api/gateway/report.h"
+#include "api/local/server.h"
 #include "dataplane/base/system_time.h"
 
 namespace godwit::gateway {
@@ -16,8 +17,6 @@ namespace {
 constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
 // Refusals that a status lists one by one, of topics and of clients. Chosen: a screen.
 constexpr std::size_t kRefusalsListed = 32;
-// With less room the next topic or lane waits. Chosen: the sums of a few tiles.
-constexpr std::uint64_t kStorageLow = std::uint64_t{1} << 20U;
 
 void add_problem(admin::StatusReport& out,
                  admin::Problem::Severity severity,
@@ -100,7 +99,7 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
                 "godwit ledger",
                 0);
   }
-  if (const auto left = core.store.free_bytes(); left && *left < kStorageLow) {
+  if (core.store.is_low()) {
     add_problem(
         out,
         admin::Problem::SEVERITY_FAILURE,
@@ -110,9 +109,19 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
             "{} has {} bytes left: publishes and changes of peers that need more wait until "
             "there is room",
             core.config.state_dir,
-            *left),
+            *core.store.free_bytes()),
         fmt::format("df {}", core.config.state_dir),
         0);
+  }
+  if (gateway_.client_count() >= local::ServerOptions{}.clients_max) {
+    add_problem(out,
+                admin::Problem::SEVERITY_FAILURE,
+                "client.limit",
+                core.config.site,
+                fmt::format("{} clients are connected, and further ones are turned away",
+                            gateway_.client_count()),
+                "ss -xp",
+                0);
   }
   add_port_problems(out);
   add_link_problems(now, out);

@@ -30,6 +30,9 @@ class Store {
   virtual Result<std::vector<std::string>> descriptions() = 0;
   // What is left for more, if that is known.
   virtual std::optional<std::uint64_t> free_bytes() const { return std::nullopt; }
+  // With less room the next topic or lane waits. Chosen: the sums of a few tiles.
+  static constexpr std::uint64_t kLowBytes = std::uint64_t{1} << 20U;
+  bool is_low() const { return free_bytes().value_or(kLowBytes) < kLowBytes; }
 };
 
 // Files `<shard>.sums` and `<shard>.topic` in a directory: the topic's id in hexadecimal, and of

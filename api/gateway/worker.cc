@@ -212,6 +212,14 @@ void Worker::turn_clients() {
         break;
     }
   }
+  const std::uint64_t away = clients_->turned_away().by_limit;
+  if (away >= turned_away_told_) {  // they may come again at once, without end
+    turned_away_told_ = 10 * away;
+    log::warn("a client was turned away: {} are connected, of at most {} ({} such so far)",
+              gateway_->client_count(),
+              client_options_.clients_max,
+              away);
+  }
 }
 
 bool Worker::wants_stop(Instant now) {

@@ -98,6 +98,7 @@ class Worker {
   std::unique_ptr<Gateway> gateway_;
   local::ServerOptions client_options_;
   std::unique_ptr<local::Server> clients_;
+  std::uint64_t turned_away_told_ = 1;  // so many are worth a line in the log
   monitoring::Cells cells_;
   std::unique_ptr<MetricsFeed> feed_;
   std::unique_ptr<Reporter> reporter_;

@@ -47,6 +47,22 @@ TEST(ClientSessions, AnswerNobodyWhoWaitsForTooManyClocksAndTakeWhatItSendsLater
   EXPECT_EQ(client.answers(), RawClient::Answers{"safe 1"});
 }
 
+TEST(ClientSessions, EndWhoConnectsAndDoesNotGreet) {
+  OneGateway b("b");
+  local::MemoryLink silent;
+  b.gateway->attach_client(9, silent.gateway_end(), std::size_t{1} << 20U);
+  b.turn(1);
+  EXPECT_EQ(b.gateway->client_count(), 2U);
+  const Instant then = b.now;
+  EXPECT_LE(b.gateway->deadline(), then + Duration::seconds(10));
+  b.now = then + Duration::seconds(9.9);
+  b.turn(1);
+  EXPECT_TRUE(b.gateway->take_finished_clients().empty());
+  b.now = then + Duration::seconds(10);
+  b.turn(2);  // it is told why, and then drained
+  EXPECT_EQ(b.gateway->take_finished_clients(), std::vector<std::uint64_t>{9});
+}
+
 TEST(ClientSessions, HaveTheirWholeGraceHoweverLongTheStateTookToRecover) {
   OneGateway b("b");
   RawClient client(b, 2, "", {1, 1});

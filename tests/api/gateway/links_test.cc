@@ -34,6 +34,62 @@ TEST(Links, GreetFirstAndAreUpWhenTheOtherHasGreeted) {
   EXPECT_EQ(b.peer("a").state, PeerState::kUp);
 }
 
+TEST(Links, CountAnOutageFromItsBeginningHoweverManyAttemptsFail) {
+  OneGateway b("b");
+  b.greeted("c").end(transport::CloseReason::kSilent, "silence");
+  b.turn(1);
+  const Instant down = b.now;
+  EXPECT_EQ(b.peer("c").state_since, down);
+  for (int i = 0; i < 3; ++i) {
+    b.established("c").end(transport::CloseReason::kSilent, "silence");
+    b.turn(1);
+    EXPECT_EQ(b.peer("c").state_since, down);
+  }
+  b.greeted("c");
+  EXPECT_EQ(b.peer("c").state_since, b.now);
+}
+
+// The session goes on for everything else, and ends to be sent again what had no room.
+TEST(Links, AskAgainForWhatFoundNoStorageLessAndLessOften) {
+  OneGateway b("b");
+  b.declare("t", 10);
+  b.store.limit(0);
+  for (const int seconds : {1, 2, 4, 8, 16, 16}) {
+    ScriptedSession& a = b.greeted("a");
+    a.control(OneGateway::announcement("t", 10));
+    b.turn(1);
+    const Instant then = b.now;
+    b.now = then + Duration::seconds(seconds) - Duration::ms(10);
+    b.turn(1);
+    EXPECT_FALSE(a.closed) << seconds;
+    EXPECT_EQ(b.peer("a").state, PeerState::kUp);
+    EXPECT_LE(b.gateway->deadline(), then + Duration::seconds(seconds));
+    b.turn(8);
+    EXPECT_TRUE(a.closed) << seconds;
+    EXPECT_EQ(a.close_code, code(SessionCode::kNoStorage));
+  }
+  b.store.left = 8192;  // while nothing is free, nothing is asked for
+  ScriptedSession& waits = b.greeted("a");
+  waits.control(OneGateway::announcement("t", 10));
+  for (int i = 0; i < 60; ++i) {
+    b.now = b.now + Duration::seconds(1);
+    b.turn(1);
+  }
+  EXPECT_FALSE(waits.closed);
+  b.store.left = Store::kLowBytes;
+  b.store.lift_limit();
+  b.now = b.now + Duration::seconds(1);
+  b.turn(1);
+  EXPECT_TRUE(waits.closed);
+  ScriptedSession& a = b.greeted("a");
+  a.control(OneGateway::announcement("t", 10));
+  b.turn();
+  EXPECT_EQ(a.take(ControlMessage::kLaneOpen).lane_open().topic(), TopicId::of("t").value());
+  b.now = b.now + Duration::seconds(60);
+  b.turn();
+  EXPECT_FALSE(a.closed);
+}
+
 TEST(Links, EndASessionThatSpeaksBeforeItsHello) {
   OneGateway b("b");
   ScriptedSession& a = b.established("a");

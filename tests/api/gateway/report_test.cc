@@ -1,5 +1,6 @@
 #include "api/gateway/report.h"
 
+#include <algorithm>
 #include <list>
 #include <string>
 #include <vector>
@@ -7,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/local/server.h"
 #include "tests/api/gateway/admin_ask.h"
 #include "tests/api/gateway/one_gateway.h"
 #include "tests/api/gateway/raw_client.h"
@@ -265,6 +267,27 @@ TEST(Report, MakesFullStorageAProblem) {
   EXPECT_EQ(reasons().find("storage.full"), std::string::npos);
   b.store.left = 8192;
   EXPECT_NE(reasons().find("storage.full"), std::string::npos);
+}
+
+TEST(Report, MakesAProblemOfClientsWhoTakeAllPlaces) {
+  OneGateway b("b");  // with a client of its own
+  const auto is_told = [&] {
+    admin::AdminRequest request;
+    request.mutable_status();
+    const auto problems = ask(b, request).status().problems();
+    return std::any_of(problems.begin(), problems.end(), [](const auto& problem) {
+      return problem.reason() == "client.limit";
+    });
+  };
+  std::list<local::MemoryLink> links;
+  constexpr std::size_t kRing = std::size_t{1} << 16U;
+  for (std::uint64_t id = 2; id <= local::ServerOptions{}.clients_max; ++id) {
+    EXPECT_FALSE(is_told()) << id;
+    links.emplace_back(
+        local::MemoryLinkOptions{.to_gateway_bytes = kRing, .to_client_bytes = kRing});
+    b.gateway->attach_client(id, links.back().gateway_end(), kRing);
+  }
+  EXPECT_TRUE(is_told());
 }
 
 TEST(Report, ExplainsItsOwnRefusalAndForgetsItWhenTheTopicFits) {
