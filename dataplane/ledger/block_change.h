@@ -31,7 +31,6 @@ struct BlockChange {
   LineBits lines{};
 
   bool is_empty() const { return lines_in(lines) == 0; }
-  std::size_t size() const { return lines_in(lines) * kLineElements; }  // integers in its lines
 };
 
 // Of every line, whatever is in it.

@@ -148,7 +148,7 @@ TEST_P(Kernels, MeasureAndAddTouchedLinesAsTheWholeBlock) {
           expected.push_back(home != nullptr ? sums[i] : drawn.values[i]);
         }
       }
-      EXPECT_EQ(change.size(), expected.size());
+      EXPECT_EQ(lines_in(change.lines) * kLineElements, expected.size());
       expected.push_back(77);
       std::vector<std::int64_t> out(expected.size(), 77);
       add(home, change, out.data());
