@@ -185,22 +185,40 @@ HWY_INLINE BlockMeasure pass_lines(const std::int64_t* HWY_RESTRICT home,
   return meter.finish();
 }
 
-void find_lines(const std::int64_t* HWY_RESTRICT values, LineBits& lines) {
-  constexpr int kMostOf64 = 48;
+// Bit i, from `first` to below `last`, is whether something in line i is not zero.
+HWY_INLINE std::uint64_t touched_of(const std::int64_t* HWY_RESTRICT values,
+                                    unsigned first,
+                                    unsigned last) {
   const Signed tag;
-  for (std::uint64_t& word : lines) {
-    word = 0;
-    for (unsigned line = 0; line < 64; ++line, values += kLineElements) {
-      auto any = hn::LoadU(tag, values);
-      for (std::size_t i = hn::Lanes(tag); i < kLineElements; i += hn::Lanes(tag)) {
-        any = hn::Or(any, hn::LoadU(tag, values + i));
-      }
-      const bool is_touched = !hn::AllTrue(tag, hn::Eq(any, hn::Zero(tag)));
-      word |= static_cast<std::uint64_t>(is_touched) << line;
+  std::uint64_t word = 0;
+  for (unsigned line = first; line < last; ++line) {
+    const std::int64_t* at = values + (std::size_t{line} * kLineElements);
+    auto any = hn::LoadU(tag, at);
+    for (std::size_t i = hn::Lanes(tag); i < kLineElements; i += hn::Lanes(tag)) {
+      any = hn::Or(any, hn::LoadU(tag, at + i));
     }
-    if (std::popcount(word) >= kMostOf64) {
+    const bool is_touched = !hn::AllTrue(tag, hn::Eq(any, hn::Zero(tag)));
+    word |= static_cast<std::uint64_t>(is_touched) << line;
+  }
+  return word;
+}
+
+// Where most of 64 lines are touched, or of the first of them, all count as touched.
+void find_lines(const std::int64_t* HWY_RESTRICT values, LineBits& lines) {
+  constexpr unsigned kFirst = 16;
+  constexpr int kMostOfFirst = 12;
+  constexpr int kMostOf64 = 48;
+  for (std::uint64_t& word : lines) {
+    word = touched_of(values, 0, kFirst);
+    bool is_most = std::popcount(word) >= kMostOfFirst;
+    if (!is_most) {
+      word |= touched_of(values, kFirst, 64);
+      is_most = std::popcount(word) >= kMostOf64;
+    }
+    if (is_most) {
       word = ~std::uint64_t{0};
     }
+    values += 64 * kLineElements;
   }
 }
 

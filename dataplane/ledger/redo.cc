@@ -30,7 +30,7 @@ struct StoredLines {
     std::memcpy(bits.data(), stored.data(), sizeof(LineBits));
   }
 
-  LineBits bits;
+  LineBits bits{};
   std::span<const std::byte> lines;
 };
 
