@@ -17,7 +17,8 @@ namespace {
 using codec::kTileElements;
 
 constexpr int kFractionBits = 40;
-constexpr int kPlanesBelow = 10;  // of the largest element that are looked at
+constexpr int kPlanesBelow = 10;     // of the largest element that are looked at
+constexpr double kSizeRatio = 0.98;  // of one end of SL to the last one
 
 }  // namespace
 
@@ -30,15 +31,16 @@ Distortion::Distortion(std::span<const float> values) : integers_(values.size())
     energies_.push_back(codec::energy(std::span(integers_).subspan(first, count)));
   }
   codec::Encoder encoder;
+  Ends ends;
   const int bits = std::max(1, static_cast<int>(std::bit_width(codec::max_abs(integers_))));
   for (int plane = bits - 1; plane >= std::max(4, bits - kPlanesBelow); --plane) {
     for (const std::uint64_t sixteenths : {27U, 23U, 19U, 16U}) {
       const std::uint64_t unit = sixteenths << static_cast<unsigned>(plane - 4);
-      ends_.push_back(coded(encoder, unit - 1));
-      plane_ends_.push_back(point_of(ends_.back()));
+      ends.push_back(coded(encoder, unit - 1));
+      plane_ends_.push_back(point_of(ends.back()));
     }
   }
-  stretches_ = by_slope();
+  stretches_ = by_slope(ends);
 }
 
 // All tiles, so far that nothing above `floor` is left.
@@ -76,11 +78,11 @@ Point Distortion::point_of(std::span<const Tile> tiles) const {
 
 // From nothing sent, each tile goes from end to end along the lower edge of its points; the steps
 // of all tiles are taken in the order of what they gain per byte.
-std::vector<Distortion::Stretch> Distortion::by_slope() const {
+std::vector<Distortion::Stretch> Distortion::by_slope(const Ends& ends) const {
   std::vector<Stretch> stretches;
-  for (std::size_t tile = 0; tile < ends_.front().size(); ++tile) {
+  for (std::size_t tile = 0; tile < energies_.size(); ++tile) {
     std::vector<Tile> points{{0, energies_[tile]}};
-    for (const auto& end : ends_) {
+    for (const auto& end : ends) {
       points.push_back(end[tile]);
     }
     for (std::size_t at = 0; at + 1 < points.size();) {
@@ -122,17 +124,21 @@ double Distortion::bytes_at(double error) const {
   return bytes;
 }
 
-Point Distortion::sparse_list(double bytes) const {
+double Distortion::sparse_list_error(double bytes) const {
   codec::sparse_list::Encoder encoder;
-  const auto at = [&](std::uint64_t floor) { return point_of(coded(encoder, floor)); };
-  // The least size from which on everything fits.
-  std::uint64_t low = 0;
-  std::uint64_t high = codec::max_abs(integers_);
-  while (low + 1 + low / 100 < high) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    (at(middle).bytes <= bytes ? high : low) = middle;
+  Ends ends;
+  auto floor = static_cast<double>(codec::max_abs(integers_));
+  do {  // so far that tiles may be further than the whole is on average
+    floor *= kSizeRatio;
+    ends.push_back(coded(encoder, static_cast<std::uint64_t>(floor)));
+  } while (floor >= 1 && point_of(ends.back()).bytes < 3 * bytes);
+  double left = energy_;
+  for (const Stretch& stretch : by_slope(ends)) {
+    const double part = std::min(1.0, bytes / std::max(1e-9, stretch.bytes));
+    bytes -= part * stretch.bytes;
+    left -= part * stretch.gain;
   }
-  return at(high);
+  return std::sqrt(left / energy_);
 }
 
 }  // namespace godwit::bench_codec

@@ -26,8 +26,8 @@ class Distortion {
   // BPC's bytes at this error: each tile ends at a plane of a step of its own, and those gain most
   // per byte.
   double bytes_at(double error) const;
-  // The error at so many bytes, by SL: of all elements those above one size.
-  Point sparse_list(double bytes) const;
+  // The error at so many bytes, by SL: each tile down to a size of its own, by what it gains.
+  double sparse_list_error(double bytes) const;
 
  private:
   // One tile as far as it is coded.
@@ -42,14 +42,15 @@ class Distortion {
     double gain = 0;  // energy
   };
 
+  using Ends = std::vector<std::vector<Tile>>;  // by end, then tile
+
   template <class Encoder>
   std::vector<Tile> coded(Encoder& encoder, std::uint64_t floor) const;
-  std::vector<Stretch> by_slope() const;
+  std::vector<Stretch> by_slope(const Ends& ends) const;
   Point point_of(std::span<const Tile> tiles) const;
 
   std::vector<std::int64_t> integers_;
   double energy_ = 0;
-  std::vector<std::vector<Tile>> ends_;  // by end, then tile
   std::vector<Point> plane_ends_;
   std::vector<double> energies_;  // by tile
   std::vector<Stretch> stretches_;

@@ -111,7 +111,7 @@ void compare(const std::string& set, std::span<const float> values) {
     const Lossy rival = within(bits, values, ternary);
     line(set,
          "stc",
-         ours.sparse_list(rival.bytes).error,
+         ours.sparse_list_error(rival.bytes),
          relative_error(values, rival.values),
          bits);
   }

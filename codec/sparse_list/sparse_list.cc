@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 
 #include "codec/kernels.h"
 #include "codec/rice.h"
@@ -179,23 +180,37 @@ void choose_sizes(Choice& choice, std::uint64_t largest, Bins bins) {
   } while (from * range < most && range < 1000);
 }
 
+// Sizes whose gain is worth their bits. Where `room` binds all choices fill it; where the floor
+// does, a bit is worth what it gains with one more element, which is just above the floor.
 Choice best_choice(const Bins& bins,
                    std::size_t elements,
                    std::uint64_t largest,
                    std::uint64_t floor,
                    std::size_t room) {
   Choice best;
+  double best_worth = -std::numeric_limits<double>::infinity();
+  double price = 0;  // energy for a bit
   for (unsigned level_bits = 0; level_bits <= kLevelBitsMax; ++level_bits) {
     const std::size_t header = 3 + Step::kBytes * (level_bits > 0 ? 2 : 1);
-    if (room > header) {
-      const auto bits = 8.0 * static_cast<double>(room - header);
-      Choice choice = largest_within(bins, elements, floor, level_bits, bits);
-      if (choice.count > 0) {
-        choose_sizes(choice, largest, bins);
-      }
-      if (choice.gain > best.gain) {
-        best = choice;
-      }
+    if (room <= header) {
+      break;
+    }
+    const auto bits_max = 8.0 * static_cast<double>(room - header);
+    Choice choice = largest_within(bins, elements, floor, level_bits, bits_max);
+    if (choice.count == 0) {
+      break;
+    }
+    choose_sizes(choice, largest, bins);
+    const double bits =
+        8.0 * static_cast<double>(header) + bits_of(choice.count, elements, level_bits);
+    if (level_bits == 0) {
+      price = static_cast<double>(floor) * static_cast<double>(floor) *
+              static_cast<double>(choice.count) / bits;
+    }
+    const double worth = choice.gain - price * bits;
+    if (choice.gain > 0 && worth > best_worth) {
+      best = choice;
+      best_worth = worth;
     }
   }
   return best;

@@ -78,9 +78,10 @@ TEST(Rivals, OurOwnCurveFallsAndIsNowhereAboveAnEndOfAllTiles) {
       EXPECT_NEAR(here, ends[i].bytes, 0.03 * ends[i].bytes) << ends[i].error;
     }
   }
-  const Point sparse = ours.sparse_list(kCount * 0.05 / 8);
-  EXPECT_LE(sparse.bytes, kCount * 0.05 / 8);
-  EXPECT_LT(sparse.error, 0.99);
+  const double sparse = ours.sparse_list_error(kCount * 0.05 / 8);
+  EXPECT_LT(sparse, 0.99);
+  EXPECT_GT(sparse, std::exp2(-0.05));  // the rate-distortion bound of what is Gaussian
+  EXPECT_LT(ours.sparse_list_error(kCount * 0.1 / 8), sparse);
 }
 
 }  // namespace

@@ -146,5 +146,20 @@ TEST(SparseList, LeavesWhatIsNotAboveTheFloor) {
   EXPECT_EQ(encoder.encode({.floor = 100000}, out, removed).bytes, 0U);
 }
 
+TEST(SparseList, AFloorSpendsItsBytesAsWellAsABudgetDoes) {
+  Random random(5);
+  const Integers open = testing::gaussian(kTileElements, 1e6, random);
+  Encoder encoder;
+  encoder.load(open);
+  Bytes out(20000);
+  Integers removed(open.size());
+  for (const std::uint64_t floor : {2'000'000U, 2'500'000U, 3'000'000U}) {
+    const Encoded by_floor = encoder.encode({.floor = floor}, out, removed);
+    const Encoded by_budget = encoder.encode({.bytes = by_floor.bytes}, out, removed);
+    EXPECT_GT(by_floor.energy_before - by_floor.energy_after,
+              0.99 * (by_budget.energy_before - by_budget.energy_after));
+  }
+}
+
 }  // namespace
 }  // namespace godwit::codec::sparse_list
