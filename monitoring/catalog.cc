@@ -20,7 +20,7 @@ constexpr double kRttBuckets[] = {
     .0005, .001, .002, .005, .01, .02, .04, .06, .08, .1, .15, .2, .3, .5, 1, 2, 5};
 
 // The values of fixed labels.
-constexpr Names kLinkTransfersReceivedResult[] = {"applied", "duplicate", "refused"};
+constexpr Names kLinkTransfersReceivedResult[] = {"applied", "duplicate", "dropped", "refused"};
 constexpr Names kLinkClosedReason[] = {"local",
                                        "peer",
                                        "silent",
@@ -140,8 +140,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
      "unstable link."},
     {kLinkTransfersReceived, "godwit_link_transfers_received_total",
      kCounter, kNone, kSum, kLinkTransfersReceivedLabels, {},
-     "Transfers received, by what became of them. Duplicates are harmless repeats; refused ones "
-     "failed a check."},
+     "Transfers received, by what became of them. Duplicates are harmless repeats; dropped ones "
+     "found no storage and come again; refused ones failed a check."},
     {kLinkRttSeconds, "godwit_link_rtt_seconds",
      kHistogram, kSeconds, kSum, kPeerLabels, kRttBuckets,
      "Round-trip time to the peer, sampled at most ten times a second. A rise above the path's "

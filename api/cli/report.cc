@@ -45,11 +45,11 @@ std::string site_list(const google::protobuf::RepeatedPtrField<std::string>& sit
 std::string problem_lines(const admin::StatusReport& report) {
   std::string out;
   for (const auto& problem : report.problems()) {
-    out += fmt::format(" {} {}  {}  {}: {}\n",
+    out += fmt::format(" {} {}  {}{}: {}\n",
                        problem.severity() == admin::Problem::SEVERITY_WARNING ? "-" : "!",
                        plain(problem.reason()),
                        plain(problem.subject()),
-                       human_duration(problem.since_ns()),
+                       problem.since_ns() != 0 ? "  " + human_duration(problem.since_ns()) : "",
                        plain(problem.text()));
     if (!problem.command().empty()) {
       out += fmt::format("     next: {}\n", plain(problem.command()));

@@ -279,10 +279,12 @@ ClientSession::Taken ClientSession::on(Instant now, const local::SeedChunk& reco
 // Who ticks is remembered before the clock moves by it.
 void ClientSession::on_tickers(Topic& topic, bool changed) {
   if (changed) {
-    if (auto written = topic.remember(core_.store); !written) {
-      log::warn("topic {}: who ticks is not remembered over a restart: {}",
+    if (auto written = topic.remember(core_.store);
+        !written && is_milestone(++topic.not_remembered)) {
+      log::warn("topic {}: who ticks is not remembered over a restart: {} ({} such so far)",
                 topic.spec().name,
-                written.error().message);
+                written.error().message,
+                topic.not_remembered);
     }
   }
   exchange_.advance_clock(topic);

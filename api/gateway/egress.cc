@@ -107,7 +107,8 @@ std::optional<Egress::Missing> Egress::most_urgent_missing(const Peer& peer,
       lanes->resend_after = lanes->resend_until;
       continue;
     }
-    const Missing missing{topic.get(), lanes, *k, lanes->due.at(*k % ledger::kWindowMax)};
+    const Missing missing{
+        topic.get(), lanes, *k, lanes->unreceipted.at(*k % ledger::kWindowMax).due};
     const auto urgency = [](const Missing& one) {
       return std::pair(class_of(*one.topic), one.due);
     };
@@ -120,6 +121,7 @@ std::optional<Egress::Missing> Egress::most_urgent_missing(const Peer& peer,
 
 void Egress::resend(Instant now, Peer& peer, const Missing& missing) {
   missing.lanes->resend_after = missing.k;
+  missing.lanes->unreceipted.at(missing.k % ledger::kWindowMax).sent = now;
   peer.session->send_transfer(now,
                               missing.topic->ledger().frozen(*missing.lanes->outgoing, missing.k),
                               precedence_of(*missing.topic));
@@ -253,7 +255,7 @@ void Egress::seal_and_send(Instant now, Peer& peer, const QueuedLane& queued, In
   PeerLanes& lanes = queued.topic->peers().at(peer.site().id);
   const auto k = ledger.seal(queued.lane, wire::remaining_deadline_ms(due, now));
   GODWIT_ASSERT(k.has_value(), "a transfer with tiles can be sealed");
-  lanes.due.at(*k % ledger::kWindowMax) = due;
+  lanes.unreceipted.at(*k % ledger::kWindowMax) = {.due = due, .sent = now};
   const auto bytes = ledger.frozen(queued.lane, *k);
   lanes.coverage_told = std::max(lanes.coverage_told, ledger.coverage(queued.lane).value());
   peer.session->send_transfer(now, bytes, precedence_of(*queued.topic));

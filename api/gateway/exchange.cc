@@ -273,7 +273,8 @@ void Exchange::accept(Instant now,
   peer.refused_topics.erase(spec.id);
   const bool known = lanes.outgoing == *lane && lanes.peer_incarnation == theirs;
   if (!known) {
-    lanes.due.assign(ledger::kWindowMax, topic.deadlines().recovered());
+    lanes.unreceipted.assign(ledger::kWindowMax,
+                             {.due = topic.deadlines().recovered(), .sent = now});
   }
   lanes.peer_incarnation = theirs;
   lanes.outgoing = *lane;
@@ -333,6 +334,9 @@ Result<void> Exchange::on_lane_open(Instant now, Peer& peer, const control::Lane
   const auto own = Incarnation::from_packed(open.to_incarnation());
   const bool is_announced = lanes->peer_incarnation != Incarnation();
   if (own != topic->ledger().incarnation() || from != lanes->peer_incarnation || !is_announced) {
+    if (peer.lacks_storage()) {
+      return {};  // so may its announcement have; the next session brings both
+    }
     refuse(
         now,
         peer,

@@ -48,6 +48,7 @@ Result<void> Ingress::on_transfer(Instant now, Peer& peer, std::span<const std::
 #endif
   const auto applied = topic->ledger().apply(*lanes->incoming, *view);
   if (!applied && applied.error().code == Code::kFull) {
+    ++peer.counters.transfers_dropped;
     return Failure(applied.error());
   }
   if (!applied || *applied == ledger::Applied::kTooFar) {

@@ -119,12 +119,15 @@ void MetricsFeed::link(Connections connections) {
   gauge(Metric::kLinkCongestionWindowBytes, static_cast<double>(present.congestion_window));
   counter(Metric::kLinkTransfersSent, counts.transfers_sent);
   counter(Metric::kLinkTransfersResent, counts.transfers_resent);
+  const auto received = [&](std::string_view result, std::uint64_t total) {
+    cells_.counter(Metric::kLinkTransfersReceived, {name, result}).set_total(total);
+  };
   const std::uint64_t refused = counts.transfers_corrupt + counts.transfers_stray;
-  cells_.counter(Metric::kLinkTransfersReceived, {name, "applied"})
-      .set_total(counts.transfers_received - counts.transfers_duplicate - refused);
-  cells_.counter(Metric::kLinkTransfersReceived, {name, "duplicate"})
-      .set_total(counts.transfers_duplicate);
-  cells_.counter(Metric::kLinkTransfersReceived, {name, "refused"}).set_total(refused);
+  const std::uint64_t besides = counts.transfers_duplicate + counts.transfers_dropped + refused;
+  received("applied", counts.transfers_received - besides);
+  received("duplicate", counts.transfers_duplicate);
+  received("dropped", counts.transfers_dropped);
+  received("refused", refused);
   gauge(Metric::kLinkRateBytes, rate);
   const auto held = [&](std::string_view by, Duration time) {
     cells_.counter(Metric::kLinkHeldSeconds, {name, by})

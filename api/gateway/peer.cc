@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "dataplane/base/crash_point.h"
 #include "dataplane/base/log.h"
 #include "dataplane/transport/shaper.h"
 
@@ -86,6 +87,7 @@ PeerCounters& PeerCounters::operator+=(const PeerCounters& other) {
   transfers_duplicate += other.transfers_duplicate;
   transfers_corrupt += other.transfers_corrupt;
   transfers_stray += other.transfers_stray;
+  transfers_dropped += other.transfers_dropped;
   coded_bytes_sent += other.coded_bytes_sent;
   handshakes += other.handshakes;
   refused += other.refused;
@@ -324,7 +326,7 @@ void Peer::on_state(Instant now, PeerState next) {
 }
 
 void Peer::on_no_storage(Instant now) {
-  if (storage_retry != Instant::never()) {
+  if (lacks_storage() || GODWIT_MUTANT(kNeverAskAgain)) {
     return;
   }
   const bool again = short_at_ && now - *short_at_ < kStorageWaitMax * 2;

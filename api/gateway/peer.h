@@ -70,6 +70,7 @@ struct PeerCounters {
   std::uint64_t transfers_duplicate = 0;
   std::uint64_t transfers_corrupt = 0;  // refused, nothing applied
   std::uint64_t transfers_stray = 0;    // of no open lane, or forbidden here
+  std::uint64_t transfers_dropped = 0;  // for want of storage; they come again
   std::uint64_t coded_bytes_sent = 0;
   std::uint64_t handshakes = 0;    // that reached kUp
   std::uint64_t refused = 0;       // sessions that ended by certificate or site
@@ -182,6 +183,8 @@ class Peer {
 
   void on_state(Instant now, PeerState next);
   void on_no_storage(Instant now);
+  // Something that came on this session was dropped.
+  bool lacks_storage() const { return storage_retry != Instant::never(); }
   // Counts an attempt that failed, and says so the first time that it fails for this reason.
   void on_failed_attempt(std::string_view reason, std::string_view text);
   std::uint64_t failed_attempts() const;

@@ -14,6 +14,9 @@ namespace {
 
 // Of `godwit stop --drain`; as the command takes it.
 constexpr Duration kDrainMax = Duration::seconds(86'400);
+// A receipt that takes longer does not come by itself. Chosen: the longest round trip, and a
+// transfer of 72 KiB at the least cap.
+constexpr Duration kReceiptOverdue = Duration::seconds(20);
 
 // A first guess of the coded size of what is open: one bit per element of a dirty tile.
 std::uint64_t open_estimate(const Topic& topic, ledger::LaneIndex lane) {
@@ -210,6 +213,34 @@ std::uint64_t Reporter::left_to_send() const {
   return bytes;
 }
 
+Duration Reporter::unreceipted_for(Instant now, const Topic& topic, const PeerLanes& lanes) {
+  const ledger::LaneInfo info = topic.ledger().lane(*lanes.outgoing);
+  return info.unreceipted == 0
+             ? Duration::zero()
+             : now - lanes.unreceipted.at((info.frontier + 1) % ledger::kWindowMax).sent;
+}
+
+bool Reporter::is_overdue(Instant now,
+                          const Topic& topic,
+                          const Peer& peer,
+                          const PeerLanes& lanes) {
+  return peer.state == PeerState::kUp && lanes.outgoing && lanes.open &&
+         unreceipted_for(now, topic, lanes) > kReceiptOverdue;
+}
+
+std::string Reporter::overdue_text(Instant now,
+                                   const Topic& topic,
+                                   const Peer& peer,
+                                   const PeerLanes& lanes) {
+  return fmt::format(
+      "the oldest of {} transfers to {} has waited for its receipt for {:.0f} s; its storage may "
+      "be "
+      "full: see `godwit status` there",
+      topic.ledger().lane(*lanes.outgoing).unreceipted,
+      peer.site().name,
+      unreceipted_for(now, topic, lanes).to_seconds());
+}
+
 void Reporter::lane(Instant now,
                     const Topic& topic,
                     ledger::LaneIndex index,
@@ -235,6 +266,8 @@ void Reporter::lane(Instant now,
   for (const auto& [site, lanes] : topic.peers()) {
     if (lanes.outgoing && *lanes.outgoing == index) {
       out.set_open(lanes.open);
+      out.set_oldest_unreceipted_ns(
+          static_cast<std::uint64_t>(unreceipted_for(now, topic, lanes).count_ns()));
       const scheduler::Residual residual = gateway_.core().residual(now, topic, site);
       out.set_residual_energy(residual.energy);
       out.set_residual_age_ns(static_cast<std::uint64_t>(residual.age_seconds * 1e9));
@@ -352,20 +385,39 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
     }
     if (!lanes.outgoing || !lanes.open) {
       set("lane.closed",
-          fmt::format("{} has not declared the topic, or refuses it", name),
-          fmt::format("godwit topic {} at {}", topic.spec().name, name));
+          peer->lacks_storage()
+              ? fmt::format("there was no storage for the lane to {}; it is opened when there is",
+                            name)
+              : fmt::format(
+                    "{} has not declared the topic, or refuses it; see `godwit topic {}` there",
+                    name,
+                    topic.spec().name),
+          peer->lacks_storage() ? "godwit status" : fmt::format("godwit peer {}", name));
       continue;
     }
     const ledger::LaneInfo info = topic.ledger().lane(*lanes.outgoing);
     const std::uint64_t open = open_estimate(topic, *lanes.outgoing);
-    lane->set_expected_ns(
-        static_cast<std::uint64_t>(peer->rate().time_for(Bytes(open)).count_ns()));
+    const bool overdue = is_overdue(now, topic, *peer, lanes);
+    const bool full = gateway_.core().store.is_low();
+    if (!info.quarantined && !overdue && !full) {
+      lane->set_expected_ns(
+          static_cast<std::uint64_t>(peer->rate().time_for(Bytes(open)).count_ns()));
+    }
     if (info.quarantined) {
       set("lane.quarantined",
           "a receipt contradicted our checksums; nothing is sent any more",
           "godwit ledger");
     } else if (topic.ledger().drained(*lanes.outgoing)) {
       set("lane.current", fmt::format("{} has everything", name), "");
+    } else if (overdue) {
+      set("lane.overdue",
+          overdue_text(now, topic, *peer, lanes),
+          fmt::format("godwit link {}", name));
+    } else if (full) {
+      set("storage.full",
+          fmt::format("about {} KiB are open, and there is no storage here to send them from",
+                      open >> 10U),
+          "godwit status");
     } else if (topic.ledger().window_full(*lanes.outgoing)) {
       set("lane.window_full",
           fmt::format("{} transfers ({} KiB) wait for receipts; changes go on merging",

@@ -36,6 +36,7 @@ class Reporter {
   void add_port_problems(admin::StatusReport& out);
   void add_link_problems(Instant now, admin::StatusReport& out);
   void add_barred(Instant now, admin::StatusReport& out);
+  void add_overdue(Instant now, admin::StatusReport& out);
   void add_refusals(Instant now, admin::StatusReport& out);
   void add_client_refusals(Instant now, admin::StatusReport& out);
   void link(Instant now, const Peer& peer, admin::LinkReport& out);
@@ -49,6 +50,14 @@ class Reporter {
   std::uint64_t left_to_send() const;  // bytes
   std::string lane_name(const ledger::LaneKey& key) const;
   static std::uint64_t since(Instant now, Instant then);  // ns
+  // For how long the oldest transfer of the lane has been without its receipt; zero when none is.
+  static Duration unreceipted_for(Instant now, const Topic& topic, const PeerLanes& lanes);
+  // So long that the peer receives and does not take it.
+  static bool is_overdue(Instant now, const Topic& topic, const Peer& peer, const PeerLanes& lanes);
+  static std::string overdue_text(Instant now,
+                                  const Topic& topic,
+                                  const Peer& peer,
+                                  const PeerLanes& lanes);
   static admin::LinkReport::State link_state(const Peer& peer);
   static std::string barred_text(std::string_view site);
 

@@ -15,8 +15,8 @@ namespace {
 
 // Certificates that end within this are reported (chosen: time to issue new ones by hand).
 constexpr std::int64_t kExpiryWarningSeconds = 14 * 86400;
-// Refusals that a status lists one by one, of topics and of clients. Chosen: a screen.
-constexpr std::size_t kRefusalsListed = 32;
+// Problems of topics that a status lists one by one, of a kind. Chosen: a screen.
+constexpr std::size_t kListed = 32;
 
 void add_problem(admin::StatusReport& out,
                  admin::Problem::Severity severity,
@@ -34,24 +34,24 @@ void add_problem(admin::StatusReport& out,
   problem->set_since_ns(since_ns);
 }
 
-// The first of many refusals one by one, the others by their number.
-class RefusalList {
+// The first of many topics' problems one by one, the others by their number.
+class ProblemList {
  public:
-  RefusalList(admin::StatusReport& out,
+  ProblemList(admin::StatusReport& out,
               std::string_view reason_of_rest,
               std::string_view site,
               std::string_view what)
       : out_(out), reason_of_rest_(reason_of_rest), site_(site), what_(what) {}
 
-  void add(const std::string& topic,
-           const Refusal& refusal,
+  void add(std::string_view topic,
+           std::string_view reason,
            std::string text,
            std::string command,
            std::uint64_t since_ns) {
-    if (++count_ <= kRefusalsListed) {
+    if (++count_ <= kListed) {
       add_problem(out_,
                   admin::Problem::SEVERITY_FAILURE,
-                  refusal.reason,
+                  reason,
                   topic,
                   std::move(text),
                   std::move(command),
@@ -59,12 +59,12 @@ class RefusalList {
     }
   }
   void finish() {
-    if (count_ > kRefusalsListed) {
+    if (count_ > kListed) {
       add_problem(out_,
                   admin::Problem::SEVERITY_FAILURE,
                   reason_of_rest_,
                   site_,
-                  fmt::format("{} more {}", count_ - kRefusalsListed, what_),
+                  fmt::format("{} more {}", count_ - kListed, what_),
                   "godwit topic",
                   0);
     }
@@ -126,6 +126,7 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
   add_port_problems(out);
   add_link_problems(now, out);
   add_barred(now, out);
+  add_overdue(now, out);
   add_refusals(now, out);
   add_client_refusals(now, out);
 }
@@ -230,17 +231,37 @@ void Reporter::add_barred(Instant now, admin::StatusReport& out) {
   }
 }
 
+// What a peer receives and does not take.
+void Reporter::add_overdue(Instant now, admin::StatusReport& out) {
+  const Core& core = gateway_.core();
+  ProblemList list(out, "lane.overdue", core.config.site, "lanes wait for receipts");
+  for (const auto& peer : core.peers) {
+    for (const auto& [id, topic] : core.topics) {
+      const PeerLanes* lanes = lanes_between(*topic, *peer);
+      if (lanes != nullptr && is_overdue(now, *topic, *peer, *lanes)) {
+        const std::string& name = topic->spec().name;
+        list.add(name,
+                 "lane.overdue",
+                 overdue_text(now, *topic, *peer, *lanes),
+                 fmt::format("godwit explain {}", name),
+                 static_cast<std::uint64_t>(unreceipted_for(now, *topic, *lanes).count_ns()));
+      }
+    }
+  }
+  list.finish();
+}
+
 // What one end does not take does not move, though the other's rules would have it there.
 void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
   const Core& core = gateway_.core();
-  RefusalList list(out, "topic.refused", core.config.site, "topics are refused");
+  ProblemList list(out, "topic.refused", core.config.site, "topics are refused");
   for (const auto& [id, topic] : core.topics) {
     for (const auto& [site, lanes] : topic->peers()) {
       const SiteConfig* peer = core.config.find_site(site);
       if (lanes.refusal && peer != nullptr) {
         const std::string& name = topic->spec().name;
         list.add(name,
-                 *lanes.refusal,
+                 lanes.refusal->reason,
                  fmt::format("{} refuses it: {}", peer->name, lanes.refusal->text),
                  fmt::format("godwit explain {}", name),
                  since(now, lanes.refusal->since));
@@ -251,7 +272,7 @@ void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
     for (const auto& [id, topic] : peer->refused_topics) {
       // What is not declared here cannot be explained.
       list.add(topic.name,
-               topic.refusal,
+               topic.refusal.reason,
                fmt::format("refused here to {}: {}", peer->site().name, topic.refusal.text),
                core.topics.contains(id) ? fmt::format("godwit explain {}", topic.name)
                                         : fmt::format("godwit config check {}", core.config.file),
@@ -262,12 +283,12 @@ void Reporter::add_refusals(Instant now, admin::StatusReport& out) {
 }
 
 void Reporter::add_client_refusals(Instant now, admin::StatusReport& out) {
-  RefusalList list(out,
+  ProblemList list(out,
                    "client.refused",
                    gateway_.core().config.site,
                    "topics or subscriptions of clients are refused");
   gateway_.list_client_refusals([&](const std::string& topic, const Refusal& refusal) {
-    list.add(topic, refusal, refusal.text, "godwit topic", since(now, refusal.since));
+    list.add(topic, refusal.reason, refusal.text, "godwit topic", since(now, refusal.since));
   });
   list.finish();
 }

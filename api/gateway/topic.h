@@ -96,7 +96,12 @@ struct PeerLanes {
   std::uint64_t resend_until = 0;  // those above were first sent on this session
   std::optional<Refusal> refusal;  // the peer's last one on the present session
   Instant receipt_due = Instant::never();
-  std::vector<Instant> due;  // of unreceipted transfers, k at k % kWindowMax; empty without a lane
+  // Of unreceipted transfers, k at k % kWindowMax; empty without a lane.
+  struct Unreceipted {
+    Instant due;
+    Instant sent;  // last; or found when this process began
+  };
+  std::vector<Unreceipted> unreceipted;
 
   std::uint64_t coverage_told = 0;  // last coverage the peer was told of, in any message
   std::uint64_t told_coverage = 0;  // last coverage the peer told us of by a message,
@@ -180,6 +185,7 @@ class Topic {
 
   // The significance of a client's publishes; see DESIGN: coverage. Updated by the door.
   std::array<std::uint64_t, kPublishRefusals> refused{};  // refused at the door, since the start
+  std::uint64_t not_remembered = 0;                       // times that remember() failed
   std::uint64_t duplicates = 0;                           // publishes answered `duplicate`, a count
   std::map<ledger::LaneIndex, const void*> subscribers;   // connected ones: lane and session
   SiteClock site_clock;                       // who ticks here, and how far they all are

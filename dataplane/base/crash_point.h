@@ -31,6 +31,7 @@ enum class Mutant : std::uint8_t {
   kSafeBeforeCommit,            // tell a publisher `safe` before its publish is committed
   kForwardApplied,              // send what came from a peer on to other peers
   kLeaveLanesOpen,              // keep the lane of a subscriber that has gone
+  kNeverAskAgain,               // go on without what had no storage when it came
   kCount,
 };
 

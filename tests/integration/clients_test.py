@@ -1,6 +1,9 @@
 """What clients can and cannot do to a gateway and to each other."""
+import contextlib
 import os
 import signal
+import socket
+import struct
 import unittest
 
 import lab as harness
@@ -21,6 +24,7 @@ CLOSED = {
 }
 HARMLESS = ("out-of-range", "silent", "early-exit", "greedy-waits")
 NOISES = 60 if harness.FULL else 8
+CLIENTS_MAX = 256
 
 
 class Clients(unittest.TestCase):
@@ -154,6 +158,23 @@ class Clients(unittest.TestCase):
         self.assertEqual(lab.ask("a", "ledger", codes=(0,))["defect"], 0)
         lab.wait_for(lambda: sum(lab.metric("a", "godwit_client_refused_total").values()) >=
                      len(CLOSED) + NOISES, "every hostile client in the metric", 30)
+
+    def test_silent_connections_turn_others_away_for_seconds_and_are_named(self):
+        """They speak the greeting of api/local/SPEC.md and then never say Hello."""
+        lab = self.lab
+        with contextlib.ExitStack() as stack:
+            for _ in range(CLIENTS_MAX + 20):
+                silent = stack.enter_context(socket.socket(socket.AF_UNIX))
+                silent.connect(str(lab.folder / "b" / "client"))
+                silent.sendall(struct.pack("<8sII", b"GDWTLOC1", 1, 0))
+            lab.wait_for(lambda: "client.limit" in [problem["reason"] for problem in lab.problems("b")],
+                         "the problem client.limit", 8)
+            told = lab.gateways["b"].text().count("a client was turned away: 256 are connected, of at most 256")
+            self.assertIn(told, (1, 2), "the 1st and the 10th")
+            lab.wait_for(lambda: lab.metric("b", "godwit_client_refused_total")[("limit",)] > 0, "the metric", 8)
+            lab.wait_for(lambda: lab.ask("b", "status")["clients"] == 0, "their end", 30)
+        lab.wait_healthy()
+        self.assertRegex(lab.probe("declare", "b", topic="after", elements=8), "^open ")
 
 
 if __name__ == "__main__":

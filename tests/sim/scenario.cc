@@ -445,6 +445,7 @@ std::string_view name(Mutant mutant) {
       "safe-before-commit",
       "forward-applied",
       "leave-lanes-open",
+      "never-ask-again",
   };
   return kNames.at(static_cast<std::size_t>(mutant));
 }

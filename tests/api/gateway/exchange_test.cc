@@ -422,49 +422,6 @@ TEST(Exchange, DropsATransferOfNoLaneAndGoesOn) {
   EXPECT_EQ(b.sum("t"), std::vector<std::int64_t>(10, 0));
 }
 
-TEST(Exchange, DropsATransferThatHasNoStorageAndTakesItInTheNextSession) {
-  OneGateway sender("a");
-  OneGateway b("b");
-  const auto handle = sender.declare("t", 10);
-  b.declare("t", 10);
-  ScriptedSession& to_b = sender.greeted("b");
-  ControlMessage theirs = OneGateway::announcement("t", 10);
-  theirs.mutable_topic_announce()->set_incarnation(b.life("t").packed());
-  to_b.control(theirs);
-  ControlMessage accept = sender.lane_accept("t");
-  accept.mutable_lane_accept()->set_to_incarnation(b.life("t").packed());
-  to_b.control(accept);
-  sender.publish(handle, 0, {1});
-  sender.turn();
-  ASSERT_EQ(to_b.transfers.size(), 1U);
-  const auto agreed = [&]() -> ScriptedSession& {
-    ScriptedSession& a = b.greeted("a");
-    ControlMessage ours = OneGateway::announcement("t", 10);
-    ours.mutable_topic_announce()->set_incarnation(sender.life("t").packed());
-    a.control(ours);
-    ControlMessage open = b.lane_open("t");
-    open.mutable_lane_open()->set_from_incarnation(sender.life("t").packed());
-    a.control(open);
-    b.turn();
-    return a;
-  };
-  ScriptedSession& a = agreed();
-  b.store.limit(0);
-  a.transfer(to_b.transfers.front());
-  b.turn();
-  EXPECT_FALSE(a.closed) << a.close_reason;
-  EXPECT_EQ(b.sum("t").front(), 0);
-  EXPECT_EQ(b.peer("a").counters.transfers_corrupt, 0U);
-  b.now = b.now + Duration::seconds(1);
-  b.turn(1);
-  EXPECT_EQ(a.close_code, code(SessionCode::kNoStorage));
-  b.store.lift_limit();
-  agreed().transfer(to_b.transfers.front());
-  b.turn();
-  EXPECT_EQ(b.sum("t").front(), sender.sum("t").front());
-  EXPECT_NE(b.sum("t").front(), 0);
-}
-
 TEST(Exchange, EndsASessionWhoseTransferIsMalformedAndAppliesNothing) {
   Agreed agreed;
   agreed.a.transfer(std::string(200, 'x'));

@@ -250,25 +250,6 @@ TEST(Report, MakesItsOwnRefusalOfATopicAProblemToo) {
   EXPECT_EQ(problems[0].command(), "godwit config check test.toml");
 }
 
-TEST(Report, MakesFullStorageAProblem) {
-  OneGateway b("b");
-  const auto reasons = [&] {
-    admin::AdminRequest request;
-    request.mutable_status();
-    const auto answer = ask(b, request);
-    std::string all;
-    for (const auto& problem : answer.status().problems()) {
-      all += problem.reason() + " ";
-    }
-    return all;
-  };
-  EXPECT_EQ(reasons().find("storage.full"), std::string::npos) << "it is not known";
-  b.store.left = std::uint64_t{2} << 20U;
-  EXPECT_EQ(reasons().find("storage.full"), std::string::npos);
-  b.store.left = 8192;
-  EXPECT_NE(reasons().find("storage.full"), std::string::npos);
-}
-
 TEST(Report, MakesAProblemOfClientsWhoTakeAllPlaces) {
   OneGateway b("b");  // with a client of its own
   const auto is_told = [&] {
