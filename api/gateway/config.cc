@@ -35,20 +35,15 @@ constexpr Bytes kMemoryMax = Bytes::mib(std::uint64_t{64} << 20U);
 constexpr Duration kRttMin = Duration::us(1);
 constexpr Duration kRttMax = Duration::seconds(10);
 constexpr Duration kDeadlineMin = Duration::ms(1);  // chosen: half a turn of the worker
+constexpr std::size_t kDotsMax = 1000;              // of a line; chosen: 200 addresses
 
 std::string substitute_site(std::string path, std::string_view site) {
-  constexpr std::string_view kPlaceholder = "{site}";
+  constexpr std::string_view kPlaceholder = TableReader::kSitePlaceholder;
   for (auto at = path.find(kPlaceholder); at != std::string::npos;
        at = path.find(kPlaceholder, at + site.size())) {
     path.replace(at, kPlaceholder.size(), site);
   }
   return path;
-}
-
-void expect_path(TableReader& reader, std::string_view key, const std::string& path) {
-  if (path.find('\0') != std::string::npos) {
-    reader.reject(key, "must not hold the character U+0000; a path ends there");
-  }
 }
 
 // Complains of a name that is no site's. Where no site could be read, that was said before.
@@ -252,7 +247,7 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
     if (value.empty()) {
       self.reject(key, "must not be empty");
     }
-    expect_path(self, key, value);
+    self.expect_path(key, value);
     return substitute_site(value, config.site);
   };
   config.state_dir = path("state_dir", "/dev/shm/godwit/{site}");
@@ -298,7 +293,7 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   TableReader reader(*tls, "[tls]", problems);
   const auto file = [&](std::string_view key) {
     const std::string value = reader.required_text(key);
-    expect_path(reader, key, value);
+    reader.expect_path(key, value);
     return substitute_site(value, config.site);
   };
   config.certificate = file("cert");
@@ -342,9 +337,30 @@ bool Config::may_hold(std::string_view topic, std::string_view site_name) const 
   return allowed.empty() || std::find(allowed.begin(), allowed.end(), site_name) != allowed.end();
 }
 
+namespace {
+
+// The parser goes a level down for every dot of a key, on the stack.
+Result<void> expect_flat(std::string_view text, std::string_view file) {
+  std::size_t line = 1;
+  std::size_t dots = 0;
+  for (const char c : text) {
+    line += c == '\n' ? 1U : 0U;
+    dots = c == '\n' ? 0 : dots + (c == '.' ? 1U : 0U);
+    if (dots > kDotsMax) {
+      return fail(Code::kInvalid, "{}:{}:1: a line has at most {} dots", file, line, kDotsMax);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Config> parse_config(std::string_view text,
                             std::string_view file,
                             const Overrides& overrides) {
+  if (auto flat = expect_flat(text, file); !flat) {
+    return Failure(flat.error());
+  }
   toml::table document;
   try {
     document = toml::parse(text, file);

@@ -9,9 +9,11 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -66,6 +68,17 @@ int signalled(int fd) {
   return came ? static_cast<int>(info.ssi_signo) : 0;
 }
 
+// The folder of a socket is usually on a tmpfs, and gone after the host has started anew. Its mode
+// is the umask's; who may connect says the socket's own.
+Result<void> make_folder_of(const std::string& socket) {
+  const std::filesystem::path folder = std::filesystem::path(socket).parent_path();
+  std::error_code error;
+  if (!folder.empty() && !std::filesystem::create_directories(folder, error) && error) {
+    return fail(Code::kIo, "{}: cannot be created: {}", folder.string(), error.message());
+  }
+  return {};
+}
+
 class Daemon {
  public:
   explicit Daemon(Config config) : config_(std::move(config)), caps_(config_) {}
@@ -114,6 +127,11 @@ Result<void> Daemon::start() {
       config_.state_dir, config_.durable_dir, static_cast<std::uint32_t>(system_entropy()));
   if (!life) {
     return Failure(life.error());
+  }
+  for (const std::string& socket : {config_.client, config_.admin}) {
+    if (auto made = make_folder_of(socket); !made) {
+      return made;
+    }
   }
   certificate_files_ = std::make_unique<FileWatch>(
       system_now(), std::vector{config_.authority, config_.certificate, config_.key});

@@ -147,6 +147,7 @@ PortConfig read_port(const toml::table* table,
   if (reader.has("capture") && config.capture.empty()) {
     reader.reject("capture", "must not be empty; leave the key out for none");
   }
+  reader.expect_path("capture", config.capture);
   reader.parsed("capture_max", &parse_bytes, config.capture_max);
   if (config.capture_max < port::kCaptureBytesMin) {
     reader.reject("capture_max", "must be at least 2MiB");

@@ -194,6 +194,19 @@ void TableReader::reject(std::string_view key, std::string_view what) {
                 fmt::format("{} {}: {}", path_, key, what));
 }
 
+void TableReader::expect_path(std::string_view key, std::string_view path) {
+  if (path.find('\0') != std::string_view::npos) {
+    reject(key, "must not hold the character U+0000; a path ends there");
+  }
+  for (auto at = path.find('{'); at != std::string_view::npos; at = path.find('{', at + 1)) {
+    if (!path.substr(at).starts_with(kSitePlaceholder)) {
+      reject(key,
+             fmt::format("has {}; the only placeholder is {{site}}", toml_string(path.substr(at))));
+      return;
+    }
+  }
+}
+
 std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {

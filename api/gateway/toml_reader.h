@@ -39,6 +39,7 @@ class TableReader {
  public:
   // How messages call the table that holds all others.
   static constexpr std::string_view kWholeFile = "the file";
+  static constexpr std::string_view kSitePlaceholder = "{site}";  // in paths
 
   // `path` is how messages call this table, e.g. "[self]".
   TableReader(const toml::table& table, std::string path, Problems& problems)
@@ -82,6 +83,8 @@ class TableReader {
   // Complains at the place of `key`, or of the table when the key is missing; what is missing in
   // the whole file has no place.
   void reject(std::string_view key, std::string_view what);
+  // Complains of a text that cannot be a path, or has another placeholder than {site}.
+  void expect_path(std::string_view key, std::string_view path);
   // Call last: every key that nobody asked for is a problem.
   void finish();
 

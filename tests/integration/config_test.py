@@ -1,7 +1,11 @@
 """What is wrong in a configuration is named with its place, by the daemon and by the command."""
+import pathlib
+import re
 import unittest
 
 import lab as harness
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 GOOD = """version = 1
 [self]
@@ -69,6 +73,14 @@ class Config(unittest.TestCase):
         self.file.write_text(effective)
         again = self.lab.cli("config", "check", "--effective", self.file).stdout
         self.assertEqual(again, effective)
+
+    def test_whole_files_of_the_documentation_are_good(self):
+        for page, count in (("README.md", 1), ("api/gateway/README.md", 1)):
+            files = re.findall(r"^```toml\n(version = 1\n.*?)^```", (ROOT / page).read_text(), re.S | re.M)
+            self.assertEqual(len(files), count, page)
+            for text in files:
+                self.file.write_text(text)
+                self.lab.cli("--site", "fra", "config", "check", self.file)
 
     def test_the_daemon_checks_the_certificate_as_well(self):
         tls = self.lab.folder / "tls"

@@ -42,6 +42,24 @@ class State(unittest.TestCase):
                           .replace("/a/admin", "/admin2"))
         return config
 
+    def test_the_folders_of_the_sockets_are_made(self):
+        """As /run/godwit after the host's start."""
+        lab = self.lab
+        config, run = lab.folder / "run.toml", lab.folder / "run"
+        config.write_text(lab.config_text("a").replace("/a/client", "/run/a/client")
+                          .replace("/a/admin", "/run/admins/a"))
+        run.write_text("a file")
+        done = harness.run(harness.GODWITD, "--config", config)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{run}/a: cannot be created: Not a directory", done.stdout + done.stderr)
+        run.unlink()
+        gateway = harness.Child([harness.GODWITD, "--config", config], lab.folder / "run.log")
+        self.addCleanup(gateway.kill)
+        lab.wait_for(lambda: harness.run(harness.GODWIT, "--admin", run / "admins" / "a", "status")
+                     .returncode in (0, 10), "the gateway")
+        self.assertTrue((run / "a" / "client").is_socket())
+        self.assertEqual(gateway.end(), 0, gateway.text())
+
     def test_a_restart_that_finds_its_state_keeps_its_incarnation(self):
         lab = self.lab
         lab.start_all()

@@ -272,6 +272,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[tls]", "[dscp]\nurgnet = \"ef\"\n[tls]", "did you mean `urgent`?"},
         Bad{"class = \"urgent\"", "class = 3", "\"3\" is not one of: urgent, normal, bulk"},
         Bad{"\"ca.pem\"", "\"c\\u0000\"", "[tls] ca: must not hold the character U+0000"},
+        Bad{"\"ca.pem\"", "\"{sit}.pem\"", "[tls] ca: has \"{sit}.pem\"; the only placeholder"},
         Bad{"ca = \"ca.pem\"", "", "[tls] needs the key `ca`"},
         Bad{"[tls]", "[tsl]", "unknown key `tsl`; did you mean `tls`?"},
         Bad{"ends = [\"a\", \"b\"]",
