@@ -302,6 +302,20 @@ void read_self(TableReader& root, Problems& problems, const Overrides& overrides
   reader.finish();
 }
 
+// The parser goes a level down for every dot of a key, on the stack.
+Result<void> expect_flat(std::string_view text, std::string_view file) {
+  std::size_t line = 1;
+  std::size_t dots = 0;
+  for (const char c : text) {
+    line += c == '\n' ? 1U : 0U;
+    dots = c == '\n' ? 0 : dots + (c == '.' ? 1U : 0U);
+    if (dots > kDotsMax) {
+      return fail(Code::kInvalid, "{}:{}:1: a line has at most {} dots", file, line, kDotsMax);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 const SiteConfig* Config::find_site(std::string_view name) const {
@@ -336,24 +350,6 @@ bool Config::may_hold(std::string_view topic, std::string_view site_name) const 
   const auto& allowed = policy_for(topic).allowed;
   return allowed.empty() || std::find(allowed.begin(), allowed.end(), site_name) != allowed.end();
 }
-
-namespace {
-
-// The parser goes a level down for every dot of a key, on the stack.
-Result<void> expect_flat(std::string_view text, std::string_view file) {
-  std::size_t line = 1;
-  std::size_t dots = 0;
-  for (const char c : text) {
-    line += c == '\n' ? 1U : 0U;
-    dots = c == '\n' ? 0 : dots + (c == '.' ? 1U : 0U);
-    if (dots > kDotsMax) {
-      return fail(Code::kInvalid, "{}:{}:1: a line has at most {} dots", file, line, kDotsMax);
-    }
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<Config> parse_config(std::string_view text,
                             std::string_view file,

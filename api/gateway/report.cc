@@ -415,8 +415,9 @@ void Reporter::explain(Instant now, Topic& topic, admin::ExplainReport& out) {
           fmt::format("godwit link {}", name));
     } else if (full) {
       set("storage.full",
-          fmt::format("about {} KiB are open, and there is no storage here to send them from",
-                      open >> 10U),
+          fmt::format(
+              "about {} KiB are open; the storage here is full, and what needs more of it waits",
+              open >> 10U),
           "godwit status");
     } else if (topic.ledger().window_full(*lanes.outgoing)) {
       set("lane.window_full",

@@ -109,7 +109,7 @@ void Reporter::add_problems(Instant now, admin::StatusReport& out) {
             "{} has {} bytes left: publishes and changes of peers that need more wait until "
             "there is room",
             core.config.state_dir,
-            *core.store.free_bytes()),
+            core.store.free_bytes().value_or(0)),
         fmt::format("df {}", core.config.state_dir),
         0);
   }

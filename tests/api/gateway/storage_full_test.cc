@@ -43,18 +43,23 @@ admin::LaneReport lane_of(OneGateway& b) {
   return ask(b, request).topics().topics(0).lanes(0);
 }
 
+// Of the topic's life at a gateway.
+ControlMessage announcement_of(OneGateway& gateway) {
+  ControlMessage message = OneGateway::announcement("t", 10);
+  message.mutable_topic_announce()->set_incarnation(gateway.life("t").packed());
+  return message;
+}
+
 // A gateway "a" with a change for the gateway "b", in a transfer that it has sent.
 struct Sent {
   OneGateway sender{"a"};
   OneGateway b{"b"};
+  local::TopicHandle handle = sender.declare("t", 10);
   ScriptedSession& to_b = sender.greeted("b");
 
   Sent() {
-    const auto handle = sender.declare("t", 10);
     b.declare("t", 10);
-    ControlMessage theirs = OneGateway::announcement("t", 10);
-    theirs.mutable_topic_announce()->set_incarnation(b.life("t").packed());
-    to_b.control(theirs);
+    to_b.control(announcement_of(b));
     ControlMessage accept = sender.lane_accept("t");
     accept.mutable_lane_accept()->set_to_incarnation(b.life("t").packed());
     to_b.control(accept);
@@ -64,9 +69,7 @@ struct Sent {
   // A session from a to b whose lane is open.
   ScriptedSession& agreed() {
     ScriptedSession& a = b.greeted("a");
-    ControlMessage ours = OneGateway::announcement("t", 10);
-    ours.mutable_topic_announce()->set_incarnation(sender.life("t").packed());
-    a.control(ours);
+    a.control(announcement_of(sender));
     ControlMessage open = b.lane_open("t");
     open.mutable_lane_open()->set_from_incarnation(sender.life("t").packed());
     a.control(open);
@@ -146,6 +149,24 @@ TEST(StorageFull, ADroppedTransferIsNotCountedAsApplied) {
     }
   });
   EXPECT_EQ(counted, "applied 0 duplicate 0 dropped 1 refused 0 ");
+}
+
+TEST(StorageFull, NothingIsForetoldOfALaneThatIsStuck) {
+  Sent sent;
+  OneGateway& a = sent.sender;
+  for (int i = 0; i < 4; ++i) {  // more than the session takes
+    a.publish(sent.handle, 0, {1});
+    a.turn();
+  }
+  EXPECT_EQ(explained(a).reason(), "lane.sending");
+  EXPECT_GT(explained(a).expected_ns(), 0U);
+  a.store.left = 8192;
+  EXPECT_EQ(explained(a).reason(), "storage.full");
+  EXPECT_EQ(explained(a).expected_ns(), 0U);
+  a.store.left.reset();
+  a.now = a.now + Duration::seconds(25);
+  EXPECT_EQ(explained(a).reason(), "lane.overdue");
+  EXPECT_EQ(explained(a).expected_ns(), 0U);
 }
 
 TEST(StorageFull, ATransferThatIsNotTakenIsAProblemOfTheSender) {
