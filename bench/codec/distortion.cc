@@ -18,7 +18,7 @@ using codec::kTileElements;
 
 constexpr int kFractionBits = 40;
 constexpr int kPlanesBelow = 10;     // of the largest element that are looked at
-constexpr double kSizeRatio = 0.98;  // of one end of SL to the last one
+constexpr double kSizeRatio = 0.96;  // of one end of SL to the last one
 
 }  // namespace
 
