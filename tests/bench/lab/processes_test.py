@@ -25,7 +25,8 @@ def stop(number, frame):
 signal.signal(signal.SIGINT, stop)
 try:
     print(folder, gentle.pid, stubborn.pid, flush=True)
-    time.sleep(1000)
+    for _ in range(1000):
+        time.sleep(0.1)  # a signal just before it does not end it: Python hears of it afterwards
 except KeyboardInterrupt:
     pass
 finally:
