@@ -16,10 +16,11 @@ BITS = (0.05, 0.2, 0.5, 1, UNCODED)
 MEASURES = {"images": "accuracy", "text": "loss"}
 UNITS = {"accuracy": "of 5,000 images", "loss": "nats a byte"}
 OUTERS = ("average", "nesterov", "published", "gentle", "inside", "dropped")
-SEEDS = (1,)
-SECONDS_MAX = 3600
+SEEDS = (1, 2, 3)
+ROUNDS = 25
+SECONDS_MAX = 7200
 RECORD = os.path.join(machine.BUILD, "training.jsonl")  # every round of the last run
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.5
 
 
 def has_meaning(model, outer, bits):
@@ -75,6 +76,11 @@ def figures(lines):
     return found
 
 
+def count_lines(path):
+    with open(path, "rb") as file:
+        return file.read().count(b"\n")
+
+
 def train(lab):
     """What godwit-training says of every model under every seed; as many at once as there are processors."""
     folder = lab.registry.folder("godwit-training.")
@@ -83,6 +89,7 @@ def train(lab):
         return os.path.join(folder, "_".join(map(str, job)))
 
     jobs = [(seed, model) for seed in SEEDS for model in MEASURES]
+    rounds = ROUNDS * len(COURSES) * len(SEEDS)
     waiting, running, lines = list(jobs), {}, []
     until = time.monotonic() + SECONDS_MAX
     try:
@@ -91,9 +98,12 @@ def train(lab):
                 job = waiting.pop(0)
                 with open(path_of(job), "wb") as out:
                     running[job] = lab.registry.start(
-                        [lab.program("godwit-training"), "--seed", str(job[0]), "--model", job[1]],
+                        [lab.program("godwit-training"), "--seed", str(job[0]), "--model", job[1],
+                         "--rounds", str(ROUNDS)],
                         stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True)
             time.sleep(LOOK_SECONDS)
+            done = sum(count_lines(path_of(job)) for job in jobs if job not in waiting)
+            lab.console.progress("training", f"  {done} of {rounds} rounds")
             if time.monotonic() > until:
                 raise Failure(f"godwit-training did not end within {SECONDS_MAX} s")
             for job, process in list(running.items()):
