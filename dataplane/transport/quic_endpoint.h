@@ -58,11 +58,11 @@ struct QuicOptions {
   // A handshake that got this far but no further is given up.
   Duration handshake_timeout = Duration::ms(10'000);
   // Incoming transfers open at once. A stream's credit comes back two round trips after its first
-  // byte: 500 Mbit/s of 64 KiB transfers over 400 ms have 800 open. Bytes are bounded by the
+  // byte: 500 Mbit/s of 48 KiB transfers over 400 ms have 1,017 open. Bytes are bounded by the
   // window.
   std::uint64_t streams_max = 2048;
-  // Unread bytes a peer may have under way to us, without a cap; with one it is 2 × cap × 500 ms
-  // within [4 MiB, 64 MiB].
+  // Unread bytes a peer may have under way to us, without a cap; with one it is 2 × cap × the
+  // round trip, 500 ms at least, within [4 MiB, 64 MiB].
   std::uint64_t window_bytes = std::uint64_t{32} << 20;
   std::uint64_t control_backlog_bytes = std::uint64_t{1} << 20;  // unacknowledged control
   std::size_t sessions_max = 256;                                // all sessions of this endpoint

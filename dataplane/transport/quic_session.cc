@@ -16,7 +16,7 @@ constexpr Duration kRttFloor = Duration::ms(50);
 // QUIC's own idle timer is a backstop; silence_max notices dead peers much earlier, and does not
 // end slow handshakes.
 constexpr Duration kIdleTimeout = Duration::ms(30'000);
-// The round trip for which an uncapped guess of the receive window is sized.
+// The round trip for which a receive window is sized at least.
 constexpr Duration kWindowRtt = Duration::ms(500);
 constexpr std::uint64_t kWindowMin = std::uint64_t{4} << 20;
 constexpr std::uint64_t kWindowMax = std::uint64_t{64} << 20;
@@ -132,7 +132,8 @@ void QuicSession::fill_parameters(ngtcp2_transport_params& parameters) const {
   ngtcp2_transport_params_default(&parameters);
   std::uint64_t window = options.window_bytes;
   if (setup_.shaper->has_cap()) {
-    const std::uint64_t carried = setup_.shaper->cap().bytes_in(kWindowRtt * 2).count();
+    const Duration rtt = std::max(setup_.rtt_expected, kWindowRtt);
+    const std::uint64_t carried = setup_.shaper->cap().bytes_in(rtt * 2).count();
     window = std::clamp(carried, kWindowMin, kWindowMax);
   }
   parameters.initial_max_data = window;

@@ -184,5 +184,22 @@ TEST(Held, ByNobodyWhenNothingWaits) {
   EXPECT_EQ(seen.held_by_congestion, Duration::zero());
 }
 
+TEST(LinkRate, ALongRoundTripHasAWindowOfItsOwn) {
+  World world(10);
+  Site& a = world.site("fra");
+  Site& b = world.site("syd");
+  PeerConfig link;
+  link.cap = BitRate::mbps(16);
+  link.rtt_expected = Duration::seconds(4);
+  world.join(a, b, {.delay = Duration::seconds(2)}, link);
+  Session* dialled = world.dial(a, b, link.rtt_expected);
+  keep_busy(a, *dialled, 16'000);
+  b.keeps_transfers = false;
+  world.run(Duration::seconds(120));
+  const std::uint64_t before = b.transfer_bytes;
+  world.run(Duration::seconds(10));
+  EXPECT_GE(static_cast<double>(b.transfer_bytes - before) * 8 / 10, 0.9 * kPayload * 16e6);
+}
+
 }  // namespace
 }  // namespace godwit::transport::testing
