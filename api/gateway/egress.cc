@@ -129,7 +129,7 @@ void Egress::resend(Instant now, Peer& peer, const Missing& missing) {
 }
 
 bool Egress::send_next(Instant now, Peer& peer, const scheduler::LinkView& link) {
-  const std::size_t enough = std::min(link.quantum.count() / 4 * 3, kTransferBytesEnough);
+  const std::size_t most = link.quantum.count() / 4 * 3;
   for (;;) {
     auto choice = peer.queue.next(now, link);
     if (!choice) {
@@ -146,6 +146,8 @@ bool Egress::send_next(Instant now, Peer& peer, const scheduler::LinkView& link)
       peer.queue.set_blocked(now, handle, true);
       continue;
     }
+    const std::size_t enough =
+        ledger.window_half_full(queued.lane) ? most : std::min(most, kTransferBytesEnough);
     const std::size_t room = ledger.coded_space(queued.lane).size();
     std::size_t used = 0;
     Instant due = Instant::never();

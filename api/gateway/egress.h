@@ -24,6 +24,7 @@ class Egress {
   static constexpr std::size_t kTransferBytesMax = 64 * 1024;
   // With so much in it a transfer goes, though more would fit: it is a dozen packets, and who loses
   // one of them waits a round trip for its repair. At 1 % loss that is every eighth transfer.
+  // A lane that has half of its window on the way, as on a long fast link, sends larger ones.
   static constexpr std::size_t kTransferBytesEnough = 12 * 1024;
   // Topics without a change for so long are drained to the last bit, below their tolerance too.
   static constexpr Duration kQuiet = Duration::ms(1000);  // chosen: ten steps of a fast trainer

@@ -66,6 +66,12 @@ bool Ledger::window_full(LaneIndex lane) const {
          end - record.ring_tail > record.ring_bytes;
 }
 
+bool Ledger::window_half_full(LaneIndex lane) const {
+  GODWIT_ASSERT(lane.value() < state_->shape.lanes_out);
+  const LaneRecord& record = state_->lane(lane.value());
+  return record.next_k - 1 - record.frontier >= record.window / 2;
+}
+
 Result<void> Ledger::begin_transfer(LaneIndex lane, const TransferFields& fields) {
   State& state = *state_;
   GODWIT_ASSERT(lane.value() < state.shape.lanes_out);

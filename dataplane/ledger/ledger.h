@@ -188,6 +188,8 @@ class Ledger {
 
   // No room for another transfer: by number, or by ring bytes.
   bool window_full(LaneIndex lane) const;
+  // So many transfers are on their way that it may be full, by number, before a receipt comes.
+  bool window_half_full(LaneIndex lane) const;
   // Starts building the next transfer (or continues one that has no tile yet). kFull when the
   // window is.
   Result<void> begin_transfer(LaneIndex lane, const TransferFields& fields);
