@@ -220,6 +220,14 @@ int UdpSocket::send_singly(const Train& train) const {
   return 0;
 }
 
+std::size_t done_with(std::span<const int> results) {
+  std::size_t count = results.size();
+  while (count > 0 && is_busy(-results[count - 1])) {
+    --count;
+  }
+  return count;
+}
+
 void ReceivedControl::read(const cmsghdr& message) {
   if (message.cmsg_level == SOL_UDP && message.cmsg_type == UDP_GRO) {
     int segment = 0;  // the kernel writes an int

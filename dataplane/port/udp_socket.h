@@ -66,7 +66,7 @@ class UdpSocket {
   // socket has several and the train names one.
   void prepare(const Train& train, OutgoingMessage& message) const;
   // Sends datagram by datagram, for devices whose driver refuses segmentation (EIO, EINVAL).
-  // Returns 0 or an errno.
+  // Returns 0, or the errno of the first one that is refused; that and what follows is lost.
   int send_singly(const Train& train) const;
 
  private:
@@ -92,6 +92,10 @@ std::optional<Train> received_train(const void* name,
 inline bool is_busy(int error) {
   return error == EAGAIN || error == ENOBUFS;
 }
+// Trains sent together, each of which the kernel took or refused (a negative errno): how many are
+// done with. Those after the last one that was not refused for want of room may be offered again;
+// one before it is lost, as on a network, for with it all that went would be offered twice.
+std::size_t done_with(std::span<const int> results);
 inline std::size_t packets_of(const Train& train) {
   return (train.bytes.size() + train.segment_bytes - 1) / train.segment_bytes;
 }

@@ -1,17 +1,23 @@
 #include "dataplane/port/dpdk/privileges.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "dataplane/port/udp_socket.h"
 
 namespace godwit::port {
 namespace {
@@ -52,6 +58,17 @@ std::uint64_t effective_capabilities() {
     return ~std::uint64_t{0};  // unknown: blame nothing
   }
   return sets[0].effective | std::uint64_t{sets[1].effective} << 32U;
+}
+
+// Whether the network namespace belongs to this process's user namespace or to one below it.
+// Capabilities count for nothing in others (user_namespaces(7)).
+bool rules_network() {
+  const Descriptor network(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (network.get() < 0) {
+    return true;  // unknown: blame nothing
+  }
+  const Descriptor owner(::ioctl(network.get(), NS_GET_USERNS));
+  return owner.get() >= 0 || errno != EPERM;
 }
 
 }  // namespace
@@ -95,6 +112,10 @@ std::string advice_on_capabilities(std::string_view driver) {
            "allows: run this process as root of the host, or use af_packet";
   }
   const auto missing = missing_capabilities(driver);
+  if (missing.empty() && !needed_by(driver).empty() && !rules_network()) {
+    return ". This process has its capabilities in a user namespace, which allow nothing in a "
+           "network namespace of somebody else: make both at once (`unshare -rUn`)";
+  }
   if (missing.empty()) {
     return {};
   }

@@ -134,12 +134,12 @@ std::size_t EpollPort::transmit(Instant, std::span<const Train> trains) {
     std::size_t taken = done > 0 ? static_cast<std::size_t>(done) : 0;
     if (done < 0) {
       int error = errno;
-      if ((error == EIO || error == EINVAL) && packets_of(trains[sent]) > 1) {
-        error = socket_.send_singly(trains[sent]);
-      }
       if (is_busy(error)) {
         ++counters_.send_busy;
         return sent;
+      }
+      if ((error == EIO || error == EINVAL) && packets_of(trains[sent]) > 1) {
+        error = socket_.send_singly(trains[sent]);
       }
       if (error != 0) {
         ++counters_.send_errors;

@@ -68,7 +68,12 @@ IpPort::IpPort(std::unique_ptr<Device> device, ip::Interface self)
       outbox_(*device_),
       flows_(self_),
       resolver_(self_, *device_, outbox_),
-      icmp_(self_, outbox_, flows_) {}
+      icmp_(self_, outbox_, flows_),
+      link_was_up_(device_->link_up()) {
+  if (!link_was_up_) {
+    log::warn("{}: the link is down", device_->capabilities().name);
+  }
+}
 
 Capabilities IpPort::capabilities() const {
   return {.mtu = self_.datagram_bytes_max(self_.options.v6.has_value()),
@@ -89,7 +94,7 @@ void IpPort::turn(Instant now) {
     const bool is_up = device_->link_up();
     if (is_up != link_was_up_) {
       counters_.link_downs += is_up ? 0 : 1;
-      log::warn("{}: the link is {}", device_->capabilities().name, is_up ? "up again" : "down");
+      log::warn("{}: the link is {}", device_->capabilities().name, is_up ? "up" : "down");
     }
     if (is_up && !link_was_up_) {
       resolver_.on_link_up(now);

@@ -87,7 +87,7 @@ class IpPort final : public Port {
   std::array<Frame, ip::Outbox::kFrames> done_{};
   Instant now_;
   Instant link_check_at_;
-  bool link_was_up_ = true;
+  bool link_was_up_;
 };
 
 }  // namespace godwit::port

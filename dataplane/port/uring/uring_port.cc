@@ -289,17 +289,13 @@ void UringPort::release(std::span<const Train> trains) {
 
 // Books the results of a submission; false: the kernel's queue is full, the rest waits.
 bool UringPort::settle_sends(std::span<const Train> trains, std::size_t& taken) {
-  for (std::size_t index = 0; index < trains.size(); ++index) {
+  const std::size_t done = done_with(std::span(results_).first(trains.size()));
+  for (std::size_t index = 0; index < done; ++index) {
     const Train& train = trains[index];
     int error = results_[index] < 0 ? -results_[index] : 0;
     if ((error == EIO || error == EINVAL) && packets_of(train) > 1) {
       error = socket_.send_singly(train);
     }
-    if (is_busy(error)) {
-      ++counters_.send_busy;
-      return false;
-    }
-    ++taken;
     if (error != 0) {
       ++counters_.send_errors;  // lost, as on a network; the transport sends again
       continue;
@@ -308,7 +304,9 @@ bool UringPort::settle_sends(std::span<const Train> trains, std::size_t& taken) 
     counters_.packets_sent += packets_of(train);
     counters_.bytes_sent += train.bytes.size();
   }
-  return true;
+  taken += done;
+  counters_.send_busy += done < trains.size() ? 1U : 0U;
+  return done == trains.size();
 }
 
 std::size_t UringPort::transmit(Instant, std::span<const Train> trains) {

@@ -16,6 +16,7 @@
 
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/udp.h"
+#include "dataplane/port/udp_socket.h"
 #include "tests/dataplane/port/opens.h"
 
 namespace godwit::port {
@@ -311,6 +312,15 @@ TEST(MakeUdpPort, NamesTheAddressThatIsTaken) {
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().code, Code::kIo);
   EXPECT_NE(second.error().message.find((*first)->local().format()), std::string::npos);
+}
+
+TEST(UdpSends, WhatWasRefusedAheadOfWhatWentIsNotOfferedAgain) {
+  const auto done = [](const std::vector<int>& results) { return done_with(results); };
+  EXPECT_EQ(done({1400, 1400}), 2U);
+  EXPECT_EQ(done({1400, -EAGAIN, -ENOBUFS}), 1U);
+  EXPECT_EQ(done({1400, -EAGAIN, 700, -EAGAIN}), 3U);
+  EXPECT_EQ(done({-EAGAIN, -EPERM}), 2U);
+  EXPECT_EQ(done({-EAGAIN}), 0U);
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dataplane/port/dpdk/pci.h"
@@ -60,6 +62,23 @@ TEST(Privileges, KnowTheHostsUserNamespace) {
   EXPECT_FALSE(is_of_host("         0          0          1\n")) << "`unshare -r` of root";
   EXPECT_FALSE(is_of_host("         0       1000          1\n"));
   EXPECT_FALSE(is_of_host(""));
+}
+
+// In a child: a user namespace is for ever.
+TEST(Privileges, OfAUserNamespaceDoNotReachTheHostsNetwork) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const bool is_apart = ::unshare(CLONE_NEWUSER) == 0;
+    const bool is_told =
+        advice_on_capabilities("net_af_packet").find("unshare -rUn") != std::string::npos;
+    const bool has_network = ::unshare(CLONE_NEWNET) == 0;
+    const bool is_silent = advice_on_capabilities("net_af_packet").empty();
+    ::_exit(is_apart && is_told && has_network && is_silent ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -396,5 +396,19 @@ TEST_F(ResolutionTest, ForgetsTheNeighbourUsedLongestAgoWhenTheCacheIsFull) {
   EXPECT_EQ(sent().at(0)[12 + 1], 0x06) << "the first is not: ARP";
 }
 
+TEST_F(ResolutionTest, ALinkThatComesUpLateIsNoLossOfIt) {
+  port_.reset();
+  lab_.is_up = false;
+  auto device = std::make_unique<ExactDevice>(
+      lab_, DeviceCapabilities{.mac = kOwnMac, .frame_bytes_max = 1518, .name = "exact"});
+  port_ = IpPort::make(std::move(device), usual_options()).value();
+  pass(100);
+  sent();
+  lab_.is_up = true;
+  pass(1'000);
+  EXPECT_EQ(port_->counters().link_downs, 0U);
+  EXPECT_EQ(sent(), (Frames{own_request(1), own_advertisement(kAllNodesMac, kAllNodes, 0x20)}));
+}
+
 }  // namespace
 }  // namespace godwit::port
