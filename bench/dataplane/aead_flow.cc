@@ -14,6 +14,7 @@
 #include "bench/dataplane/flow.h"
 #include "bench/dataplane/socket.h"
 #include "dataplane/base/system_time.h"
+#include "dataplane/transport/vector_cipher.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103  // Linux 4.18
@@ -36,24 +37,34 @@ constexpr int kSocketBytes = 16 << 20;
 // Nothing acknowledges, so the sender looks at the receiver's count: a quarter of the buffer.
 constexpr std::uint64_t kAheadMax = kSocketBytes / 4;
 
-class Cipher {
+using Nonce = std::array<std::uint8_t, 12>;
+constexpr std::array<std::uint8_t, 16> kKey{1, 2, 3};
+
+Nonce nonce_of(std::uint64_t number) {
+  Nonce nonce{};
+  std::memcpy(nonce.data(), &number, kNumberBytes);
+  return nonce;
+}
+
+// Both ciphers seal a packet of kPayloadBytes, and open one where it lies: they return its bytes of
+// payload, 0 when it is not ours.
+class GnuTls {
  public:
-  Cipher() {
-    std::array<unsigned char, 16> key{1, 2, 3};
+  GnuTls() {
+    std::array<unsigned char, 16> key = kKey;
     const gnutls_datum_t datum{key.data(), key.size()};
     is_ready_ = gnutls_aead_cipher_init(&handle_, GNUTLS_CIPHER_AES_128_GCM, &datum) == 0;
   }
-  ~Cipher() {
+  ~GnuTls() {
     if (is_ready_) {
       gnutls_aead_cipher_deinit(handle_);
     }
   }
-  Cipher(const Cipher&) = delete;
-  Cipher& operator=(const Cipher&) = delete;
+  GnuTls(const GnuTls&) = delete;
+  GnuTls& operator=(const GnuTls&) = delete;
   bool is_ready() const { return is_ready_; }
 
   void seal(std::uint64_t number, const std::byte* payload, std::byte* packet) {
-    std::memcpy(packet, &number, kNumberBytes);
     const Nonce nonce = nonce_of(number);
     std::size_t bytes = kPayloadBytes + kTagBytes;
     gnutls_aead_cipher_encrypt(handle_,
@@ -67,13 +78,7 @@ class Cipher {
                                packet + kNumberBytes,
                                &bytes);
   }
-  // Bytes of payload, decrypted where they lie; 0 when the packet is not ours.
-  std::size_t open(std::byte* packet, std::size_t packet_bytes) {
-    if (packet_bytes < kNumberBytes + kTagBytes) {
-      return 0;
-    }
-    std::uint64_t number = 0;
-    std::memcpy(&number, packet, kNumberBytes);
+  std::size_t open(std::uint64_t number, std::byte* packet, std::size_t packet_bytes) {
     const Nonce nonce = nonce_of(number);
     std::size_t bytes = packet_bytes - kNumberBytes;
     const int status = gnutls_aead_cipher_decrypt(handle_,
@@ -90,16 +95,37 @@ class Cipher {
   }
 
  private:
-  using Nonce = std::array<unsigned char, 12>;
-  static Nonce nonce_of(std::uint64_t number) {
-    Nonce nonce{};
-    std::memcpy(nonce.data(), &number, kNumberBytes);
-    return nonce;
-  }
   gnutls_aead_cipher_hd_t handle_ = nullptr;
   bool is_ready_ = false;
 };
 
+class Vector {
+ public:
+  static bool is_ready() { return true; }
+
+  void seal(std::uint64_t number, const std::byte* payload, std::byte* packet) {
+    key_.seal({octets(payload), kPayloadBytes},
+              nonce_of(number),
+              {octets(packet), kNumberBytes},
+              octets(packet + kNumberBytes));
+  }
+  std::size_t open(std::uint64_t number, std::byte* packet, std::size_t packet_bytes) {
+    std::uint8_t* sealed = octets(packet + kNumberBytes);
+    const std::size_t bytes = packet_bytes - kNumberBytes;
+    return key_.open({sealed, bytes}, nonce_of(number), {octets(packet), kNumberBytes}, sealed)
+               ? bytes - kTagBytes
+               : 0;
+  }
+
+ private:
+  static const std::uint8_t* octets(const std::byte* bytes) {
+    return reinterpret_cast<const std::uint8_t*>(bytes);
+  }
+  static std::uint8_t* octets(std::byte* bytes) { return reinterpret_cast<std::uint8_t*>(bytes); }
+  transport::PacketKey key_{kKey};
+};
+
+template <class Cipher>
 class AeadFlow : public Flow {
  public:
   AeadFlow(Descriptor from, Descriptor to) : from_(std::move(from)), to_(std::move(to)) {}
@@ -121,7 +147,10 @@ class AeadFlow : public Flow {
       return;
     }
     for (std::size_t i = 0; i < kTrainPackets; ++i) {
-      sealing_.seal(++number_, &payload_[i * kPayloadBytes], &train_[i * kPacketBytes]);
+      std::byte* packet = &train_[i * kPacketBytes];
+      ++number_;
+      std::memcpy(packet, &number_, kNumberBytes);
+      sealing_.seal(number_, &payload_[i * kPayloadBytes], packet);
     }
     if (::send(from_.get(), train_.data(), train_.size(), 0) > 0) {
       sent_ += kTrainPackets * kPayloadBytes;
@@ -154,7 +183,12 @@ class AeadFlow : public Flow {
     const auto total = static_cast<std::size_t>(got);
     std::uint64_t opened = 0;
     for (std::size_t at = 0; at < total; at += kPacketBytes) {
-      opened += opening_.open(&arrived_[at], std::min(kPacketBytes, total - at));
+      const std::size_t bytes = std::min(kPacketBytes, total - at);
+      if (bytes > kNumberBytes + kTagBytes) {
+        std::uint64_t number = 0;
+        std::memcpy(&number, &arrived_[at], kNumberBytes);
+        opened += opening_.open(number, &arrived_[at], bytes);
+      }
     }
     received_ += opened;
   }
@@ -172,9 +206,8 @@ class AeadFlow : public Flow {
   std::atomic<std::uint64_t> received_{0};
 };
 
-}  // namespace
-
-Result<std::unique_ptr<Flow>> make_aead_flow() {
+template <class Cipher>
+Result<std::unique_ptr<Flow>> make_flow() {
   auto from = open_socket(SOCK_DGRAM, kTurnWait);
   auto to = open_socket(SOCK_DGRAM, kTurnWait);
   if (!from || !to) {
@@ -197,11 +230,21 @@ Result<std::unique_ptr<Flow>> make_aead_flow() {
       !set_option(*to, IPPROTO_UDP, UDP_GRO, 1)) {
     return system_failure("UDP segmentation by the kernel");
   }
-  auto flow = std::make_unique<AeadFlow>(std::move(*from), std::move(*to));
+  auto flow = std::make_unique<AeadFlow<Cipher>>(std::move(*from), std::move(*to));
   if (!flow->is_ready()) {
     return fail(Code::kUnsupported, "GnuTLS offers no AES-128-GCM");
   }
   return flow;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Flow>> make_aead_flow() {
+  return make_flow<GnuTls>();
+}
+
+Result<std::unique_ptr<Flow>> make_own_aead_flow() {
+  return transport::VectorCipher::is_usable() ? make_flow<Vector>() : make_flow<GnuTls>();
 }
 
 }  // namespace godwit::bench

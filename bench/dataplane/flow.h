@@ -52,6 +52,8 @@ Result<std::unique_ptr<Flow>> make_tls_flow();
 // AES-128-GCM by GnuTLS for each packet of 1,452 bytes, UDP GSO and GRO, and nothing else: no
 // acknowledgement, no repetition, no congestion control. The bound for any transport of ours.
 Result<std::unique_ptr<Flow>> make_aead_flow();
+// The same by the cipher that our sessions use here: libipsec-mb's where it can be used.
+Result<std::unique_ptr<Flow>> make_own_aead_flow();
 
 // What one phase did.
 struct Work {

@@ -1,5 +1,5 @@
 """Goodput while a stranger sends junk to the receiver, beside the goodput without it: one flow over
-sockets, and gateways of one and two workers on DPDK."""
+sockets, and gateways of one and two workers on DPDK. And how much a gateway grows by it."""
 
 import json
 import subprocess
@@ -26,7 +26,8 @@ RATIO_MIN = 0.95
 SENT_MIN = 0.9  # of PPS, in every run; with less junk the figure does not say what it should
 PAIR = 0
 
-WORKERS = (1, 2)  # of each gateway on DPDK
+CASES = (("uring", 1), ("dpdk", 1), ("dpdk", 2))  # of gateways: their port, their workers
+GROWTH_MIB_MAX = 16.0
 GATEWAYS_MBIT = 20.0  # the cap of their link; chosen: what two cores carry beside junk and load
 GATEWAYS_SECONDS = 6.0
 MANY_STRANGERS = "192.0.2.9:0"  # of any port, so that a card spreads them over all queues
@@ -85,12 +86,16 @@ def goodput(lab):
     return [figure(NAME, [(junk, clean) for (junk, _), (clean, _) in runs], [pps for (_, pps), _ in runs])]
 
 
-def name_of(workers):
-    return f"junk_goodput_ratio_dpdk_{workers}"
+def name_of(port, workers):
+    return f"{NAME}_{port}_{workers}"
 
 
-NAMES_DPDK = [name_of(workers) for workers in WORKERS]
-SECONDS_DPDK = RUNS * len(WORKERS) * (2 * GATEWAYS_SECONDS + 6)
+def growth_name_of(port, workers):
+    return f"junk_growth_mib_{port}_{workers}"
+
+
+NAMES_GATEWAYS = [name(*case) for name in (name_of, growth_name_of) for case in CASES]
+SECONDS_GATEWAYS = RUNS * len(CASES) * (2 * GATEWAYS_SECONDS + 6)
 
 
 def arrived(gateways, seconds):
@@ -100,28 +105,53 @@ def arrived(gateways, seconds):
     return (bytes_over(gateways, 1, "received_bytes") - before) * 8e-6 / seconds
 
 
-def gateways_run(lab, workers):
-    """(Mbit/s under junk, without it), and datagrams of junk a second. The junk comes from the switch, is
-    for the first worker, and comes to the queues of all."""
-    gateways = Gateways(lab, "dpdk", workers=workers, connections=workers)
+class Growth:
+    """How far a process grows above what it has in memory now, at most at any time."""
+
+    def __init__(self, pid):
+        self._folder = f"/proc/{pid}"
+        with open(f"{self._folder}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")  # forget the peak (proc(5))
+        self._before = self._kib("VmRSS")
+
+    def _kib(self, name):
+        with open(f"{self._folder}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith(name + ":"))
+
+    def mib(self):
+        return (self._kib("VmHWM") - self._before) / 1024
+
+
+def gateways_run(lab, port, workers):
+    """(Mbit/s under junk, without it), what it grew by, and datagrams of junk a second. The junk comes from
+    the switch, is for the first worker, and comes to the queues of all."""
+    gateways = Gateways(lab, port, workers=workers, connections=workers)
     try:
         gateways.start()
         wait_until_up(gateways, len(gateways.names))
         with Load(lab, gateways, workers):
             clean = arrived(gateways, GATEWAYS_SECONDS)
             to = f"{lab.wan.sites[1]['address']}:{godwit.PORT}"
+            growth = Growth(gateways.pids()[1])
             junk = Junk(lab, lab.wan.stranger, MANY_STRANGERS, to, GATEWAYS_SECONDS + 1.0)
             dirty = arrived(gateways, GATEWAYS_SECONDS)
-            return (dirty, clean), junk.pps()
+            return (dirty, clean), growth.mib(), junk.pps()
     finally:
         gateways.stop()
 
 
-def on_dpdk(lab):
-    runs = {workers: [] for workers in WORKERS}
+def growth_figure(name, grown, pps):
+    return Figure(name, "MiB", "what is allowed", [(mib, GROWTH_MIB_MAX) for mib in grown],
+                  Bar("value", "<=", GROWTH_MIB_MAX), condition=Condition("junk_pps", pps, SENT_MIN * PPS))
+
+
+def of_gateways(lab):
+    runs = {case: [] for case in CASES}
     with Segment(lab.registry, ("Left", "Right"), GATEWAYS_MBIT) as lab.wan:
         for _ in range(RUNS):
-            for workers in WORKERS:
-                runs[workers].append(gateways_run(lab, workers))
+            for case in CASES:
+                runs[case].append(gateways_run(lab, *case))
     lab.wan = None
-    return [figure(name_of(workers), *(list(column) for column in zip(*runs[workers]))) for workers in WORKERS]
+    columns = {case: [list(column) for column in zip(*runs[case])] for case in CASES}
+    return ([figure(name_of(*case), goodputs, pps) for case, (goodputs, _, pps) in columns.items()]
+            + [growth_figure(growth_name_of(*case), grown, pps) for case, (_, grown, pps) in columns.items()])

@@ -1,11 +1,11 @@
-// godwit-loopback: bytes and processor time of one encrypted flow over loopback, in three ways.
+// godwit-loopback: bytes and processor time of one encrypted flow over loopback, in four ways.
 //
-//     usage: godwit-loopback [--rounds N] [--phase-ms MS] [--only quic|tls|aead]
+//     usage: godwit-loopback [--rounds N] [--phase-ms MS] [--only quic|tls|aead|own_aead]
 //
 // Each round gives each flow one phase, in turn, beginning with another one each time, and prints
 // one JSON line: {"quic": {"bytes", "sender_s", "receiver_s", "sender_mallocs",
-// "receiver_mallocs"}, "tls": {…}, "aead": {…}}. Rounds in which everything warms up come first and
-// are not printed.
+// "receiver_mallocs"}, "tls": {…}, "aead": {…}, "own_aead": {…}}. Rounds in which everything warms
+// up come first and are not printed.
 //
 // exit: 0 done, 1 a flow could not be made or carried nothing, 2 usage
 #include <csignal>
@@ -43,6 +43,7 @@ int run(int rounds, Duration phase, const std::string& only) {
   flows.push_back({"quic", make_quic_flow, nullptr});
   flows.push_back({"tls", make_tls_flow, nullptr});
   flows.push_back({"aead", make_aead_flow, nullptr});
+  flows.push_back({"own_aead", make_own_aead_flow, nullptr});
   std::erase_if(flows, [&](const Named& flow) { return !only.empty() && only != flow.name; });
   for (Named& flow : flows) {
     auto made = flow.make();
@@ -84,7 +85,7 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", rounds, "Rounds that are printed")->check(CLI::Range(1, 1000));
   app.add_option("--phase-ms", phase_ms, "Length of one phase")->check(CLI::Range(5, 10'000));
   app.add_option("--only", only, "One flow alone, for a profile")
-      ->check(CLI::IsMember({"quic", "tls", "aead"}));
+      ->check(CLI::IsMember({"quic", "tls", "aead", "own_aead"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

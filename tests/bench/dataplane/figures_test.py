@@ -17,9 +17,10 @@ from bench.lab.figure import Bar, Condition, Figure, quantile  # noqa: E402
 NAMES = ({f"quic_over_tcp_tls_{side}" for side in ("sender", "receiver", "both")}
          | {f"goodput_{kind}loss_{loss}" for kind in ("", "tcp_bbr_", "tcp_cubic_")
             for loss in ("0", "0.1", "1", "3")}
-         | {"quic_over_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms",
+         | {"quic_over_aead_both", "quic_over_own_aead_both", "quic_malloc_calls_per_gb", "bottleneck_delay_p95_ms",
             "control_p99_excess_ms", "recovery_step_s", "recovery_cut_s", "junk_goodput_ratio",
-            "junk_goodput_ratio_dpdk_1", "junk_goodput_ratio_dpdk_2",
+            "junk_goodput_ratio_uring_1", "junk_goodput_ratio_dpdk_1", "junk_goodput_ratio_dpdk_2",
+            "junk_growth_mib_uring_1", "junk_growth_mib_dpdk_1", "junk_growth_mib_dpdk_2",
             "idle_core_share_uring", "idle_core_share_dpdk", "udpip_ns_per_packet",
             "afpacket_over_uring", "worker_cpu_ratio_2", "worker_cpu_ratio_4"})
 
@@ -118,10 +119,12 @@ class TheDataPlanesTable(unittest.TestCase):
                          "sender_mallocs": 1, "receiver_mallocs": 2},
                 "tls": {"bytes": 2 * 10 ** 9, "sender_s": 0.8, "receiver_s": 1.2,
                         "sender_mallocs": 7, "receiver_mallocs": 5},
-                "aead": {"bytes": 2 * 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5}}
+                "aead": {"bytes": 2 * 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5},
+                "own_aead": {"bytes": 4 * 10 ** 9, "sender_s": 0.5, "receiver_s": 0.5}}
         ratios = {figure.name: figure.members()["ratio"] for figure in loopback.figures([work])}
         self.assertEqual(ratios, {"quic_over_tcp_tls_sender": 0.8, "quic_over_tcp_tls_receiver": 1.2,
                                   "quic_over_tcp_tls_both": 1.0, "quic_over_aead_both": 0.5,
+                                  "quic_over_own_aead_both": 0.25,
                                   "quic_malloc_calls_per_gb": 0.5})
 
     def test_headers_leave_what_the_formats_leave(self):
@@ -133,6 +136,18 @@ class TheDataPlanesTable(unittest.TestCase):
         self.assertEqual((enough.met(), enough.members()["junk_pps"]), (True, 90_000))
         too_little = junk.figure(junk.NAME, [(46, 46)] * 3, [100_000, 89_990, 100_000])
         self.assertEqual((too_little.met(), too_little.members()["junk_pps"]), (False, 89_990))
+
+    def test_growth_is_what_a_process_had_at_most(self):
+        growth = junk.Growth(os.getpid())
+        held = bytearray(os.urandom(1)) * (32 << 20)
+        del held
+        self.assertGreaterEqual(growth.mib(), 31)
+        self.assertLess(junk.Growth(os.getpid()).mib(), 16)
+
+    def test_too_much_growth_misses_its_bar(self):
+        for grown, is_met in (([1.0, 15.9, 2.0], True), ([16.5, 17.0, 2.0], False)):
+            self.assertEqual(junk.growth_figure("x", grown, [100_000]).met(), is_met)
+        self.assertFalse(junk.growth_figure("x", [1.0], [80_000]).met())
 
     def test_what_was_not_seen_to_recover_misses_its_bar(self):
         for event in ("step", "heal"):

@@ -103,7 +103,7 @@ class TheLoopbackProgram(unittest.TestCase):
         rounds = said(self, start(LOOPBACK, "--rounds", "3", "--phase-ms", "30"))
         self.assertEqual(len(rounds), 3)
         for work in rounds:
-            self.assertEqual(set(work), {"quic", "tls", "aead"})
+            self.assertEqual(set(work), {"quic", "tls", "aead", "own_aead"})
             for flow in work.values():
                 self.assertGreater(flow["bytes"], 0)
                 self.assertGreater(min(flow["sender_s"], flow["receiver_s"]), 0)
