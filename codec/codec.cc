@@ -133,6 +133,16 @@ Encoded Encoder::encode_fixed_rate(Id id,
                                    std::span<std::byte> out,
                                    std::span<std::int64_t> removed) {
   GODWIT_ASSERT(id == Id::kQ8 || id == Id::kQ4);
+  // RAW is exact, and no longer where all integers are narrow. Others show it in the first of them.
+  const std::size_t bytes = fixed_rate::coded_bytes(id == Id::kQ8 ? 8 : 4, open.size());
+  const bool is_narrow = std::all_of(open.begin(), open.end(), [&](std::int64_t value) {
+    const auto size = static_cast<std::uint64_t>(std::abs(value));
+    return raw::bytes_of(raw::width_of(size), open.size()) <= bytes;
+  });
+  if (is_narrow) {
+    state_->raw.load(open);
+    return state_->raw.encode({}, out, removed);
+  }
   TileEncoder& encoder = id == Id::kQ8 ? static_cast<TileEncoder&>(state_->q8) : state_->q4;
   encoder.load(open);
   return encoder.encode({}, out, removed);

@@ -123,8 +123,9 @@ class Encoder {
                  std::span<std::int64_t> removed,
                  Accepts accepts = {});
 
-  // Codes a tile, which need not be loaded, by Q8 or Q4: in a fraction of the time that an analysis
-  // takes, see planner.h. `bytes` is 0, and nothing removed, when `out` has no room for it.
+  // Codes a tile, which need not be loaded, by Q8 or Q4, or by RAW where that is no longer: in a
+  // fraction of the time that an analysis takes, see planner.h. `bytes` is 0, and nothing removed,
+  // when `out` has no room for it.
   Encoded encode_fixed_rate(Id id,
                             std::span<const std::int64_t> open,
                             std::span<std::byte> out,

@@ -161,5 +161,23 @@ TEST_F(Exchange, NothingIsLongerThanRaw) {
   }
 }
 
+TEST_F(Exchange, NorIsAFixedRate) {
+  Random random(5);
+  std::vector<std::byte> out(kTileElements * 2);
+  for (const auto& [id, code_bytes] : {std::pair{Id::kQ8, 33'024U}, {Id::kQ4, 16'640U}}) {
+    for (const std::int64_t size : {0, 1, 7, 8, 63, 127, 128, 1'000'000}) {
+      SCOPED_TRACE(fmt::format("{} of {}", code_bytes, size));
+      const auto tile = testing::constant(kTileElements, size, random);
+      const auto width = size == 0 ? 0U : static_cast<unsigned>(std::bit_width(size_of(size))) + 1U;
+      const std::size_t raw = 1 + (width * kTileElements + 7) / 8;
+      std::vector<std::int64_t> removed(kTileElements);
+      const Encoded coded = encoder_.encode_fixed_rate(id, tile, out, removed);
+      EXPECT_EQ(coded.bytes, std::min<std::size_t>(raw, code_bytes));
+      EXPECT_EQ(coded.id, raw <= code_bytes ? Id::kRaw : id);
+      EXPECT_TRUE(coded.id != Id::kRaw || removed == tile);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace godwit::codec
