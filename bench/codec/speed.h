@@ -15,7 +15,8 @@ namespace godwit::bench_codec {
 inline constexpr std::size_t kTileBytes = codec::kTileElements * sizeof(float);
 
 // BPC, Q8 and Q4 as a gateway uses them: from P - S to bytes and a new S, and from bytes into P.
-void race_tiles();
+// What changes parameters in many steps is dense; a raw gradient has heavy tails.
+void race_tiles(std::span<const float> dense, std::span<const float> heavy);
 // XH of parameters, beside memcpy and beside byte planes in zstd; and its sizes, which need no
 // race.
 void race_snapshots(std::span<const float> parameters);

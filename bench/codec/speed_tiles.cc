@@ -1,17 +1,18 @@
+#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "api/cli/codec_bench/quanta.h"
 #include "bench/codec/speed.h"
 #include "codec/codec.h"
 #include "codec/fixed_rate/fixed_rate.h"
+#include "codec/kernels.h"
 #include "codec/tile_codec.h"
 #include "dataplane/base/assert.h"
-#include "dataplane/base/random.h"
 #include "dataplane/ledger/block_change.h"
 #include "dataplane/ledger/kernels.h"
 #include "dataplane/ledger/layout.h"
@@ -23,15 +24,17 @@ namespace {
 
 using codec::kTileElements;
 
-// Integers of a topic with 40 fraction bits and updates of about 1e-3: near-Gaussian, or with the
-// tails of raw gradients.
-std::vector<std::int64_t> changes(bool heavy) {
-  Random random(1);
+// Integers of a topic with 40 fraction bits: an update, again and again until all pieces have some.
+std::vector<std::int64_t> integers_of(std::span<const float> update) {
+  std::vector<std::int64_t> once(update.size());
+  const auto fixed =
+      codec::to_fixed(update, codec_bench::kTopicFractionBits, codec::kValueLimit - 1, once);
+  GODWIT_ASSERT(fixed.ok() && !once.empty(), "updates of a training that went well");
   std::vector<std::int64_t> values(kPieces * kTileElements);
-  for (auto& value : values) {
-    const double u = 1 - random.uniform();
-    const double x = std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * random.uniform());
-    value = std::llround(1e9 * (heavy ? x * x * x : x));
+  for (std::size_t at = 0; at < values.size(); at += once.size()) {
+    std::copy_n(once.begin(),
+                std::min(once.size(), values.size() - at),
+                values.begin() + static_cast<std::ptrdiff_t>(at));
   }
   return values;
 }
@@ -39,9 +42,9 @@ std::vector<std::int64_t> changes(bool heavy) {
 // A lane's P and S in a ledger's mapping, and the scratch of a gateway.
 class Lane {
  public:
-  explicit Lane(bool heavy) {
+  explicit Lane(std::span<const float> update) {
     GODWIT_ASSERT(mapping_.reserve(0, layout_.total).has_value());
-    const auto values = changes(heavy);
+    const auto values = integers_of(update);
     std::memcpy(tile(layout_.p, 0), values.data(), values.size() * sizeof(std::int64_t));
     std::memset(tile(layout_.lane_s(0), 0), 0, values.size() * sizeof(std::int64_t));
   }
@@ -109,9 +112,9 @@ class Lane {
   std::vector<std::int64_t> open_ = std::vector<std::int64_t>(kTileElements);
 };
 
-void race_bpc(const std::string& suffix, double bits, bool heavy) {
+void race_bpc(const std::string& suffix, double bits, std::span<const float> update) {
   const auto budget = static_cast<std::size_t>(kTileElements * bits / 8);
-  Lane lane(heavy);
+  Lane lane(update);
   codec::Encoder encoder;
   race(fmt::format("bpc_encode_{}", suffix),
        {kTileBytes,
@@ -147,8 +150,8 @@ void race_bpc(const std::string& suffix, double bits, bool heavy) {
 }
 
 template <unsigned kBits>
-void race_fixed_rate() {
-  Lane lane(false);
+void race_fixed_rate(std::span<const float> update) {
+  Lane lane(update);
   const auto encoder = std::make_unique<codec::fixed_rate::Encoder<kBits>>();
   race(fmt::format("q{}", kBits),
        {kTileBytes,
@@ -163,13 +166,13 @@ void race_fixed_rate() {
 
 }  // namespace
 
-void race_tiles() {
-  race_bpc("0.2_dense", 0.2, false);
-  race_bpc("0.2_heavy", 0.2, true);
-  race_bpc("1_dense", 1, false);
-  race_bpc("1_heavy", 1, true);
-  race_fixed_rate<8>();
-  race_fixed_rate<4>();
+void race_tiles(std::span<const float> dense, std::span<const float> heavy) {
+  race_bpc("0.2_dense", 0.2, dense);
+  race_bpc("0.2_heavy", 0.2, heavy);
+  race_bpc("1_dense", 1, dense);
+  race_bpc("1_heavy", 1, heavy);
+  race_fixed_rate<8>(dense);
+  race_fixed_rate<4>(dense);
 }
 
 }  // namespace godwit::bench_codec
