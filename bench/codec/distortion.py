@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 
+from bench.codec import picture
 from bench.lab.failure import Failure
 from bench.lab.figure import Bar, Figure
 
@@ -30,7 +31,7 @@ SECONDS_MAX = 300
 
 
 def figures(lines):
-    """`lines` are what godwit-distortion says: {"set", "figure", "value", "reference_value", "at"}."""
+    """`lines` are what godwit-distortion says: {"set", "figure", "value", "reference_value", "at", "error"}."""
     found = []
     for name in SETS:
         for figure, kind, unit, reference, bar in FIGURES:
@@ -70,4 +71,8 @@ def measure(lab):
         out = said(lab, [lab.program("godwit-distortion"), *files])
     finally:
         lab.registry.remove(folder)
-    return figures([json.loads(line) for line in out.splitlines()])
+    lines = [json.loads(line) for line in out.splitlines()]
+    found = figures(lines)
+    if lab.pictures:
+        picture.draw(lab.pictures, lines)
+    return found

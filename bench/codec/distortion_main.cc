@@ -63,14 +63,20 @@ Lossy within(double bits, std::span<const float> values, Coder coder) {
   return coder(values, low);
 }
 
-void line(
-    const std::string& set, std::string_view figure, double value, double reference, double at) {
+// `error` is that of both.
+void line(const std::string& set,
+          std::string_view figure,
+          double value,
+          double reference,
+          double at,
+          double error) {
   fmt::print("{}\n",
              nlohmann::json{{"set", set},
                             {"figure", figure},
                             {"value", value},
                             {"reference_value", reference},
-                            {"at", at}}
+                            {"at", at},
+                            {"error", error}}
                  .dump());
 }
 
@@ -80,7 +86,7 @@ void compare(const std::string& set, std::span<const float> values) {
   // Ours beside one that has one size: at its error. `at` is bits of the rival per element.
   const auto beside = [&](std::string_view figure, const Lossy& rival) {
     const double error = relative_error(values, rival.values);
-    line(set, figure, ours.bytes_at(error), rival.bytes, 8 * rival.bytes / count);
+    line(set, figure, ours.bytes_at(error), rival.bytes, 8 * rival.bytes / count, error);
   };
   for (const double bits : {0.25, 0.5, 1.0}) {
     beside("topk8", within(bits, values, top_k_8bit));
@@ -100,27 +106,29 @@ void compare(const std::string& set, std::span<const float> values) {
       continue;
     }
     const double there = ours.bytes_at(ends[i].error);
-    line(set, "ideal_end", there, curve.bytes_at(ends[i].error), 8 * there / count);
+    line(set,
+         "ideal_end",
+         there,
+         curve.bytes_at(ends[i].error),
+         8 * there / count,
+         ends[i].error);
     for (const double part : {0.25, 0.5, 0.75}) {
       const double error = ends[i - 1].error * std::pow(ends[i].error / ends[i - 1].error, part);
       const double bytes = ours.bytes_at(error);
-      line(set, "ideal_between", bytes, curve.bytes_at(error), 8 * bytes / count);
+      line(set, "ideal_between", bytes, curve.bytes_at(error), 8 * bytes / count, error);
     }
   }
   for (const double bits : {0.02, 0.05}) {
     const Lossy rival = within(bits, values, ternary);
-    line(set,
-         "stc",
-         ours.sparse_list_error(rival.bytes),
-         relative_error(values, rival.values),
-         bits);
+    const double error = relative_error(values, rival.values);
+    line(set, "stc", ours.sparse_list_error(rival.bytes), error, bits, error);
   }
 }
 
 int main_of(int argc, char** argv) {
   CLI::App app(
       "Compares bytes at equal error of whole tensors: one JSON line for each figure, with\n"
-      "the value of BPC (for \"stc\" the error of SL), its rival's, and bits per element.",
+      "the value of BPC (for \"stc\" the error of SL), its rival's, bits per element and the error.",
       "godwit-distortion");
   std::vector<std::string> files;
   app.add_option("FILE", files, "NumPy files of float32, as godwit-updates writes them")

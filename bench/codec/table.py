@@ -6,7 +6,7 @@ from bench.lab.benchmark import Benchmark
 PROGRAMS = ["godwit-updates", "godwit-distortion", "godwit-speed"]
 NEEDING = {}
 EMULATES = False  # no WAN
-DRAWS = False
+DRAWS = True  # a picture
 
 BENCHMARKS = [
     Benchmark(distortion.NAMES, "bytes at equal error, on the updates of two models", 25, distortion.measure),

@@ -44,7 +44,7 @@ def parse(arguments):
     parser.add_argument("part", choices=sorted(PARTS), help="what to measure")
     parser.add_argument("--json", metavar="FILE", help="write the figures there, one JSON line each")
     parser.add_argument("--only", metavar="NAME,...", help="only these figures; --list shows their names")
-    parser.add_argument("--pictures", metavar="FOLDER", help="draw pictures there (SVG); training has some")
+    parser.add_argument("--pictures", metavar="FOLDER", help="draw pictures there (SVG); codec and training have some")
     parser.add_argument("--list", action="store_true",
                         help="show the figures' names, what they are and how long they take; run nothing")
     options = parser.parse_args(arguments)

@@ -2,17 +2,19 @@
 
 import os
 import sys
+import tempfile
 import unittest
+from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
-from bench.codec import distortion, speed, table  # noqa: E402
+from bench.codec import distortion, picture, speed, table  # noqa: E402
 from bench.lab.failure import Failure  # noqa: E402
 
 
 def said(ratio_of):
     return [{"set": name, "figure": kind, "value": ratio_of(name, kind, at) * 1000, "reference_value": 1000,
-             "at": at}
+             "at": at, "error": 0.3 / at ** 0.5}
             for name in distortion.SETS for _, kind, *_ in distortion.FIGURES for at in (0.25, 0.5)]
 
 
@@ -53,6 +55,29 @@ class TheFigures(unittest.TestCase):
         lines = [line for line in said(lambda *_: 0.5) if (line["set"], line["figure"]) != ("text_d1", "stc")]
         with self.assertRaisesRegex(Failure, "stc for text_d1"):
             distortion.figures(lines)
+
+
+class ThePicture(unittest.TestCase):
+    def test_has_a_panel_for_each_set_and_every_rival(self):
+        lines = said(lambda *_: 0.5)
+        with tempfile.TemporaryDirectory() as folder:
+            picture.draw(folder, lines)
+            with open(os.path.join(folder, "codec_distortion.svg"), encoding="utf-8") as file:
+                drawn = ElementTree.parse(file)
+        words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        for name in distortion.SETS:
+            self.assertEqual(words.count(name), 1)
+        for label in ("BPC", "ideal, order 1", "top-k + 8 bit", "EDEN", "E3M0", "int4", "int8", "sign"):
+            self.assertEqual(words.count(label), len(distortion.SETS))
+
+    def test_ours_has_the_bits_that_are_its_own(self):
+        curves = picture.curves_of([{"set": "s", "figure": "ideal_end", "value": 110, "reference_value": 100, "at": 1.1,
+                                     "error": 0.2},
+                                    {"set": "s", "figure": "topk8", "value": 60, "reference_value": 100, "at": 1.0,
+                                     "error": 0.4}])
+        self.assertEqual(curves["BPC"][1], [(1.1, 0.2)])
+        self.assertAlmostEqual(curves["ideal, order 1"][1][0][0], 1.0)
+        self.assertEqual(curves["top-k + 8 bit"][1], [(1.0, 0.4)])
 
 
 if __name__ == "__main__":

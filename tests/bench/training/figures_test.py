@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 
-from bench.lab import machine, suite  # noqa: E402
+from bench.lab import drawing, machine, suite  # noqa: E402
 from bench.lab.failure import Failure  # noqa: E402
 from bench.training import courses, picture, table  # noqa: E402
 
@@ -107,11 +107,11 @@ class ThePictures(unittest.TestCase):
 
     def test_labels_are_pushed_apart_and_stay_inside(self):
         for wanted in ([10, 11, 12], [99, 99.5, 100], [0, 50, 100], [100, 0, 1]):
-            heights = picture.spread(wanted, 0, 100)
+            heights = drawing.spread(wanted, 0, 100)
             ordered = sorted(heights)
             self.assertGreaterEqual(ordered[0], 0)
             self.assertLessEqual(ordered[-1], 100)
-            self.assertTrue(all(b - a >= picture.LINE - 1e-9 for a, b in zip(ordered, ordered[1:])), heights)
+            self.assertTrue(all(b - a >= drawing.LINE - 1e-9 for a, b in zip(ordered, ordered[1:])), heights)
             ranks = sorted(range(3), key=lambda i: (wanted[i], i))
             self.assertEqual(ranks, sorted(range(3), key=lambda i: (heights[i], i)))
 
@@ -120,7 +120,7 @@ class TheCommand(unittest.TestCase):
     def test_refuses_pictures_where_there_are_none_or_no_folder(self):
         sys.stderr, kept = open(os.devnull, "w", encoding="utf-8"), sys.stderr
         try:
-            for words in (["codec", "--pictures", "."], ["training", "--pictures", "/no/such/folder"]):
+            for words in (["dataplane", "--pictures", "."], ["training", "--pictures", "/no/such/folder"]):
                 with self.assertRaises(SystemExit) as ended:
                     suite.parse(words)
                 self.assertEqual(ended.exception.code, 2, words)
