@@ -106,12 +106,7 @@ void compare(const std::string& set, std::span<const float> values) {
       continue;
     }
     const double there = ours.bytes_at(ends[i].error);
-    line(set,
-         "ideal_end",
-         there,
-         curve.bytes_at(ends[i].error),
-         8 * there / count,
-         ends[i].error);
+    line(set, "ideal_end", there, curve.bytes_at(ends[i].error), 8 * there / count, ends[i].error);
     for (const double part : {0.25, 0.5, 0.75}) {
       const double error = ends[i - 1].error * std::pow(ends[i].error / ends[i - 1].error, part);
       const double bytes = ours.bytes_at(error);
@@ -128,7 +123,8 @@ void compare(const std::string& set, std::span<const float> values) {
 int main_of(int argc, char** argv) {
   CLI::App app(
       "Compares bytes at equal error of whole tensors: one JSON line for each figure, with\n"
-      "the value of BPC (for \"stc\" the error of SL), its rival's, bits per element and the error.",
+      "the value of BPC (for \"stc\" the error of SL), its rival's, bits per element and the "
+      "error.",
       "godwit-distortion");
   std::vector<std::string> files;
   app.add_option("FILE", files, "NumPy files of float32, as godwit-updates writes them")

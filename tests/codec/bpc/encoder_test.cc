@@ -1,6 +1,7 @@
 // What BPC's encoder promises beyond the round trip: estimates, progress, equality of machines.
 #include "codec/bpc/encoder.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -158,6 +159,58 @@ TEST(Encoder, WritesTheWorkedExampleOfTheSpecification) {
   EXPECT_EQ(values, open);
   ASSERT_TRUE(decoder.decode(bytes_of({0x80, 4, 0, 1, 4, 0, 1, 0x10, 1}), values));
   EXPECT_EQ(values, (std::vector<std::int64_t>{5, -2, 0, 0}));
+}
+
+std::int64_t largest_of(const std::vector<std::int64_t>& values) {
+  return std::abs(*std::max_element(
+      values.begin(), values.end(), [](auto a, auto b) { return std::abs(a) < std::abs(b); }));
+}
+
+std::uint32_t header_of(const std::vector<std::byte>& code) {
+  return std::to_integer<std::uint32_t>(code[0]) | std::to_integer<std::uint32_t>(code[1]) << 8U |
+         std::to_integer<std::uint32_t>(code[2]) << 16U;
+}
+
+// The whole code, cut after so many segments: another count in its header, and fewer bytes.
+TEST(Encoder, WhatEndsWithASegmentIsAPrefixOfTheWholeCode) {
+  Encoder encoder;
+  Decoder decoder;
+  encoder.use_finer_steps(false);  // the step is the budget's affair otherwise
+  std::size_t cuts = 0;
+  for (const auto& tile : testing::tiles()) {
+    if (tile.values.size() > 5000 || largest_of(tile.values) == 0) {
+      continue;
+    }
+    SCOPED_TRACE(tile.name);
+    auto code_within =
+        [&, removed = std::vector<std::int64_t>(tile.values.size())](std::size_t bytes) mutable {
+          std::vector<std::byte> code(bytes);
+          code.resize(encoder.encode({bytes}, code, removed).bytes);
+          if (!code.empty()) {
+            std::vector<std::int64_t> decoded(tile.values.size());
+            EXPECT_TRUE(decoder.decode(code, decoded));
+            EXPECT_EQ(decoded, removed);
+          }
+          return code;
+        };
+    constexpr std::uint32_t kSegments = 0x1fU << 10U;
+    encoder.load(tile.values);
+    const auto whole = code_within(coded_bytes_max(tile.values.size()));
+    const std::uint32_t all_sub_blocks = header_of(whole) & 0x7fU << 15U;
+    for (auto code = code_within(whole.size() - 1); !code.empty();
+         code = code_within(code.size() - 1)) {
+      const std::uint32_t header = header_of(code);
+      if ((header & 0x7fU << 15U) == all_sub_blocks) {
+        ++cuts;
+        EXPECT_EQ(header & ~kSegments, header_of(whole) & ~kSegments);
+        EXPECT_LT(header & kSegments, header_of(whole) & kSegments);
+        EXPECT_TRUE(std::equal(code.begin() + kHeaderBytes,
+                               code.end(),
+                               whole.begin() + static_cast<std::ptrdiff_t>(kHeaderBytes)));
+      }
+    }
+  }
+  EXPECT_GE(cuts, 600U);
 }
 
 // By hand: one significance segment with one 1, behind the header and the count.
