@@ -35,20 +35,31 @@ ELEMENTS = 20_000
 READY_SECONDS = 60  # chosen: sanitizers on two busy cores
 
 
+_given = set()  # ports, (kind, number): nobody holds one until a gateway takes it
+
+
 def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if (kind, port) not in _given:
+            _given.add((kind, port))
+            return port
 
 
 def free_ports(kind, count):
     """The first of so many neighbours."""
     while True:
         first = free_port(kind)
+        others = {(kind, first + i) for i in range(1, count)}
+        if others & _given:
+            continue
         try:
             held = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
             for i, probe in enumerate(held):
                 probe.bind(("127.0.0.1", first + i))
+            _given.update(others)
             return first
         except (OSError, OverflowError):
             continue
