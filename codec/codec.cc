@@ -135,11 +135,8 @@ Encoded Encoder::encode_fixed_rate(Id id,
   GODWIT_ASSERT(id == Id::kQ8 || id == Id::kQ4);
   // RAW is exact, and no longer where all integers are narrow. Others show it in the first of them.
   const std::size_t bytes = fixed_rate::coded_bytes(id == Id::kQ8 ? 8 : 4, open.size());
-  const bool is_narrow = std::all_of(open.begin(), open.end(), [&](std::int64_t value) {
-    const auto size = static_cast<std::uint64_t>(std::abs(value));
-    return raw::bytes_of(raw::width_of(size), open.size()) <= bytes;
-  });
-  if (is_narrow) {
+  const std::int64_t most = (std::int64_t{1} << ((bytes - 1) * 8 / open.size() - 1)) - 1;
+  if (std::all_of(open.begin(), open.end(), [&](auto value) { return std::abs(value) <= most; })) {
     state_->raw.load(open);
     return state_->raw.encode({}, out, removed);
   }
