@@ -5,7 +5,7 @@ import os
 from bench.lab.chart import Axis
 from bench.lab.drawing import curve, frame, spread, svg, text
 
-OURS = "BPC"
+OURS, BOUND = "BPC", "ideal, order 1"  # labels of curves without marks
 # What godwit-distortion calls it: (its label, its colour and dashes).
 RIVALS = {"topk8": ("top-k + 8 bit", 1), "eden": ("EDEN", 2), "e3m0": ("E3M0", 3), "int4": ("int4", 3),
           "int8": ("int8", 3), "sign": ("sign", 3)}
@@ -18,13 +18,13 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 108, 48, 44
 
 def curves_of(lines):
     """{label: (colour, [(bits, error), ...])} of one set's lines; the error falls."""
-    found = {OURS: (0, []), "ideal, order 1": (4, [])}
+    found = {OURS: (0, []), BOUND: (4, [])}
     for line in lines:
         kind, bits, error = line["figure"], line["at"], line["error"]
         share = line["value"] / line["reference_value"]  # our bytes in units of the rival's
         if kind == IDEAL:
             found[OURS][1].append((bits, error))
-            found["ideal, order 1"][1].append((bits / share, error))
+            found[BOUND][1].append((bits / share, error))
         elif kind in RIVALS:
             label, colour = RIVALS[kind]
             found.setdefault(label, (colour, []))[1].append((bits, error))
@@ -43,7 +43,7 @@ def panel(name, curves, left, top):
                   if LOW_BITS <= bits <= HIGH_BITS and error >= LOW_ERROR]
         if len(points) > 1:
             yield from curve(points, colour)
-        if label in {label for label, _ in RIVALS.values()}:
+        if label not in (OURS, BOUND):
             for x, y in points:
                 yield f'<circle class="c{colour}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
         if points:
