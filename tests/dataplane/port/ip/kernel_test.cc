@@ -135,9 +135,9 @@ class KernelTest : public ::testing::TestWithParam<bool> {
         "ip route add 10.60.0.0/16 via 10.9.0.77 dev gw0 mtu lock 1300 && "
         "ip -6 route add fd60::/64 via fd09::77 dev gw0 mtu lock 1300");
     // The kernel takes an IPv6 address for its own a moment later, and sends back until then.
-    run("for i in $(seq 500); do ip -6 route show table local | grep -q '^local fd09::2 ' && exit "
-        "0; "
-        "sleep 0.02; done; exit 1");
+    run("for i in $(seq 500); do "
+        "ip -6 route show table local | grep -q '^local fd09::2 ' && exit 0; sleep 0.02; "
+        "done; exit 1");
     port_ = IpPort::make(std::move(device),
                          {.v4 = ip::Subnet::parse("10.9.0.1/24").value(),
                           .v6 = ip::Subnet::parse("fd09::1/64").value(),
