@@ -21,21 +21,22 @@ constexpr int kPiecesMax = 64;
 // up.
 constexpr std::uint64_t kPipeMinPackets = 4;
 constexpr std::uint64_t kControlPackets = 2;
-constexpr std::uint64_t kQuantumMax = 64 * 1024;
+// Bulk that a session takes ahead of its packets: a quantum of time at its rate, and no more trains
+// than that; what is left of a turn's last train goes as a short one.
 constexpr Duration kQuantumTime = Duration::ms(1);
+constexpr std::uint64_t kTrainBytes = 64 * 1024;
+constexpr std::uint64_t kBacklogMax = 4 * kTrainBytes;
 
 }  // namespace
 
 std::uint64_t QuicSession::backlog_max() const {
-  BitRate rate = rate_;
-  if (rate.is_unlimited()) {
-    rate = setup_.shaper->rate();
+  const BitRate rate = rate_.is_unlimited() ? setup_.shaper->rate() : rate_;
+  if (!rate.is_unlimited()) {
+    return std::clamp<std::uint64_t>(
+        rate.bytes_in(kQuantumTime).count(), shared_.options.packet_bytes, kBacklogMax);
   }
-  if (rate.is_unlimited()) {
-    return kQuantumMax;
-  }
-  return std::clamp<std::uint64_t>(
-      rate.bytes_in(kQuantumTime).count(), shared_.options.packet_bytes, kQuantumMax);
+  const auto pace = BitRate::bps(8 * quic::figures(connection_).pacing_bytes_per_second);
+  return std::clamp<std::uint64_t>(pace.bytes_in(kQuantumTime).count(), kTrainBytes, kBacklogMax);
 }
 
 bool QuicSession::is_bbr() const {

@@ -116,7 +116,8 @@ class Session {
   // session is not established, nothing was queued.
   virtual bool send_control(Instant now, std::span<const std::byte> message) = 0;
 
-  // The rate the caller believes this session gets; sizes the quantum of `wants_transfer`.
+  // The rate the caller believes this session gets. `wants_transfer` wants a millisecond of it, 256
+  // KiB at most; without a rate, of what the congestion controller takes the path for.
   virtual void set_rate(BitRate rate) = 0;
   virtual SessionStats stats() const = 0;
   // Transfer bytes queued and not yet put into a packet.

@@ -11,6 +11,8 @@
 namespace godwit::transport::testing {
 namespace {
 
+constexpr std::size_t kTransferOf64 = 64 * 1024;
+
 std::vector<std::byte> random_bytes(Random& random, std::size_t size) {
   std::vector<std::byte> bytes(size);
   for (auto& byte : bytes) {
@@ -150,6 +152,43 @@ TEST(QuicSession, ControlStaysAheadOfBulkWhenTheLinkIsSaturated) {
   EXPECT_LE(worst, Duration::ms(30 + 8));
   // And bulk did fill the link: at least 85 % of the cap as payload over six seconds.
   EXPECT_GE(static_cast<double>(pair.b.transfer_bytes) * 8 / 6.0, 20e6 * 0.85);
+}
+
+// How many transfers of 64 KiB an idle session takes before it wants packets sent.
+int taken_ahead(Pair& pair) {
+  int taken = 0;
+  while (pair.dialled->wants_transfer()) {
+    pair.dialled->send_transfer(pair.world.now(), numbered(0, kTransferOf64));
+    ++taken;
+  }
+  return taken;
+}
+
+TEST(QuicSession, TakesAMillisecondOfItsRateAheadAndAFewTrainsAtMost) {
+  const auto taken_at = [](BitRate rate) {
+    Pair pair(31);
+    pair.dialled->set_rate(rate);
+    return taken_ahead(pair);
+  };
+  EXPECT_EQ(taken_at(BitRate::mbps(50)), 1);      // 6.25 kB
+  EXPECT_EQ(taken_at(BitRate::mbps(1'000)), 2);   // 125 kB
+  EXPECT_EQ(taken_at(BitRate::mbps(2'000)), 4);   // 250 kB
+  EXPECT_EQ(taken_at(BitRate::mbps(40'000)), 4);  // 5 MB
+}
+
+// Nobody said a rate: what the congestion controller found counts, from one train on.
+TEST(QuicSession, WithoutARateTakesAMillisecondOfWhatThePathTakes) {
+  const auto taken_over = [](const port::LinkConditions& conditions) {
+    Pair pair(32, conditions);
+    pair.b.keeps_transfers = false;
+    keep_busy(pair.a, *pair.dialled, kTransferOf64);
+    pair.world.run(Duration::ms(200));
+    pair.a.on_turn = nullptr;
+    pair.world.run(Duration::ms(200));
+    return taken_ahead(pair);
+  };
+  EXPECT_EQ(taken_over({.delay = Duration::ms(5), .rate = BitRate::mbps(20)}), 1);
+  EXPECT_EQ(taken_over({.delay = Duration::us(100), .rate = BitRate::mbps(3'000)}), 4);
 }
 
 TEST(QuicSession, TheShaperKeepsTheBottleneckQueueEmpty) {
