@@ -19,6 +19,8 @@ HWY_BEFORE_NAMESPACE();
 namespace godwit::codec::bpc::HWY_NAMESPACE {
 namespace {
 
+constexpr const char* kPaddingIsSet = "bits behind its end are set";
+
 HWY_INLINE std::uint64_t scatter_bits(std::uint64_t word, std::uint64_t mask) {
 #if HWY_TARGET <= HWY_AVX2 && defined(__x86_64__)
   return _pdep_u64(word, mask);
@@ -186,12 +188,12 @@ HWY_INLINE std::uint32_t ones_of(const std::uint64_t* words, std::uint32_t lengt
   return rest != 0 && words[count - 1] >> rest != 0 ? length + 1 : ones;
 }
 
-// Reads the strings of all classes into `strings`; leaves `cursor` at the signs.
-HWY_INLINE bool read_strings(Strings& strings,
-                             const std::uint8_t* at,
-                             const std::uint8_t* end,
-                             BitCursor& cursor,
-                             std::uint32_t& total) {
+// Reads the strings of all classes into `strings`; leaves `cursor` at the signs. Why not, or null.
+HWY_INLINE const char* read_strings(Strings& strings,
+                                    const std::uint8_t* at,
+                                    const std::uint8_t* end,
+                                    BitCursor& cursor,
+                                    std::uint32_t& total) {
   std::array<StringCode, kClasses> codes{};
   for (std::size_t index = 0; index < kClasses; ++index) {
     const std::uint32_t length = strings.length[index];
@@ -200,7 +202,7 @@ HWY_INLINE bool read_strings(Strings& strings,
       continue;
     }
     if (!read_count(at, end, length, strings.ones[index])) {
-      return false;
+      return "a count is cut, above its string's length or not in shortest form";
     }
     codes[index] = code_of(strings.ones[index], length);
     total += strings.ones[index];
@@ -214,8 +216,11 @@ HWY_INLINE bool read_strings(Strings& strings,
     std::uint64_t* const words = strings.words[index].data();
     at = read_huffman_class(
         huffman_tables()[codes[index].table], words, strings.length[index], at, end);
-    if (at == nullptr || ones_of(words, strings.length[index]) != codes[index].ones) {
-      return false;
+    if (at == nullptr) {
+      return "a Huffman stream does not end where it says, or its padding is set";
+    }
+    if (ones_of(words, strings.length[index]) != codes[index].ones) {
+      return "a Huffman string has other ones than its count";
     }
   }
   cursor = BitCursor(at);
@@ -225,11 +230,11 @@ HWY_INLINE bool read_strings(Strings& strings,
     const std::uint32_t length = strings.length[index];
     if (codes[index].mode == Mode::kRice) {
       if (!get_rice(cursor, bits, codes[index].ones, codes[index].rice_bits, words, length)) {
-        return false;
+        return "a Rice code leaves its string or the code";
       }
     } else if (codes[index].mode == Mode::kRaw) {
       if (length > bits - cursor.position()) {
-        return false;
+        return "the code ends within a raw string";
       }
       for (std::uint32_t base = 0; base < length; base += kWordBits) {
         const std::uint32_t left = length - base;
@@ -239,14 +244,14 @@ HWY_INLINE bool read_strings(Strings& strings,
         cursor.skip(left < kWordBits ? left : kWordBits);
       }
       if (ones_of(words, length) != codes[index].ones) {
-        return false;
+        return "a raw string has other ones than its count";
       }
     }
     if (codes[index].flip) {
       flip_bits(words, length);
     }
   }
-  return total <= bits - cursor.position();
+  return total <= bits - cursor.position() ? nullptr : "the code ends within the signs";
 }
 
 const std::uint8_t* read_significance(Maps& maps,
@@ -264,7 +269,8 @@ const std::uint8_t* read_significance(Maps& maps,
   }
   BitCursor cursor(at);
   std::uint32_t total = 0;
-  if (!read_strings(strings, at, end, cursor, total)) {
+  maps.fault = read_strings(strings, at, end, cursor, total);
+  if (maps.fault != nullptr) {
     return nullptr;
   }
   std::array<std::size_t, kClasses> read{};
@@ -288,6 +294,7 @@ const std::uint8_t* read_significance(Maps& maps,
     read[index] = string.position();
     maps.fresh_count[sub] = static_cast<std::uint16_t>(fresh_count);
   }
+  maps.fault = kPaddingIsSet;
   return align_to_byte(cursor) ? cursor.byte() : nullptr;
 }
 
@@ -300,6 +307,7 @@ const std::uint8_t* read_refinement(Maps& maps,
     total += maps.significant_count[sub];
   }
   if ((total + 7) / 8 > static_cast<std::size_t>(end - at)) {
+    maps.fault = "the code ends within it";
     return nullptr;
   }
   BitCursor cursor(at);
@@ -310,6 +318,7 @@ const std::uint8_t* read_refinement(Maps& maps,
       cursor.skip(count_ones(mask));
     }
   }
+  maps.fault = kPaddingIsSet;
   return align_to_byte(cursor) ? cursor.byte() : nullptr;
 }
 

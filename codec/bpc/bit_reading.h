@@ -18,7 +18,7 @@ inline constexpr std::size_t kReadAhead = 8192;
 
 struct BitReading {
   // Sets fresh, fresh_count and signs in the first `cut` sub-blocks. The end of what was read;
-  // null when the bytes break the format.
+  // null when the bytes break the format: then `maps.fault` says how.
   const std::uint8_t* (*significance)(Maps& maps,
                                       std::size_t cut,
                                       Strings& scratch,

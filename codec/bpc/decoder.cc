@@ -56,14 +56,14 @@ Result<void> Decoder::decode(std::span<const std::byte> coded, std::span<std::in
     if (!refinement) {
       at = reading.significance(b.maps, cut, b.strings, at, end);
       if (at == nullptr) {
-        return fail(Code::kCorrupt, "bpc: significance of plane {} is malformed", plane);
+        return fail(Code::kCorrupt, "bpc: significance of plane {}: {}", plane, b.maps.fault);
       }
       std::copy_n(b.maps.fresh.begin(), cut * kSubWords, bits.begin());
       std::fill(bits.begin() + static_cast<std::ptrdiff_t>(cut * kSubWords), bits.end(), 0);
     } else {
       at = reading.refinement(b.maps, cut, at, end);
       if (at == nullptr) {
-        return fail(Code::kCorrupt, "bpc: refinement of plane {} is malformed", plane);
+        return fail(Code::kCorrupt, "bpc: refinement of plane {}: {}", plane, b.maps.fault);
       }
       for (std::size_t word = 0; word < cut * kSubWords; ++word) {
         bits[word] |= b.maps.bits[word];

@@ -20,6 +20,7 @@ struct Maps {
   std::array<std::uint64_t, kWords> signs;        // 1: negative
   std::array<std::uint16_t, kSubBlocks> significant_count;
   std::array<std::uint16_t, kSubBlocks> fresh_count;
+  const char* fault;  // decoder: why a plane was refused
 
   // Before the first plane of a tile of `elements`.
   void reset(std::size_t elements) {

@@ -26,7 +26,7 @@ TEST_P(OnTargets, BytesAndValuesAreTheSame) {
       std::vector<std::byte> best(budget);
       std::vector<std::int64_t> removed_here(tile.values.size());
       std::vector<std::int64_t> removed_best(tile.values.size());
-      choose(GetParam());
+      testing::choose(GetParam());
       encoder.load(tile.values);
       here.resize(encoder.encode({budget}, here, removed_here).bytes);
       if (!here.empty()) {
@@ -34,7 +34,7 @@ TEST_P(OnTargets, BytesAndValuesAreTheSame) {
         ASSERT_TRUE(decoder.decode(here, decoded));
         ASSERT_EQ(decoded, removed_here);
       }
-      choose(0);
+      testing::choose(0);
       encoder.load(tile.values);
       best.resize(encoder.encode({budget}, best, removed_best).bytes);
       ASSERT_EQ(here, best) << tile.name;
@@ -213,38 +213,56 @@ TEST(Encoder, WhatEndsWithASegmentIsAPrefixOfTheWholeCode) {
   EXPECT_GE(cuts, 600U);
 }
 
-// By hand: one significance segment with one 1, behind the header and the count.
-TEST(Decoder, RefusesWhatDisagreesWithItsCounts) {
+// By hand: one significance segment with one 1, behind the header and the count. What is wrong is
+// said with the plane; nothing for a good code.
+TEST(Decoder, RefusesWhatDisagreesWithItsCountsAndSaysWhy) {
   Decoder decoder;
-  std::vector<std::int64_t> four(4);
+  std::vector<std::int64_t> values;
+  const auto fault = [&](std::size_t elements, const std::vector<unsigned>& code) {
+    values.assign(elements, 0);
+    const auto decoded = decoder.decode(testing::bytes(code), values);
+    return decoded ? std::string() : decoded.error().message;
+  };
+
   const auto huffman = [&](unsigned byte, unsigned padding) {
     const auto code = huffman_tables()[4].codes[byte];
-    return decoder.decode(bytes_of({0x80, 0, 0, 1, code.bits | padding, 0}), four).has_value();
+    return fault(4, {0x80, 0, 0, 1, code.bits | padding, 0});
   };
-  EXPECT_TRUE(huffman(0x01, 0));
-  EXPECT_EQ(four, (std::vector<std::int64_t>{5, 0, 0, 0}));
-  EXPECT_FALSE(huffman(0x00, 0));     // no 1
-  EXPECT_FALSE(huffman(0x03, 0));     // two
-  EXPECT_FALSE(huffman(0x10, 0));     // one, behind the four bits of the string
-  EXPECT_FALSE(huffman(0x01, 0x80));  // set padding behind the code
+  const std::string plane2 = "bpc: significance of plane 2: ";
+  EXPECT_EQ(huffman(0x01, 0), "");
+  EXPECT_EQ(values, (std::vector<std::int64_t>{5, 0, 0, 0}));
+  const std::string other_ones = plane2 + "a Huffman string has other ones than its count";
+  EXPECT_EQ(huffman(0x00, 0), other_ones);  // no 1
+  EXPECT_EQ(huffman(0x03, 0), other_ones);  // two
+  EXPECT_EQ(huffman(0x10, 0), other_ones);  // one, behind the four bits of the string
+  EXPECT_EQ(huffman(0x01, 0x80),
+            plane2 + "a Huffman stream does not end where it says, or its padding is set");
+  const std::string count =
+      plane2 + "a count is cut, above its string's length or not in shortest form";
+  EXPECT_EQ(fault(4, {0x80, 0, 0, 5, 0}), count);
+  EXPECT_EQ(fault(4, {0x80, 0, 0, 0x81, 0}), count);
+  EXPECT_EQ(fault(4, {0x80, 0, 0, 0x81}), count);
 
-  std::vector<std::int64_t> two(2);
-  const auto raw = [&](unsigned bits) {
-    return decoder.decode(bytes_of({0, 0, 0, 1, bits}), two).has_value();
-  };
-  EXPECT_TRUE(raw(0b110));  // 0, then 1 with its sign
-  EXPECT_EQ(two, (std::vector<std::int64_t>{0, -1}));
-  EXPECT_FALSE(raw(0b000));
-  EXPECT_FALSE(raw(0b011));
-  EXPECT_FALSE(raw(0b1110));  // set padding behind the sign
+  const auto raw = [&](unsigned bits) { return fault(2, {0, 0, 0, 1, bits}); };
+  const std::string plane0 = "bpc: significance of plane 0: ";
+  EXPECT_EQ(raw(0b110), "");  // 0, then 1 with its sign
+  EXPECT_EQ(values, (std::vector<std::int64_t>{0, -1}));
+  EXPECT_EQ(raw(0b000), plane0 + "a raw string has other ones than its count");
+  EXPECT_EQ(raw(0b011), plane0 + "a raw string has other ones than its count");
+  EXPECT_EQ(raw(0b1110), plane0 + "bits behind its end are set");
+  EXPECT_EQ(fault(2, {0, 0, 0, 1}), plane0 + "the code ends within a raw string");
+  EXPECT_EQ(fault(7, {0, 0, 0, 3, 0b10101010}), plane0 + "the code ends within the signs");
+  // One 1 among 64: a gap of 64 and more leaves the string.
+  EXPECT_EQ(fault(64, {0, 0, 0, 1, 0, 0, 0xff, 0, 0}),
+            plane0 + "a Rice code leaves its string or the code");
 
   // Refinement: 4 and -7 at plane 2, then plane 1 with nothing new, one bit each, padding.
-  const auto refined = [&](unsigned bits) {
-    return decoder.decode(bytes_of({0x80, 8, 0, 2, 0b10, bits}), two).has_value();
-  };
-  EXPECT_TRUE(refined(0b10));
-  EXPECT_EQ(two, (std::vector<std::int64_t>{4, -6}));
-  EXPECT_FALSE(refined(0b110));
+  const auto refined = [&](unsigned bits) { return fault(2, {0x80, 8, 0, 2, 0b10, bits}); };
+  const std::string refinement = "bpc: refinement of plane 1: ";
+  EXPECT_EQ(refined(0b10), "");
+  EXPECT_EQ(values, (std::vector<std::int64_t>{4, -6}));
+  EXPECT_EQ(refined(0b110), refinement + "bits behind its end are set");
+  EXPECT_EQ(fault(2, {0x80, 8, 0, 2, 0b10}), refinement + "the code ends within it");
 }
 
 TEST(Encoder, IsNearTheEntropyOfAnIdealQuantiser) {
