@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/codec/targets.h"
 #include "tests/codec/tiles.h"
 
 namespace godwit::codec {
@@ -71,6 +72,48 @@ TEST_P(EveryCodec, DecodesWhatItRemovedForEveryBudget) {
       EXPECT_EQ(done_.id, GetParam().id);
       ASSERT_TRUE(decodes(coded, tile.values.size()));
       EXPECT_EQ(decoded_, removed_);
+    }
+  }
+}
+
+// Wherever a budget ends, between segments or within one: the code is whole, and what it removed.
+TEST_P(EveryCodec, MayBeCutAtEveryByte) {
+  for (const Tile& tile : tiles()) {
+    if (tile.values.size() > 300) {
+      continue;
+    }
+    SCOPED_TRACE(tile.name);
+    const std::size_t whole = encoded(tile.values, {}).size();
+    const double all = done_.energy_before;
+    for (std::size_t bytes = 0; bytes <= whole; ++bytes) {
+      const auto coded = encoded(tile.values, {bytes});
+      ASSERT_LE(coded.size(), bytes);
+      ASSERT_LE(done_.energy_after, all);
+      if (!coded.empty()) {
+        ASSERT_TRUE(decodes(coded, tile.values.size())) << bytes;
+        ASSERT_EQ(decoded_, removed_) << bytes;
+      } else if (!GetParam().progressive) {
+        ASSERT_LT(bytes, whole);
+      }
+    }
+  }
+}
+
+TEST_P(EveryCodec, IsTheSameOnEveryInstructionSet) {
+  for (const Tile& tile : tiles()) {
+    SCOPED_TRACE(tile.name);
+    for (const unsigned bytes : {50U, 700U, 9000U, 300000U}) {
+      const auto here = encoded(tile.values, {bytes});
+      const auto removed_here = removed_;
+      for (const std::int64_t target : testing::targets()) {
+        testing::choose(target);
+        const auto there = encoded(tile.values, {bytes});
+        const bool decoded = there.empty() || decodes(there, tile.values.size());
+        testing::choose(0);
+        ASSERT_EQ(there, here) << hwy::TargetName(target);
+        ASSERT_EQ(removed_, removed_here) << hwy::TargetName(target);
+        ASSERT_TRUE(decoded && (there.empty() || decoded_ == removed_)) << hwy::TargetName(target);
+      }
     }
   }
 }

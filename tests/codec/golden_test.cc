@@ -14,6 +14,7 @@
 #include "codec/catalog.h"
 #include "codec/xh/chunk.h"
 #include "dataplane/base/checksum.h"
+#include "tests/codec/targets.h"
 #include "tests/support/hex.h"
 
 namespace godwit::codec {
@@ -31,7 +32,14 @@ std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-TEST(Golden, CodesOfVersionOneDecodeToTheSameIntegers) {
+class Golden : public testing::OnEveryTarget {};
+
+INSTANTIATE_TEST_SUITE_P(Targets,
+                         Golden,
+                         ::testing::ValuesIn(testing::targets()),
+                         testing::target_name);
+
+TEST_P(Golden, CodesOfVersionOneDecodeToTheSameIntegers) {
   std::map<std::string, std::size_t> lines;
   for (const std::string& line : lines_of("tests/codec/golden/v1.txt")) {
     std::istringstream fields(line);
@@ -56,7 +64,7 @@ TEST(Golden, CodesOfVersionOneDecodeToTheSameIntegers) {
   }
 }
 
-TEST(Golden, ChunksOfVersionOneDecodeToTheSameElements) {
+TEST_P(Golden, ChunksOfVersionOneDecodeToTheSameElements) {
   std::map<std::string, xh::Type> types;
   for (std::size_t type = 0; type < xh::kTypes; ++type) {
     types[std::string(to_string(static_cast<xh::Type>(type)))] = static_cast<xh::Type>(type);

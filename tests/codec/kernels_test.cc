@@ -1,4 +1,4 @@
-// The door's kernels against plain arithmetic.
+// The door's kernels against plain arithmetic, on every instruction set.
 #include "codec/kernels.h"
 
 #include <cmath>
@@ -6,10 +6,18 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/codec/targets.h"
 #include "tests/codec/tiles.h"
 
 namespace godwit::codec {
 namespace {
+
+class DoorKernels : public testing::OnEveryTarget {};
+
+INSTANTIATE_TEST_SUITE_P(Targets,
+                         DoorKernels,
+                         ::testing::ValuesIn(testing::targets()),
+                         testing::target_name);
 
 constexpr std::int64_t kLargest = std::int64_t{1} << 62U;
 
@@ -21,14 +29,14 @@ std::vector<std::int64_t> fixed(const std::vector<float>& in,
   return out;
 }
 
-TEST(ToFixed, RoundsHalfToEven) {
+TEST_P(DoorKernels, ToFixedRoundsHalfToEven) {
   const std::vector<float> in = {
       0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -2.5F, 0.75F, -0.25F, 3, 0.4999999F};
   const std::vector<std::int64_t> expected = {0, 2, 2, 0, -2, -2, 1, 0, 3, 0};
   EXPECT_EQ(fixed(in, 0), expected);
 }
 
-TEST(ToFixed, IsExactForEveryExponent) {
+TEST_P(DoorKernels, ToFixedIsExactForEveryExponent) {
   // m * 2^e with 2^40 fraction bits is m * 2^(e + 40): shifted by integers below.
   for (int exponent = -60; exponent <= -2; ++exponent) {
     const std::int64_t mantissa = 0xabcdef;  // 24 bits
@@ -48,7 +56,7 @@ TEST(ToFixed, IsExactForEveryExponent) {
   }
 }
 
-TEST(ToFixed, NamesTheFirstValueThatHasNoFixedPoint) {
+TEST_P(DoorKernels, ToFixedNamesTheFirstValueThatHasNoFixedPoint) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
   for (const float bad : {nan, infinity, -infinity, 1e30F, -1e30F, 4194305.0F}) {
@@ -68,7 +76,7 @@ TEST(ToFixed, NamesTheFirstValueThatHasNoFixedPoint) {
   }
 }
 
-TEST(ToFixed, AcceptsTheLimitAndNothingBeyond) {
+TEST_P(DoorKernels, ToFixedAcceptsTheLimitAndNothingBeyond) {
   EXPECT_EQ(fixed({100, -100, 100, -100, 5, 6, 7, 8, 9}, 0, 100)[1], -100);
   std::vector<std::int64_t> out(9);
   const std::vector<float> in = {1, 2, 3, 4, 5, 6, 7, 101, 9};
@@ -76,7 +84,7 @@ TEST(ToFixed, AcceptsTheLimitAndNothingBeyond) {
   EXPECT_EQ(fixed({0x1p22F}, 40, kLargest)[0], kLargest);
 }
 
-TEST(ToFloat, RoundsOnce) {
+TEST_P(DoorKernels, ToFloatRoundsOnce) {
   Random random(5);
   std::vector<std::int64_t> in;
   for (unsigned bits = 1; bits <= 62; ++bits) {
@@ -100,7 +108,7 @@ TEST(ToFloat, RoundsOnce) {
   }
 }
 
-TEST(ToFloat, UndoesToFixedWhereNothingWasRounded) {
+TEST_P(DoorKernels, ToFloatUndoesToFixedWhereNothingWasRounded) {
   Random random(6);
   std::vector<float> in(1001);
   for (auto& value : in) {
@@ -112,7 +120,7 @@ TEST(ToFloat, UndoesToFixedWhereNothingWasRounded) {
   EXPECT_EQ(back, in);
 }
 
-TEST(MaxAbs, IsExactForEveryIntegerAndEveryPlace) {
+TEST_P(DoorKernels, MaxAbsIsExactForEveryIntegerAndEveryPlace) {
   EXPECT_EQ(max_abs({}), 0U);
   for (std::size_t at = 0; at < 20; ++at) {
     for (const std::int64_t value : {std::int64_t{5},
@@ -127,7 +135,7 @@ TEST(MaxAbs, IsExactForEveryIntegerAndEveryPlace) {
   }
 }
 
-TEST(Remainder, HasTheLargestOfEveryPlaceAndTheSumOfSquares) {
+TEST_P(DoorKernels, RemainderHasTheLargestOfEveryPlaceAndTheSumOfSquares) {
   for (std::size_t count = 1; count < 40; ++count) {
     for (std::size_t at = 0; at < count; ++at) {
       std::vector<std::int64_t> values(count, 7);
@@ -140,7 +148,7 @@ TEST(Remainder, HasTheLargestOfEveryPlaceAndTheSumOfSquares) {
   }
 }
 
-TEST(Energy, IsTheSumOfSquares) {
+TEST_P(DoorKernels, EnergyIsTheSumOfSquares) {
   EXPECT_EQ(energy({}), 0);
   Random random(9);
   for (const std::size_t count : {1U, 7U, 16U, 33U, 1000U}) {

@@ -5,6 +5,7 @@
 
 #include "codec/catalog.h"
 #include "codec/codec.h"
+#include "tests/codec/targets.h"
 #include "tests/codec/tiles.h"
 
 namespace godwit::codec {
@@ -86,6 +87,33 @@ TEST_F(Exchange, TheDecoderProducesWhatTheEncoderRemovedForEveryBudget) {
       const Encoded done = run(tile.values, {bytes});
       if (bytes >= kProgressBytes && !zero) {
         EXPECT_LT(done.energy_after, done.energy_before);
+      }
+    }
+  }
+}
+
+// The choice of the codec, its step and its depth too.
+TEST_F(Exchange, IsTheSameOnEveryInstructionSet) {
+  for (const Tile& tile : tiles()) {
+    SCOPED_TRACE(tile.name);
+    for (const Budget budget :
+         {Budget{20}, {150}, {800}, {9'000}, {.bytes = 300'000, .floor = 100}, {}}) {
+      SCOPED_TRACE(budget.bytes);
+      encoder_.load(tile.values);
+      const Encoded here = run(tile.values, budget);
+      const auto bytes_here = out_;
+      const auto removed_here = removed_;
+      for (const std::int64_t target : testing::targets()) {
+        testing::choose(target);
+        encoder_.load(tile.values);
+        const Encoded there = run(tile.values, budget);
+        testing::choose(0);
+        ASSERT_EQ(there.id, here.id) << hwy::TargetName(target);
+        ASSERT_EQ(there.bytes, here.bytes) << hwy::TargetName(target);
+        ASSERT_TRUE(std::equal(out_.begin(),
+                               out_.begin() + static_cast<std::ptrdiff_t>(here.bytes),
+                               bytes_here.begin()));
+        ASSERT_EQ(removed_, removed_here) << hwy::TargetName(target);
       }
     }
   }

@@ -22,17 +22,17 @@ inline std::vector<std::int64_t> targets() {
   return result;
 }
 
+// Makes every dynamic dispatch choose `target` from now on; 0 is what the processor supports.
+inline void choose(std::int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
 // Makes every dynamic dispatch choose GetParam() while a test runs.
 class OnEveryTarget : public ::testing::TestWithParam<std::int64_t> {
  protected:
-  void SetUp() override { choose(GetParam()); }
-  void TearDown() override { choose(0); }
-
-  // 0 is what the processor supports.
-  static void choose(std::int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
+  void SetUp() override { testing::choose(GetParam()); }
+  void TearDown() override { testing::choose(0); }
 };
 
 inline std::string target_name(const ::testing::TestParamInfo<std::int64_t>& info) {

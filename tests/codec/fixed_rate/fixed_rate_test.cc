@@ -101,10 +101,10 @@ TEST_P(FixedRateKernels, AreTheSameOnEveryInstructionSet) {
     SCOPED_TRACE(tile.name);
     Integers removed;
     Integers portable_removed;
-    choose(HWY_EMU128);
+    testing::choose(HWY_EMU128);
     const Bytes portable8 = encoded<8>(tile.values, portable_removed);
     const Bytes portable4 = encoded<4>(tile.values, portable_removed);
-    choose(GetParam());
+    testing::choose(GetParam());
     EXPECT_EQ(encoded<8>(tile.values, removed), portable8);
     EXPECT_EQ(encoded<4>(tile.values, removed), portable4);
     EXPECT_EQ(removed, portable_removed);

@@ -81,9 +81,9 @@ TEST_P(XhChunk, SpecialFloatsComeBackBitForBit) {
 
 TEST_P(XhChunk, IsTheSameOnEveryInstructionSet) {
   for (const Tensor& tensor : tensors()) {
-    choose(HWY_EMU128);
+    testing::choose(HWY_EMU128);
     const Bytes portable = encoded(encoder_, tensor);
-    choose(GetParam());
+    testing::choose(GetParam());
     EXPECT_EQ(encoded(encoder_, tensor), portable) << tensor.name;
   }
 }
