@@ -24,7 +24,7 @@ class Distortion {
   // same size. From the coarsest.
   const std::vector<Point>& plane_ends() const { return plane_ends_; }
   // BPC's bytes at this error: each tile ends at a plane of a step of its own, and those gain most
-  // per byte.
+  // per byte; the last one ends where the error is reached.
   double bytes_at(double error) const;
   // The error at so many bytes, by SL: each tile down to a size of its own, by what it gains.
   double sparse_list_error(double bytes) const;
@@ -38,6 +38,8 @@ class Distortion {
 
   // From one end of a tile to another one.
   struct Stretch {
+    std::size_t tile = 0;
+    Tile from;
     double bytes = 0;
     double gain = 0;  // energy
   };
@@ -46,7 +48,11 @@ class Distortion {
 
   template <class Encoder>
   std::vector<Tile> coded(Encoder& encoder, std::uint64_t floor) const;
+  template <class Encoder>
+  Tile cut(Encoder& encoder, std::size_t tile, double bytes) const;
   std::vector<Stretch> by_slope(const Ends& ends) const;
+  double bytes_within(const Stretch& stretch, double gain) const;
+  std::span<const std::int64_t> values_of(std::size_t tile) const;
   Point point_of(std::span<const Tile> tiles) const;
 
   std::vector<std::int64_t> integers_;

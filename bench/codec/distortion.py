@@ -23,6 +23,7 @@ FIGURES = [
     ("bytes_vs_ideal", "ideal_end", "bytes", "ideal uniform quantiser, order-1 entropy; the worst error of a plane's end", 1.12),
     ("bytes_vs_ideal_between", "ideal_between", "bytes", "the same; the worst between them", 1.25),
     ("sl_vs_stc", "stc", "relative error", "sparse ternary compression; the worst of 0.02, 0.05 bit", 1.0),
+    ("sl_vs_stc_tiny", "stc_tiny", "relative error", "the same at 0.003 bit", None),
 ]
 MEAN = "bytes_vs_topk8_mean"
 MEAN_MAX = 0.62

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -72,6 +73,28 @@ double position_bits(std::span<const std::size_t> positions) {
     best = std::min(best, bits);
   }
   return positions.empty() ? 0 : best;
+}
+
+// Bits of the same positions at the least that any coder takes who knows how many there are in each
+// block, for the length of blocks that is best: the choice of so many of a block, and their number.
+double fewest_position_bits(std::span<const std::size_t> positions, std::size_t elements) {
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t block = 256; block <= 65'536; block *= 4) {
+    double bits = 0;
+    auto at = positions.begin();
+    for (std::size_t first = 0; first < elements; first += block) {
+      const std::size_t count = std::min(block, elements - first);
+      const auto end = std::lower_bound(at, positions.end(), first + count);
+      const auto named = static_cast<double>(end - at);
+      const auto all = static_cast<double>(count);
+      bits += (std::lgamma(all + 1) - std::lgamma(named + 1) - std::lgamma(all - named + 1)) /
+                  std::log(2.0) +
+              std::log2(all + 1);
+      at = end;
+    }
+    best = std::min(best, bits);
+  }
+  return best;
 }
 
 // Orthonormal, in place; its own inverse. The size is a power of two.
@@ -146,7 +169,9 @@ Lossy top_k_8bit(std::span<const float> values, std::size_t count) {
   }
   std::vector<float> rounded(chosen.size());
   for_each_block(chosen, rounded, [](auto block, auto out) { round_to_integers(block, 127, out); });
-  Lossy result{position_bits(positions) / 8 + static_cast<double>(positions.size()) +
+  const double place_bits =
+      std::min(position_bits(positions), fewest_position_bits(positions, values.size()));
+  Lossy result{place_bits / 8 + static_cast<double>(positions.size()) +
                    kScaleBytes * blocks_of(positions.size()),
                std::vector<float>(values.size())};
   for (std::size_t i = 0; i < positions.size(); ++i) {

@@ -1,7 +1,7 @@
 // Published update compressors, made again to be compared with: what each spends and what it loses.
 //
-// None is a codec that could be used: they return sizes and reconstructions, with the best index
-// coding there is for those that need one. Error feedback is the caller's.
+// None is a codec that could be used: they return sizes and reconstructions. Error feedback is the
+// caller's.
 //
 // Thread: pure functions. Memory: proportional to the tensor.
 #pragma once
@@ -22,10 +22,11 @@ struct Lossy {
 double relative_error(std::span<const float> values, std::span<const float> kept);
 
 // The `count` largest, each as 8 bits in steps of a 127th of the largest of 256 that are sent
-// together (SparseLoCo and others send fewer bits; DGC 32). Positions by Rice codes.
+// together (SparseLoCo and others send fewer bits; DGC 32). Positions take what an ideal coder of
+// blocks of the best length takes, or Rice codes if those are shorter.
 Lossy top_k_8bit(std::span<const float> values, std::size_t count);
 // Sparse ternary compression (Sattler et al. 2019): the `count` largest as their mean size and a
-// sign.
+// sign; positions by the Rice code that suits them best, as published.
 Lossy ternary(std::span<const float> values, std::size_t count);
 // Four bits, a sign and a power of two (Streaming DiLoCo, Douillard et al. 2025), a scale each 256.
 Lossy e3m0(std::span<const float> values);
