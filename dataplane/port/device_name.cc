@@ -74,6 +74,19 @@ std::string packet_socket_arguments(const DeviceNeeds& needs) {
   return out + ",qdisc_bypass=1";
 }
 
+// The value of "NAME=VALUE" among arguments with commas between them; empty when it is not there.
+std::string_view argument_of(std::string_view arguments, std::string_view name) {
+  while (!arguments.empty()) {
+    const std::size_t end = std::min(arguments.find(','), arguments.size());
+    const std::string_view one = arguments.substr(0, end);
+    if (one.starts_with(name) && one.size() > name.size() && one[name.size()] == '=') {
+      return one.substr(name.size() + 1);
+    }
+    arguments.remove_prefix(std::min(end + 1, arguments.size()));
+  }
+  return {};
+}
+
 // The kinds that name an interface: "KIND:INTERFACE".
 Result<DeviceName> on_interface(std::string_view text,
                                 std::string_view kind,
@@ -122,6 +135,12 @@ Result<DeviceName> parse_device_name(std::string_view text, const DeviceNeeds& n
   if (text.starts_with("net_") && text.size() <= kArgumentBytesMax) {
     device.name = text.substr(0, text.find(','));
     device.driver = device.name.substr(0, device.name.find_last_not_of("0123456789") + 1);
+    if (device.driver == "net_af_packet" || device.driver == "net_af_xdp") {
+      device.interface = argument_of(text, "iface");
+      if (!is_interface(device.interface)) {
+        return fail(Code::kInvalid, "\"{}\": iface=INTERFACE is missing, or no interface", text);
+      }
+    }
     return device;
   }
   return fail(Code::kInvalid,

@@ -1,40 +1,12 @@
 """What a gateway puts on the wire, as its capture and a plain socket see it."""
-import shutil
 import socket
-import struct
-import subprocess
 import unittest
 
+import captures
 import lab as harness
-from internet_checksum import checksum
+from captures import is_quic_greeting, packets
 
 SIGNALLING = 40 << 2  # CS5 in the traffic class: what [dscp] gives to control
-
-
-def packets(path):
-    """The packets of a capture: (from port, to port, traffic class, payload). Small and strict."""
-    data = path.read_bytes()
-    magic, major, minor, _, _, _, link = struct.unpack_from("<IHHIIII", data)
-    assert (magic, major, minor, link) == (0xA1B23C4D, 2, 4, 101), "not the pcap that is promised"
-    at = 24
-    found = []
-    while at < len(data):
-        _, _, size, original = struct.unpack_from("<IIII", data, at)
-        assert size == original
-        ip = data[at + 16:at + 16 + size]
-        assert len(ip) == size and ip[0] == 0x45 and ip[9] == 17
-        assert checksum(ip[:20]) == 0, "IPv4's checksum"
-        udp = ip[20:]
-        assert checksum(ip[12:20] + bytes((0, 17)) + udp[4:6] + udp) == 0, "UDP's checksum"
-        from_port, to_port = struct.unpack_from("!HH", udp)
-        found.append((from_port, to_port, ip[1], udp[8:]))
-        at += 16 + size
-    return found
-
-
-def is_quic_greeting(payload):
-    """A long header of version 1; its fixed bit may be cleared by an answer (RFC 9287)."""
-    return payload[0] & 0x80 and payload[1:5] == b"\0\0\0\1"
 
 
 class Capture(unittest.TestCase):
@@ -66,22 +38,7 @@ class Capture(unittest.TestCase):
         self.assertRegex(lab.gateways["a"].text(), rf"{len(all_of_them)} packets, 0 left out")
 
     def test_tshark_reads_quic_with_our_alpn_and_nothing_malformed(self):
-        installed = shutil.which("tshark") is not None
-        print(f"count: captures judged by tshark {int(installed)}", flush=True)
-        if not installed:  # what `tests/check full` needs, and nothing smaller
-            self.assertFalse(harness.FULL, "tshark is missing: `.ci/install full`")
-            return
-        path = self.captured(self.lab())
-
-        def tshark(*words):
-            done = subprocess.run(["tshark", "-r", path, *words], capture_output=True, text=True,
-                                  timeout=60, check=True)
-            return done.stdout.split()
-
-        self.assertEqual(tshark("-Y", "_ws.malformed"), [])
-        self.assertIn("0x00000001", tshark("-Y", "quic", "-T", "fields", "-e", "quic.version"))
-        self.assertIn("godwit/1", tshark("-T", "fields", "-e",
-                                         "tls.handshake.extensions_alpn_str"))
+        captures.judge_by_tshark(self, lambda: self.captured(self.lab()))
 
     def test_a_capture_that_cannot_be_written_ends_the_start(self):
         lab = self.lab(port='capture = "/nowhere/at/all.pcap"\n')

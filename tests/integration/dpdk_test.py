@@ -8,6 +8,7 @@ import pathlib
 import time
 import unittest
 
+import captures
 import emulated_wan
 import lab as harness
 from bench.lab.segment import Segment
@@ -47,19 +48,19 @@ class Dpdk(unittest.TestCase):
         self.addCleanup(lab.__exit__)
         return lab
 
-    def started(self, workers=1):
+    def started(self, workers=1, port=PORT):
         """Both gateways; no frame reaches a port that is not open yet, so that counts may be equal."""
         self.wan.take_addresses()
         self.wan.cut(*self.pair)
-        lab = self.lab(workers=workers)
+        lab = self.lab(port, workers)
         lab.start_all()
         self.wan.heal(*self.pair)
         lab.wait_healthy()
         return lab
 
-    def training(self, workers=1):
+    def training(self, workers=1, port=PORT):
         """A publisher at one site, what arrives at the other; of each worker a shard."""
-        lab = self.started(workers)
+        lab = self.started(workers, port)
         topic = {"elements": workers * TILE + 100, "shards": workers} if workers > 1 else {}
         return lab, lab.publisher("a", "publisher", values=50, **topic), lab.auditor("b", **topic)
 
@@ -154,6 +155,24 @@ class Dpdk(unittest.TestCase):
         self.check_counts(lab)
         self.check_end(lab)
 
+    def test_each_worker_captures_whole_packets(self):
+        self.wan.take_addresses()
+        lab = self.lab(workers=2)
+        lab.port = PORT + f'capture = "{lab.folder}/{{site}}.pcap"\n'
+        lab.start_all()
+        lab.wait_healthy()
+        topic = {"elements": 2 * TILE + 100, "shards": 2}
+        publisher, auditor = lab.publisher("a", "publisher", values=50, **topic), lab.auditor("b", **topic)
+        self.check_sums(lab, publisher, auditor)
+        self.check_end(lab)
+        for worker, name in enumerate(("a.pcap", "a.pcap.worker1")):
+            found = captures.packets(lab.folder / name)
+            self.assertGreater(len(found), 10)
+            own = lab.ports["a"] + worker
+            self.assertTrue(all(own in (one, other) for one, other, _, _ in found), "of its own port")
+            self.assertTrue(any(captures.is_quic_greeting(payload) for _, _, _, payload in found))
+            captures.judge_by_tshark(self, lambda: lab.folder / name)
+
     def test_says_that_a_device_has_too_few_queue_pairs(self):
         port = 'kind = "dpdk"\ndevice = "net_af_packet0,iface=wan0"\nprefix = 16\n'
         gateway = self.lab(port, workers=2).start("a", wait=False)
@@ -190,6 +209,7 @@ class Dpdk(unittest.TestCase):
         for port, said in (
                 ('kind = "dpdk"\ndevice = "af_packet:wan7"\n', "af_packet:wan7: interface wan7: "),
                 ('kind = "dpdk"\ndevice = "af_packet:wan0"\nmtu = 9000\n', "ip link set dev wan0 mtu 9000"),
+                ('kind = "dpdk"\ndevice = "net_af_packet0,iface=wan0"\nmtu = 9000\n', "ip link set dev wan0 mtu 9000"),
                 ('kind = "dpdk"\ndevice = "net_nonsense0"\n', "net_nonsense0: DPDK cannot attach it"),
                 ('kind = "dpdk"\ndevice = "0000:ff:1f.7"\n',
                  "0000:ff:1f.7: DPDK finds no network card there. There is no PCI device")):
@@ -307,6 +327,9 @@ class Dpdk(unittest.TestCase):
         for site in "ab":
             self.assertEqual(lab.ask(site, "link")["port"]["kind"], "net_af_xdp")
             self.assertEqual(self.table(lab, site, "udp") + self.table(lab, site, "packet"), [])
+        self.go_down_and_up(lab)
+        lab.wait_healthy()
+        self.check_sums(lab, publisher, auditor)
         self.check_end(lab)
 
     def test_names_the_missing_capability(self):
@@ -328,19 +351,27 @@ class Dpdk(unittest.TestCase):
         lab.wait_healthy()
 
     def test_an_interface_that_goes_down_and_up_is_survived(self):
-        lab, publisher, auditor = self.training()
-        self.assertRegex(auditor.ask("next 30", 40), "^at ")
+        for device in ("af_packet:wan0", "net_af_packet0,iface=wan0"):
+            with self.subTest(device):
+                lab, publisher, auditor = self.training(port=PORT.replace("af_packet:wan0", device))
+                self.assertRegex(auditor.ask("next 30", 40), "^at ")
+                self.go_down_and_up(lab)
+                self.assertRegex(auditor.ask("next 60", 70), "^at ")
+                self.check_sums(lab, publisher, auditor)
+                self.check_end(lab)
+
+    def go_down_and_up(self, lab):
+        """The interface of a, whose gateway says so."""
         self.inside("a", "ip", "link", "set", "dev", "wan0", "down")
         lab.wait_for(lambda: lab.problems("b"), "the dead link in `godwit status`", 30)
         self.assertIn("port.link_down", [problem["reason"] for problem in lab.problems("a")])
-        self.assertEqual([link["reason"] for link in lab.ask("a", "link")["links"]], ["port.link_down"])
+        lab.wait_for(lambda: [link["reason"] for link in lab.ask("a", "link")["links"]] == ["port.link_down"],
+                     "the reason in `godwit link`", 30)
         lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 0}, "the metric")
         self.inside("a", "ip", "link", "set", "dev", "wan0", "up")
         lab.wait_for(lambda: lab.metric("a", "godwit_port_link_up") == {(): 1}, "the link in the metric")
         self.assertEqual(lab.metric("a", "godwit_port_link_downs_total"), {(): 1})
         self.assertEqual(lab.ask("a", "link")["port"]["link_downs"], 1)
-        self.assertRegex(auditor.ask("next 60", 70), "^at ")
-        self.check_sums(lab, publisher, auditor)
 
 
 if __name__ == "__main__":

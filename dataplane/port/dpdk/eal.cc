@@ -1,10 +1,12 @@
 #include "dataplane/port/dpdk/eal.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
-#include <limits>
 #include <mutex>
 #include <optional>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 #include <fmt/ranges.h>
@@ -77,23 +79,34 @@ Result<void> initialise(const EalOptions& options) {
 
 }  // namespace
 
-HugePageSupply huge_page_supply() {
-  HugePageSupply supply;
-  std::uint64_t promised = 0;  // to others, who have not touched them yet
-  std::ifstream file("/proc/meminfo");
-  for (std::string key; file >> key;
-       file.ignore(std::numeric_limits<std::streamsize>::max(), '\n')) {
-    if (key == "HugePages_Free:") {
-      file >> supply.free_pages;
-    } else if (key == "HugePages_Rsvd:") {
-      file >> promised;
-    } else if (key == "Hugepagesize:") {
-      file >> supply.page_bytes;
-      supply.page_bytes *= 1024;
+HugePageSupply huge_page_supply(const std::filesystem::path& folder) {
+  constexpr std::string_view kPrefix = "hugepages-";
+  const auto number_in = [](const std::filesystem::path& path) {
+    std::size_t number = 0;
+    std::ifstream(path) >> number;
+    return number;
+  };
+  HugePageSupply best;
+  std::error_code error;  // no folder: a kernel without huge pages
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    std::size_t kibibytes = 0;
+    if (!name.starts_with(kPrefix) ||
+        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), kibibytes).ec !=
+            std::errc{}) {
+      continue;
+    }
+    const std::size_t free = number_in(entry.path() / "free_hugepages");
+    // Promised to others, who have not touched them yet.
+    const std::size_t promised = number_in(entry.path() / "resv_hugepages");
+    const HugePageSupply supply{.free_pages = free - std::min(free, promised),
+                                .page_bytes = kibibytes * 1024};
+    if (best.page_bytes == 0 ||
+        supply.free_pages * supply.page_bytes > best.free_pages * best.page_bytes) {
+      best = supply;
     }
   }
-  supply.free_pages -= std::min<decltype(supply.free_pages)>(supply.free_pages, promised);
-  return supply;
+  return best;
 }
 
 Result<std::vector<std::string>> eal_arguments(const EalOptions& options,

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -30,12 +31,12 @@ struct EalOptions {
   std::string pci_address;       // empty: PCI is not looked at
 };
 
-// What the kernel has reserved; /proc/meminfo.
+// What the kernel has reserved, of the size of which most memory is free.
 struct HugePageSupply {
   std::size_t free_pages = 0;
   std::size_t page_bytes = 0;
 };
-HugePageSupply huge_page_supply();
+HugePageSupply huge_page_supply(const std::filesystem::path& folder = "/sys/kernel/mm/hugepages");
 
 // The command line for DPDK, without the program's name. `processors` are those that this process
 // may use. kFull: huge pages are wanted and there are not enough.

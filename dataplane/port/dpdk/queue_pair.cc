@@ -15,6 +15,7 @@
 #include "dataplane/base/system_time.h"
 #include "dataplane/port/dpdk/eal_log.h"
 #include "dataplane/port/dpdk/kernel_interface.h"
+#include "dataplane/port/epoll/await_epoll.h"
 
 namespace godwit::port {
 namespace {
@@ -155,7 +156,7 @@ DeviceCapabilities QueuePair::capabilities() const {
 
 bool QueuePair::link_up() const {
   const DeviceName& device = share_.card().options().device;
-  if (device.is_packet_socket()) {  // whose driver says "up" whatever happens (22.11)
+  if (!device.interface.empty()) {  // packet and XDP sockets: their drivers always say "up" (22.11)
     return kernel_link_is_up(device.interface);
   }
   rte_eth_link link{};
@@ -303,13 +304,10 @@ bool QueuePair::await_events(Duration at_most) {
     std::uint64_t events = 0;
     [[maybe_unused]] const ssize_t cleared = ::read(descriptor, &events, sizeof(events));
   };
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  const std::int64_t ns = std::max<std::int64_t>(at_most.count_ns(), 0);
-  const timespec time{ns / kSecond, ns % kSecond};
   std::array<epoll_event, 8> events{};
-  const int count = ::epoll_pwait2(epoll_.get(), events.data(), events.size(), &time, nullptr);
+  const std::size_t count = await_epoll(epoll_, events, at_most);
   bool is_wanted = false;
-  for (const epoll_event& event : std::span(events).first(count > 0 ? std::size_t(count) : 0)) {
+  for (const epoll_event& event : std::span(events).first(count)) {
     const bool is_bell = event.data.fd == bell_;
     if (is_bell || event.data.fd == wake_.get() || (event.data.fd == interrupt_ && must_arm_)) {
       clear(event.data.fd);

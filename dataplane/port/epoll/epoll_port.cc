@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/assert.h"
+#include "dataplane/port/epoll/await_epoll.h"
 
 namespace godwit::port {
 
@@ -162,12 +163,9 @@ void EpollPort::wait(Duration at_most) {
   if (at_most <= Duration::zero()) {
     return;
   }
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  const timespec time{at_most.count_ns() / kSecond, at_most.count_ns() % kSecond};
   std::array<epoll_event, 8> events{};
-  const int count = ::epoll_pwait2(epoll_.get(), events.data(), events.size(), &time, nullptr);
-  for (int index = 0; index < count; ++index) {
-    if (events[static_cast<std::size_t>(index)].data.fd == wake_.get()) {
+  for (const epoll_event& event : std::span(events).first(await_epoll(epoll_, events, at_most))) {
+    if (event.data.fd == wake_.get()) {
       std::uint64_t wakes = 0;
       [[maybe_unused]] const ssize_t cleared = ::read(wake_.get(), &wakes, sizeof(wakes));
     }

@@ -67,6 +67,25 @@ TEST(DeviceName, OfXdpAndTapNamesTheInterface) {
   EXPECT_EQ(tap->interface, "");  // it is made, and must not exist before
 }
 
+TEST(DeviceName, WrittenOutForDpdkNamesTheInterfaceToo) {
+  for (const char* text : {"net_af_packet0,iface=wan0",
+                           "net_af_packet7,blocksz=4096,iface=wan0,qpairs=2",
+                           "net_af_xdp0,iface=wan0"}) {
+    const auto device = parse_device_name(text);
+    ASSERT_TRUE(device.has_value()) << text;
+    EXPECT_EQ(device->arguments, text);
+    EXPECT_EQ(device->interface, "wan0");
+  }
+  for (const char* text : {"net_af_packet0",
+                           "net_af_packet0,face=wan0",
+                           "net_af_xdp0,iface=",
+                           "net_af_xdp1,iface=a/b"}) {
+    const auto device = parse_device_name(text);
+    ASSERT_FALSE(device.has_value()) << text;
+    EXPECT_THAT(device.error().message, HasSubstr("iface=INTERFACE is missing, or no interface"));
+  }
+}
+
 TEST(DeviceName, OfAnyOtherVirtualDeviceIsTakenAsItIs) {
   const auto device = parse_device_name("net_pcap0,tx_pcap=f");
   ASSERT_TRUE(device.has_value());

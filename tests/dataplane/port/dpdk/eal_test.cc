@@ -1,8 +1,12 @@
 #include "dataplane/port/dpdk/eal.h"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+
+#include "tests/support/temporary_folder.h"
 
 namespace godwit::port {
 namespace {
@@ -47,6 +51,34 @@ TEST(EalArguments, HeedAWishForOrAgainstHugePages) {
   ASSERT_FALSE(always.has_value());
   EXPECT_EQ(always.error().code, Code::kFull);
   EXPECT_THAT(always.error().message, HasSubstr("vm.nr_hugepages"));
+}
+
+// As /sys/kernel/mm/hugepages says it: a folder for each size, other things beside them.
+TEST(HugePages, AreCountedInTheSizeOfWhichMostMemoryIsFree) {
+  const testing_support::TemporaryFolder folder;
+  const auto reserve = [&](const std::string& name, int free, int promised) {
+    const auto path = folder.path() / name;
+    std::filesystem::create_directories(path);
+    std::ofstream(path / "free_hugepages") << free << '\n';
+    std::ofstream(path / "resv_hugepages") << promised << '\n';
+  };
+  const auto expect = [&](std::size_t pages, std::size_t page_mebibytes) {
+    const auto supply = huge_page_supply(folder.path());
+    EXPECT_EQ(supply.free_pages, pages);
+    EXPECT_EQ(supply.page_bytes, page_mebibytes * kMebibyte);
+  };
+  EXPECT_EQ(huge_page_supply(folder.path() / "missing").free_pages, 0U);
+  reserve("hugepages-2048kB", 0, 0);
+  expect(0, 2);
+  reserve("hugepages-1048576kB", 3, 1);
+  expect(2, 1024);
+  reserve("hugepages-2048kB", 1030, 5);
+  expect(1025, 2);
+  reserve("hugepages-2048kB", 4, 9);
+  reserve("something else", 9999, 0);
+  expect(2, 1024);
+  EXPECT_THAT(*eal_arguments(with(20), huge_page_supply(folder.path()), {0}),
+              Contains("--in-memory"));
 }
 
 TEST(EalArguments, LookAtPciOnlyForACard) {
