@@ -72,10 +72,10 @@ def one_run(lab, paths, with_junk):
     return flow.arrivals.mbit(began + WARM_SECONDS, began + SECONDS), pps
 
 
-def figure(name, pairs, pps):
+def figure(name, pairs, pps, conditions=()):
     """`pairs`: with junk, without it; `pps`: of the runs with junk."""
     return Figure(name, "Mbit/s", "the same without junk", pairs, Bar("ratio", ">=", RATIO_MIN),
-                  condition=Condition("junk_pps", pps, SENT_MIN * PPS))
+                  conditions=[Condition("junk_pps", pps, SENT_MIN * PPS), *conditions])
 
 
 def goodput(lab):
@@ -83,7 +83,8 @@ def goodput(lab):
         set_all(paths)
         runs = [(one_run(lab, paths, True), one_run(lab, paths, False)) for _ in range(RUNS)]
         paths.check()
-    return [figure(NAME, [(junk, clean) for (junk, _), (clean, _) in runs], [pps for (_, pps), _ in runs])]
+    return [figure(NAME, [(junk, clean) for (junk, _), (clean, _) in runs], [pps for (_, pps), _ in runs],
+                   paths.conditions())]
 
 
 def name_of(port, workers):
@@ -142,7 +143,7 @@ def gateways_run(lab, port, workers):
 
 def growth_figure(name, grown, pps):
     return Figure(name, "MiB", "what is allowed", [(mib, GROWTH_MIB_MAX) for mib in grown],
-                  Bar("value", "<=", GROWTH_MIB_MAX), condition=Condition("junk_pps", pps, SENT_MIN * PPS))
+                  Bar("value", "<=", GROWTH_MIB_MAX), conditions=[Condition("junk_pps", pps, SENT_MIN * PPS)])
 
 
 def of_gateways(lab):

@@ -54,7 +54,8 @@ def goodput(loss):
                     pairs[prefix].append((got, served * share))
             paths.check()
         return [Figure(prefix + loss, "Mbit/s", "payload that the path served", pairs[prefix],
-                       Bar("ratio", ">=", LOSSES[loss]) if prefix == "goodput_loss_" else None)
+                       Bar("ratio", ">=", LOSSES[loss]) if prefix == "goodput_loss_" else None,
+                       conditions=paths.conditions())
                 for _, prefix, _ in KINDS]
 
     return measure
@@ -80,6 +81,6 @@ def capped(lab):
             excesses.append(tuple(excess_p99(flow, began) for flow in (ours, lone)))
             paths.check()
     return [Figure("bottleneck_delay_p95_ms", "ms", "kernel TCP BBR on the same path", delays,
-                   Bar("value", "<=", DELAY_P95_MAX_MS)),
+                   Bar("value", "<=", DELAY_P95_MAX_MS), conditions=paths.conditions()),
             Figure("control_p99_excess_ms", "ms", "a lone datagram's, on an idle path", excesses,
-                   Bar("value", "<=", CONTROL_EXCESS_MAX_MS))]
+                   Bar("value", "<=", CONTROL_EXCESS_MAX_MS), conditions=paths.conditions())]

@@ -43,7 +43,7 @@ def measure(lab):
                 kept[event].append(flow.arrivals.mbit(at[event] + LIMIT_SECONDS, end) / payload)
             paths.check()
     return [Figure(name, "s", "the limit, 2 s + 4 round trips", pairs, Bar("value", "<=", LIMIT_SECONDS),
-                   bound=bound(event), condition=Condition("share_kept", kept[event], SHARE))
+                   bound=bound(event), conditions=[Condition("share_kept", kept[event], SHARE), *paths.conditions()])
             for name, pairs, event in (("recovery_step_s", step, "step"), ("recovery_cut_s", cut, "heal"))]
 
 

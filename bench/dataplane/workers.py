@@ -68,5 +68,5 @@ def measure(lab):
         lab.wan.close()
         lab.wan = None
     return [Figure(name_of(workers), "s per GB", "one worker", pairs[workers],
-                   Bar("ratio", "<=", RATIO_MAX), condition=Condition("link_used", full[workers], FULL_MIN))
+                   Bar("ratio", "<=", RATIO_MAX), conditions=[Condition("link_used", full[workers], FULL_MIN)])
             for workers in COUNTS]

@@ -33,26 +33,28 @@ class Bar:
 
 
 class Condition:
-    """What every run must have reached for its figure to say anything: `values`, one per run. The least of
-    them is a member of the JSON line, under `name`."""
+    """What every run must have kept for its figure to say anything: `values`, one per run, none of them below
+    `at_least` or above `at_most`. The worst is a member of the JSON line, under `name`."""
 
-    def __init__(self, name, values, at_least):
-        self.name, self.least, self.at_least = name, min(values), at_least
+    def __init__(self, name, values, at_least=None, at_most=None):
+        self.name = name
+        self.sense, self.limit = ("at least", at_least) if at_most is None else ("at most", at_most)
+        self.worst = min(values) if at_most is None else max(values)
 
     def holds(self):
-        return self.least >= self.at_least
+        return self.worst >= self.limit if self.sense == "at least" else self.worst <= self.limit
 
     def text(self):
-        return f"{self.name} {_short(self.least):g}, needed are {self.at_least:g}"
+        return f"{self.name} {_short(self.worst):g}, needed is {self.sense} {self.limit:g}"
 
 
 class Figure:
     """`pairs` are (value, reference value), one per run. `bound`: values that reach it only say that
     the true one is at least as large; they are written as text, like ">7"."""
 
-    def __init__(self, name, unit, reference, pairs, bar=None, bound=None, condition=None):
+    def __init__(self, name, unit, reference, pairs, bar=None, bound=None, conditions=()):
         self.name, self.unit, self.reference = name, unit, reference
-        self.pairs, self.bar, self.bound, self.condition = pairs, bar, bound, condition
+        self.pairs, self.bar, self.bound, self.conditions = pairs, bar, bound, conditions
 
     @property
     def values(self):
@@ -75,8 +77,12 @@ class Figure:
         worse = quantile(self.judged, 0.25 if self.bar.sense == ">=" else 0.75)
         return self.bar.meets(worse if self.noisy() else median(self.judged))
 
+    def broken(self):
+        """The conditions that do not hold."""
+        return [condition for condition in self.conditions if not condition.holds()]
+
     def measured(self):
-        return self.condition is None or self.condition.holds()
+        return not self.broken()
 
     def noisy(self):
         low, high = quantile(self.judged, 0.25), quantile(self.judged, 0.75)
@@ -90,8 +96,8 @@ class Figure:
                    "reference": self.reference, "reference_value": _short(reference),
                    "ratio": mark(_short(median(self.ratios))), "p25": _short(quantile(self.ratios, 0.25)),
                    "p75": _short(quantile(self.ratios, 0.75)), "runs": len(self.pairs)}
-        if self.condition:
-            members[self.condition.name] = _short(self.condition.least)
+        for condition in self.conditions:
+            members[condition.name] = _short(condition.worst)
         return members
 
     def line(self):

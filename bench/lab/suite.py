@@ -8,8 +8,8 @@ other and shows a table; with --json also a file with one JSON line per figure:
 value and reference_value are medians over the runs; ratio is the median over the runs of value ÷
 reference value of that run, p25 and p75 are its quartiles. A figure whose quartiles lie more than 1.3
 times apart is measured once more. A value like ">7" is a bound: it was not reached in that time. A
-figure whose runs must have reached something to count has one member more, with the least that one of
-them reached; below what it needs, the figure is not measured, and misses its bar.
+figure whose runs must have kept something to count has one member more for each, with the worst that one
+of them had; beyond what it needs, the figure is not measured, and misses its bar.
 Other work on the machine moves values, and ratios much less; bench/README.md tells what is measured.
 
 exit: 0 every figure meets its bar, 1 one misses it or was not measured, 2 usage, 3 it could not be done, 130 Ctrl-C
@@ -82,7 +82,7 @@ def text_of(figure):
     verdict = {None: "", True: "meets", False: "MISSES"}[figure.met()]
     bar = f"{verdict} {figure.bar.text()}" if figure.bar else ""
     if not figure.measured():
-        bar = f"NOT MEASURED: {figure.condition.text()}"
+        bar = f"NOT MEASURED: {'; '.join(condition.text() for condition in figure.broken())}"
     return (f"  {figure.name:<30} {members['value']!s:>8} {figure.unit:<20} ratio {members['ratio']!s:>7} "
             f"[{members['p25']:g}, {members['p75']:g}] of {figure.reference}  "
             f"{bar}{' (noisy)' if figure.noisy() else ''}")

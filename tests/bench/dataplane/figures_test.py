@@ -86,16 +86,23 @@ class AFigure(unittest.TestCase):
 
     def test_is_not_measured_when_one_run_was_not_what_it_had_to_be(self):
         figure = Figure("x", "u", "r", [(1, 1), (1, 1)], Bar("ratio", ">=", 0.5),
-                        condition=Condition("load", [10, 7], 8))
+                        conditions=[Condition("load", [10, 7], 8)])
         self.assertFalse(figure.measured())
         self.assertIs(figure.met(), False)
         self.assertEqual(figure.members()["load"], 7)
-        self.assertIn("NOT MEASURED: load 7, needed are 8", suite.text_of(figure))
+        self.assertIn("NOT MEASURED: load 7, needed is at least 8", suite.text_of(figure))
         self.assertNotIn("meets", suite.text_of(figure))
+
+    def test_names_every_condition_that_does_not_hold(self):
+        figure = Figure("x", "u", "r", [(1, 1)], Bar("ratio", ">=", 0.5), conditions=[
+            Condition("load", [8], 8), Condition("late_ms", [1, 6.5], at_most=5), Condition("missed", [0, 2], at_most=0)])
+        self.assertFalse(figure.measured())
+        self.assertEqual((figure.members()["late_ms"], figure.members()["missed"]), (6.5, 2))
+        self.assertIn("NOT MEASURED: late_ms 6.5, needed is at most 5; missed 2, needed is at most 0", suite.text_of(figure))
 
     def test_is_judged_by_its_bar_when_every_run_was(self):
         for limit in (0.5, 2):
-            figure = Figure("x", "u", "r", [(1, 1)], Bar("ratio", ">=", limit), condition=Condition("load", [8], 8))
+            figure = Figure("x", "u", "r", [(1, 1)], Bar("ratio", ">=", limit), conditions=[Condition("load", [8], 8)])
             self.assertEqual(figure.met(), limit == 0.5)
             self.assertNotIn("NOT MEASURED", suite.text_of(figure))
 
