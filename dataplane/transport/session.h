@@ -98,8 +98,8 @@ class Session {
   virtual Instant deadline() const = 0;
   virtual std::optional<Event> poll_event() = 0;
 
-  // True when less than one to two quanta wait unsent and the peer can take more: the moment to
-  // choose the next transfer. False before kEstablished and after kClosed.
+  // True when less than a millisecond of the rate waits unsent and the peer can take more: the
+  // moment to choose the next transfer. False before kEstablished and after kClosed.
   virtual bool wants_transfer() const = 0;
   // From when on the next transfer may be bulk: later than now only where bulk alone yields to
   // others on the path (PeerConfig::yields).
