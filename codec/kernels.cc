@@ -8,6 +8,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "codec/simd/squares.h"
 #include "dataplane/base/assert.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,19 +22,15 @@ using Real = hn::ScalableTag<double>;
 using Single = hn::Rebind<float, Real>;
 
 HWY_ATTR double energy(const std::int64_t* values, std::size_t count) {
-  const Signed ds;
-  const Real df;
-  const std::size_t lanes = hn::Lanes(ds);
-  auto sum0 = hn::Zero(df);
-  auto sum1 = hn::Zero(df);
+  const Squares::Signed ds;
+  Squares squares;
   std::size_t i = 0;
-  for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    const auto a = hn::ConvertTo(df, hn::LoadU(ds, values + i));
-    const auto b = hn::ConvertTo(df, hn::LoadU(ds, values + i + lanes));
-    sum0 = hn::MulAdd(a, a, sum0);
-    sum1 = hn::MulAdd(b, b, sum1);
+  for (; i + Squares::kSums <= count; i += Squares::kSums) {
+    for (std::size_t at = 0; at < Squares::kVectors; ++at) {
+      squares.add(at, hn::LoadU(ds, values + i + at * hn::Lanes(ds)));
+    }
   }
-  double sum = hn::GetLane(hn::SumOfLanes(df, hn::Add(sum0, sum1)));
+  double sum = squares.sum();
   for (; i < count; ++i) {
     sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
   }
@@ -61,20 +58,20 @@ HWY_ATTR std::uint64_t max_abs(const std::int64_t* values, std::size_t count) {
 HWY_ATTR Remainder remainder(const std::int64_t* values,
                              const std::int64_t* removed,
                              std::size_t count) {
-  const Signed ds;
-  const Unsigned du;
-  const Real df;
-  const std::size_t lanes = hn::Lanes(ds);
+  const Squares::Signed ds;
+  const hn::RebindToUnsigned<Squares::Signed> du;
   auto max = hn::Zero(du);
-  auto sum = hn::Zero(df);
+  Squares squares;
   std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto left = hn::Sub(hn::LoadU(ds, values + i), hn::LoadU(ds, removed + i));
-    max = hn::Max(max, hn::BitCast(du, hn::Abs(left)));
-    const auto real = hn::ConvertTo(df, left);
-    sum = hn::MulAdd(real, real, sum);
+  for (; i + Squares::kSums <= count; i += Squares::kSums) {
+    for (std::size_t at = 0; at < Squares::kVectors; ++at) {
+      const std::size_t first = i + at * hn::Lanes(ds);
+      const auto left = hn::Sub(hn::LoadU(ds, values + first), hn::LoadU(ds, removed + first));
+      max = hn::Max(max, hn::BitCast(du, hn::Abs(left)));
+      squares.add(at, left);
+    }
   }
-  Remainder result{hn::GetLane(hn::MaxOfLanes(du, max)), hn::GetLane(hn::SumOfLanes(df, sum))};
+  Remainder result{hn::GetLane(hn::MaxOfLanes(du, max)), squares.sum()};
   for (; i < count; ++i) {
     const std::int64_t left = values[i] - removed[i];
     const auto real = static_cast<double>(left);

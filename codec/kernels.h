@@ -13,7 +13,7 @@
 
 namespace godwit::codec {
 
-// Sum of squares, in double: relative error below 1e-12, its last bits depend on the machine.
+// Sum of squares, in double: relative error below 1e-12, the same on every machine.
 double energy(std::span<const std::int64_t> values);
 
 // Largest magnitude; 0 for an empty span. Exact for every int64, including the smallest.

@@ -8,14 +8,16 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "codec/simd/squares.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace godwit::codec::bpc::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+using codec::HWY_NAMESPACE::Squares;
 
 using Unsigned = hn::ScalableTag<std::uint64_t>;
 using Signed = hn::ScalableTag<std::int64_t>;
-using Real = hn::ScalableTag<double>;
 using Short = hn::ScalableTag<std::uint16_t>;
 using Narrow = hn::Rebind<std::uint16_t, Unsigned>;
 
@@ -49,28 +51,21 @@ HWY_ATTR void summarise_sub(const std::int64_t* values,
                             std::size_t padded,
                             std::uint64_t& max,
                             double& energy) {
-  const Signed ds;
-  const Unsigned du;
-  const Real df;
-  const std::size_t lanes = hn::Lanes(ds);
-  auto max0 = hn::Zero(du);
-  auto max1 = hn::Zero(du);
-  auto sum0 = hn::Zero(df);
-  auto sum1 = hn::Zero(df);
-  for (std::size_t i = 0; i < padded; i += 2 * lanes) {
-    ahead(values + i);
-    ahead(values + i + lanes);
-    const auto a = hn::LoadU(ds, values + i);
-    const auto b = hn::LoadU(ds, values + i + lanes);
-    max0 = hn::Max(max0, hn::BitCast(du, hn::Abs(a)));
-    max1 = hn::Max(max1, hn::BitCast(du, hn::Abs(b)));
-    const auto fa = hn::ConvertTo(df, a);
-    const auto fb = hn::ConvertTo(df, b);
-    sum0 = hn::MulAdd(fa, fa, sum0);
-    sum1 = hn::MulAdd(fb, fb, sum1);
+  const Squares::Signed ds;
+  const hn::RebindToUnsigned<Squares::Signed> du;
+  auto most = hn::Zero(du);
+  Squares squares;
+  for (std::size_t i = 0; i < padded; i += Squares::kSums) {
+    for (std::size_t at = 0; at < Squares::kVectors; ++at) {
+      const std::int64_t* const here = values + i + at * hn::Lanes(ds);
+      ahead(here);
+      const auto value = hn::LoadU(ds, here);
+      most = hn::Max(most, hn::BitCast(du, hn::Abs(value)));
+      squares.add(at, value);
+    }
   }
-  max = hn::GetLane(hn::MaxOfLanes(du, hn::Max(max0, max1)));
-  energy = hn::GetLane(hn::SumOfLanes(df, hn::Add(sum0, sum1)));
+  max = hn::GetLane(hn::MaxOfLanes(du, most));
+  energy = squares.sum();
 }
 
 // ---- magnitudes and planes
@@ -325,21 +320,22 @@ HWY_ATTR Remainder subtract_by(const Reconstruction<kUniform>& value_of,
                                std::int64_t* out) {
   const Signed ds;
   const Unsigned du;
-  const Real df;
-  const std::size_t lanes = hn::Lanes(ds);
+  static_assert(hn::MaxLanes(Signed()) <= Squares::kSums);
   auto max = hn::Zero(du);
-  auto sum = hn::Zero(df);
-  const std::size_t whole = count / lanes * lanes;
-  for (std::size_t i = 0; i < whole; i += lanes) {
-    const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
-    const auto value = value_of(widen(magnitudes + i), negative);
-    hn::StoreU(value, ds, out + i);
-    const auto rest = hn::Sub(hn::LoadU(ds, values + i), value);
-    max = hn::Max(max, hn::BitCast(du, hn::Abs(rest)));
-    const auto real = hn::ConvertTo(df, rest);
-    sum = hn::MulAdd(real, real, sum);
+  Squares squares;
+  const std::size_t whole = count / Squares::kSums * Squares::kSums;
+  for (std::size_t first = 0; first < whole; first += Squares::kSums) {
+    for (std::size_t at = 0; at < Squares::kVectors; ++at) {
+      const std::size_t i = first + at * hn::Lanes(ds);
+      const std::uint64_t negative = signs[i / kWordBits] >> (i % kWordBits);
+      const auto value = value_of(widen(magnitudes + i), negative);
+      hn::StoreU(value, ds, out + i);
+      const auto rest = hn::Sub(hn::LoadU(ds, values + i), value);
+      max = hn::Max(max, hn::BitCast(du, hn::Abs(rest)));
+      squares.add(at, rest);
+    }
   }
-  Remainder remainder{hn::GetLane(hn::MaxOfLanes(du, max)), hn::GetLane(hn::SumOfLanes(df, sum))};
+  Remainder remainder{hn::GetLane(hn::MaxOfLanes(du, max)), squares.sum()};
   if (whole < count) {
     const std::size_t word = whole / kWordBits;
     const std::size_t first = word * kWordBits;

@@ -7,10 +7,13 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "codec/simd/squares.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace godwit::codec::fixed_rate::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+using codec::HWY_NAMESPACE::Squares;
 
 using Wide = hn::ScalableTag<std::int64_t>;
 using Real = hn::ScalableTag<double>;
@@ -46,7 +49,7 @@ HWY_ATTR Remainder quantise_padded(const std::int64_t* values,
   const auto inverse = hn::Set(dr, inverse_of(step));
   const auto limit = hn::Set(dr, static_cast<double>(most));
   auto max = hn::Zero(du);
-  auto energy = hn::Zero(dr);
+  Squares squares;
   for (std::size_t i = 0; i < padded; i += lanes) {
     const auto value = hn::LoadU(dw, values + i);
     const auto ratio = hn::Mul(hn::ConvertTo(dr, value), inverse);
@@ -57,10 +60,9 @@ HWY_ATTR Remainder quantise_padded(const std::int64_t* values,
     hn::StoreU(product, dw, removed + i);
     const auto left = hn::Sub(value, product);
     max = hn::Max(max, hn::BitCast(du, hn::Abs(left)));
-    const auto real = hn::ConvertTo(dr, left);
-    energy = hn::MulAdd(real, real, energy);
+    squares.add(i / lanes % Squares::kVectors, left);
   }
-  return {hn::GetLane(hn::MaxOfLanes(du, max)), hn::GetLane(hn::SumOfLanes(dr, energy))};
+  return {hn::GetLane(hn::MaxOfLanes(du, max)), squares.sum()};
 }
 
 HWY_ATTR Remainder quantise(const std::int64_t* values,

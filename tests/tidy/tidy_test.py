@@ -117,6 +117,10 @@ class Planted(unittest.TestCase):
     def test_a_header_has_no_guard(self):
         self.plant("codec/a.h", "// What this is for.\n#include <span>\n", "codec/a.h:2")
 
+    def test_a_header_may_come_once_for_each_instruction_set(self):
+        self.write("codec/a.h", "// What this is for.\n#if defined(A_H) == defined(HWY_TARGET_TOGGLE)\n#endif\n")
+        self.assertEqual(tidy.findings(self.root), [])
+
     def test_a_header_is_only_a_comment(self):
         self.plant("codec/a.h", "// What this is for.\n", "codec/a.h:1")
 
