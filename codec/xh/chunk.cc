@@ -1,8 +1,10 @@
 #include "codec/xh/chunk.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <string_view>
 
 #include "dataplane/base/assert.h"
 
@@ -12,6 +14,8 @@ namespace {
 constexpr std::size_t kPad = 64;  // behind a plane
 constexpr std::size_t kPlaneStride = kChunkElements + kPad;
 constexpr std::size_t kMapBytes = kChunkElements / 8;
+constexpr std::array<std::string_view, kPlanesMax> kPlaneNames = {
+    "plane 0", "plane 1", "plane 2", "plane 3", "plane 4", "plane 5", "plane 6", "plane 7"};
 
 // Whether leaving the zeros out saves more than the map takes, whatever else is in the chunk.
 constexpr bool worth_gathering(std::size_t zeros, std::size_t count) {
@@ -173,10 +177,10 @@ Result<void> ChunkDecoder::decode(Type type,
                 base.empty() ? "against" : "without",
                 base.empty() ? "none" : "one");
   }
-  const auto take = [&](std::span<std::uint8_t> plane) -> Result<void> {
+  const auto take = [&](std::span<std::uint8_t> plane, std::string_view name) -> Result<void> {
     const auto read = read_plane(rest, plane);
     if (!read) {
-      return Failure(read.error());
+      return fail(read.error().code, "xh: {}: {}", name, read.error().message);
     }
     rest = rest.subspan(*read);
     return {};
@@ -184,7 +188,7 @@ Result<void> ChunkDecoder::decode(Type type,
   std::size_t kept = count;
   if ((flags & kGathered) != 0) {
     const auto map = std::span(map_).first((count + 7) / 8);
-    if (auto ok = take(map); !ok) {
+    if (auto ok = take(map, "the map"); !ok) {
       return ok;
     }
     if (count % 8 != 0 && map.back() >> (count % 8) != 0) {
@@ -197,7 +201,7 @@ Result<void> ChunkDecoder::decode(Type type,
   }
   for (std::size_t p = planes; p-- > 0;) {
     if (kept > 0) {
-      if (auto ok = take({planes_[p], kept}); !ok) {
+      if (auto ok = take({planes_[p], kept}, kPlaneNames[p]); !ok) {
         return ok;
       }
     }
@@ -216,21 +220,20 @@ Result<void> ChunkDecoder::decode(Type type,
 Result<std::size_t> ChunkDecoder::read_plane(std::span<const std::uint8_t> coded,
                                              std::span<std::uint8_t> plane) {
   if (coded.empty()) {
-    return fail(Code::kCorrupt, "xh: a plane is missing");
+    return fail(Code::kCorrupt, "is missing");
   }
   const auto mode = static_cast<Plane>(coded[0]);
   coded = coded.subspan(1);
   switch (mode) {
     case Plane::kRaw:
       if (coded.size() < plane.size()) {
-        return fail(
-            Code::kCorrupt, "xh: a plane of {} bytes is cut to {}", plane.size(), coded.size());
+        return fail(Code::kCorrupt, "{} bytes are cut to {}", plane.size(), coded.size());
       }
       std::copy_n(coded.begin(), plane.size(), plane.begin());
       return 1 + plane.size();
     case Plane::kConstant:
       if (coded.empty()) {
-        return fail(Code::kCorrupt, "xh: a constant plane is cut");
+        return fail(Code::kCorrupt, "its one byte is missing");
       }
       std::fill(plane.begin(), plane.end(), coded[0]);
       return 2;
@@ -246,7 +249,7 @@ Result<std::size_t> ChunkDecoder::read_plane(std::span<const std::uint8_t> coded
       return 1 + *described + *read;
     }
   }
-  return fail(Code::kCorrupt, "xh: plane mode {}", static_cast<unsigned>(mode));
+  return fail(Code::kCorrupt, "mode {} is not known", static_cast<unsigned>(mode));
 }
 
 }  // namespace godwit::codec::xh

@@ -5,8 +5,8 @@
 //   auto size = encoder.encode(type, values, base,  auto ok = decoder.decode(type, coded, base,
 //                              out);                                         values);
 //
-// Thread: one owner each. Memory: all of it (about 2 MiB each) allocated by the constructors. Time:
-// none; both are pure functions of their arguments.
+// Thread: one owner each. Memory: all of it (1 MiB the encoder, 2 MiB the decoder) allocated by the
+// constructors. Time: none; both are pure functions of their arguments.
 #pragma once
 
 #include <cstddef>

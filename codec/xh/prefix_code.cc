@@ -245,13 +245,13 @@ std::uint8_t* PrefixWriter::write_stream(std::span<const std::uint8_t> bytes,
 
 Result<std::size_t> PrefixReader::learn(std::span<const std::uint8_t> description) {
   if (description.size() < 2 || description[0] >= description[1]) {
-    return fail(Code::kCorrupt, "xh: a code's first symbol is not below its last");
+    return fail(Code::kCorrupt, "a code's first symbol is not below its last");
   }
   const std::size_t first = description[0];
   const std::size_t last = description[1];
   const std::size_t size = 2 + (last - first + 2) / 2;
   if (description.size() < size) {
-    return fail(Code::kCorrupt, "xh: a code's description is cut");
+    return fail(Code::kCorrupt, "a code's description is cut");
   }
   lengths_.fill(0);
   std::size_t weight = 0;  // of the code, in entries of the table
@@ -260,7 +260,7 @@ Result<std::size_t> PrefixReader::learn(std::span<const std::uint8_t> descriptio
     const std::size_t symbol = first + nibble;
     const bool is_end = symbol == first || symbol == last;
     if (length > kLengthMax || (symbol > last && length != 0) || (is_end && length == 0)) {
-      return fail(Code::kCorrupt, "xh: symbol {} has a code of {} bits", symbol, length);
+      return fail(Code::kCorrupt, "symbol {} has a code of {} bits", symbol, length);
     }
     if (length != 0) {
       lengths_[symbol] = static_cast<std::uint8_t>(length);
@@ -268,7 +268,7 @@ Result<std::size_t> PrefixReader::learn(std::span<const std::uint8_t> descriptio
     }
   }
   if (weight != kEntries) {
-    return fail(Code::kCorrupt, "xh: a code's lengths do not fill it: {} of {}", weight, kEntries);
+    return fail(Code::kCorrupt, "a code's lengths do not fill it: {} of {}", weight, kEntries);
   }
   for_each_code(lengths_, [&](std::size_t symbol, std::uint32_t code, unsigned length) {
     for (std::size_t at = code; at < kEntries; at += std::size_t{1} << length) {
@@ -320,7 +320,7 @@ bool PrefixReader::finish(Stream& stream) const {
 Result<std::size_t> PrefixReader::read(std::span<const std::uint8_t> coded,
                                        std::span<std::uint8_t> out) const {
   if (coded.size() < kStreams * kSizeBytes) {
-    return fail(Code::kCorrupt, "xh: the sizes of the streams are cut");
+    return fail(Code::kCorrupt, "the sizes of the streams are cut");
   }
   std::array<Stream, kStreams> streams{{{BitCursor(nullptr), 0, nullptr, nullptr},
                                         {BitCursor(nullptr), 0, nullptr, nullptr},
@@ -332,7 +332,7 @@ Result<std::size_t> PrefixReader::read(std::span<const std::uint8_t> coded,
     std::memcpy(&size, coded.data() + i * kSizeBytes, kSizeBytes);
     if (size > coded.size() - at) {
       return fail(
-          Code::kCorrupt, "xh: a stream of {} bytes where {} are left", size, coded.size() - at);
+          Code::kCorrupt, "a stream of {} bytes where {} are left", size, coded.size() - at);
     }
     streams[i] = {BitCursor(coded.data(), at * 8),
                   (at + size) * 8,
@@ -353,7 +353,7 @@ Result<std::size_t> PrefixReader::read(std::span<const std::uint8_t> coded,
   }
   for (Stream& stream : streams) {
     if (!finish(stream)) {
-      return fail(Code::kCorrupt, "xh: a stream does not end with its last code");
+      return fail(Code::kCorrupt, "a stream does not end with its last code");
     }
   }
   return at;

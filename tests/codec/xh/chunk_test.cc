@@ -106,6 +106,38 @@ TEST_P(XhChunk, PlanesOfUnlikeLinesComeBackAndTakeNoMoreRoom) {
   }
 }
 
+// Against the specification's words of integers, an element at a time.
+TEST_P(XhChunk, SplitsWordsIntoTheirBytes) {
+  Random random(11);
+  for (const Type type : {Type::kInt8, Type::kInt16, Type::kInt32, Type::kInt64}) {
+    const std::size_t width = bytes_of(type);
+    for (const std::size_t count : {1U, 7U, 64U, 333U}) {
+      const Bytes values = testing::noise(count * width, random);
+      std::vector<std::vector<std::uint8_t>> planes(width, std::vector<std::uint8_t>(count + 64));
+      Planes at{};
+      for (std::size_t p = 0; p < width; ++p) {
+        at[p] = planes[p].data();
+      }
+      const std::size_t zeros = split(type, values.data(), nullptr, count, at);
+      std::size_t expected_zeros = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        std::uint64_t element = 0;
+        std::memcpy(&element, values.data() + i * width, width);
+        const bool is_negative = (element >> (8 * width - 1)) != 0;
+        const std::uint64_t word = element << 1U ^ (is_negative ? ~std::uint64_t{0} : 0);
+        expected_zeros += element == 0 ? 1 : 0;
+        for (std::size_t p = 0; p < width; ++p) {
+          ASSERT_EQ(planes[p][i], word >> 8 * p & 0xffU) << i << ", plane " << p;
+        }
+      }
+      EXPECT_EQ(zeros, expected_zeros);
+      Bytes joined(values.size());
+      join(type, at, nullptr, count, joined.data());
+      EXPECT_EQ(joined, values);
+    }
+  }
+}
+
 TEST_P(XhChunk, FindsTheRangeOfBytes) {
   Random random(10);
   for (std::size_t count = 1; count < 300; count += 1 + count / 8) {
@@ -215,6 +247,28 @@ TEST(XhChunkRefusal, NoBitBehindTheLastElementIsSet) {
   };
   EXPECT_FALSE(refused(coded(0x02), 28));
   EXPECT_TRUE(refused(coded(0x82), 28));
+}
+
+TEST(XhChunkRefusal, NamesThePlaneAndWhatIsWrongWithIt) {
+  ChunkDecoder decoder;
+  const auto fault = [&](const std::vector<unsigned>& code) {
+    Bytes out(4);  // two elements of two bytes
+    const auto result = decoder.decode(Type::kInt16, testing::bytes(code), {}, out);
+    return result ? std::string() : result.error().message;
+  };
+  EXPECT_EQ(fault({0, 1, 7, 1, 9}), "");
+  EXPECT_EQ(fault({0}), "xh: plane 1: is missing");
+  EXPECT_EQ(fault({0, 1, 7}), "xh: plane 0: is missing");
+  EXPECT_EQ(fault({0, 1, 7, 0, 9}), "xh: plane 0: 2 bytes are cut to 1");
+  EXPECT_EQ(fault({0, 1, 7, 1}), "xh: plane 0: its one byte is missing");
+  EXPECT_EQ(fault({0, 3, 7}), "xh: plane 1: mode 3 is not known");
+  EXPECT_EQ(fault({0, 2, 6, 5}), "xh: plane 1: a code's first symbol is not below its last");
+  EXPECT_EQ(fault({0, 2, 5, 6, 0x21}),
+            "xh: plane 1: a code's lengths do not fill it: 1536 of 2048");
+  EXPECT_EQ(fault({0, 2, 5, 6, 0x11, 1}), "xh: plane 1: the sizes of the streams are cut");
+  EXPECT_EQ(fault({2, 4}), "xh: the map: mode 4 is not known");
+  EXPECT_EQ(fault({2, 1, 0x07}), "xh: the map names elements behind the last");
+  EXPECT_EQ(fault({0, 1, 7, 1, 9, 0}), "xh: 1 bytes behind the last plane");
 }
 
 // Order-0 entropy of the exponents, and all other bits as they are (ZipNN, arXiv 2411.05239).
