@@ -9,6 +9,7 @@
 
 #include "tests/codec/targets.h"
 #include "tests/codec/tiles.h"
+#include "tests/support/allocation_guard.h"
 
 namespace godwit::codec {
 namespace {
@@ -114,6 +115,24 @@ TEST_P(EveryCodec, IsTheSameOnEveryInstructionSet) {
         ASSERT_EQ(removed_, removed_here) << hwy::TargetName(target);
         ASSERT_TRUE(decoded && (there.empty() || decoded_ == removed_)) << hwy::TargetName(target);
       }
+    }
+  }
+}
+
+TEST_P(EveryCodec, AllocatesNothing) {
+  for (const Tile& tile : tiles()) {
+    SCOPED_TRACE(tile.name);
+    removed_.resize(tile.values.size());
+    decoded_.resize(tile.values.size());
+    std::vector<std::byte> out(coded_bytes_max(tile.values.size()));
+    for (const unsigned bytes : {40U, 900U, 300000U}) {
+      const testing_support::AllocationGuard guard;
+      encoder_->load(tile.values);
+      done_ = encoder_->encode({bytes}, out, removed_);
+      const bool decoded =
+          done_.bytes == 0 || decoder_->decode(std::span(out).first(done_.bytes), decoded_);
+      EXPECT_EQ(guard.allocations(), 0U) << bytes;
+      EXPECT_TRUE(decoded);
     }
   }
 }

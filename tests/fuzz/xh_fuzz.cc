@@ -1,5 +1,6 @@
 // XH's decoder on any bytes: the first four are type, whether there is a base, and the number of
-// elements of the declared shape.
+// elements of the declared shape, of which the second byte has the highest bit.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
@@ -14,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static ChunkEncoder encoder;
   static ChunkDecoder decoder;
   const auto type = static_cast<Type>(data[0] % kTypes);
-  const std::size_t elements = 1 + (data[2] | std::size_t{data[3]} << 8U);
+  const std::size_t elements =
+      std::min(kChunkElements, 1 + (data[2] | std::size_t{data[3]} << 8U | (data[1] & 2U) << 15U));
   const std::size_t bytes = elements * bytes_of(type);
   const std::vector<std::byte> base(data[1] % 2 == 0 ? 0 : bytes, std::byte{0x3c});
   const auto coded = std::as_bytes(std::span(data + 4, size - 4));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -211,6 +213,57 @@ TEST(Encoder, WhatEndsWithASegmentIsAPrefixOfTheWholeCode) {
     }
   }
   EXPECT_GE(cuts, 600U);
+}
+
+// Of any step: with the number of segments in its header a code may end after each of them, and
+// what it then stands for is nearer to the tile with each.
+TEST(Encoder, ACodeOfAnyStepMayEndAfterAnySegment) {
+  Encoder encoder;
+  Decoder decoder;
+  Random random(17);
+  int quarters = 0;
+  for (int round = 0; round < 12; ++round) {
+    auto tile = testing::gaussian(300, 1e7, random);
+    encoder.load(tile);
+    std::vector<std::byte> code(coded_bytes_max(tile.size()));
+    std::vector<std::int64_t> removed(tile.size());
+    code.resize(
+        encoder.encode({.bytes = 120 + 15 * static_cast<std::size_t>(round)}, code, removed).bytes);
+    std::uint32_t header = 0;
+    std::memcpy(&header, code.data(), kHeaderBytes);
+    quarters += header >> 22U != 0 ? 1 : 0;
+    const std::uint32_t segments = (header >> 10U & 0x1fU) + 1;
+    double before = std::numeric_limits<double>::infinity();
+    std::size_t ended = 0;
+    for (std::uint32_t count = 1; count <= segments; ++count) {
+      const std::uint32_t all = (static_cast<std::uint32_t>(sub_blocks_of(tile.size())) - 1) << 15U;
+      const std::uint32_t cut =
+          count == segments ? header
+                            : (header & ~(0x1fU << 10U | 0x7fU << 15U)) | (count - 1) << 10U | all;
+      auto prefix = code;
+      std::memcpy(prefix.data(), &cut, kHeaderBytes);
+      int lengths = 0;  // that decode: a segment's end is where it is
+      for (std::size_t size = std::max(ended, kHeaderBytes + 1); size <= code.size(); ++size) {
+        std::vector<std::int64_t> values(tile.size());
+        if (!decoder.decode(std::span(prefix).first(size), values)) {
+          continue;
+        }
+        ++lengths;
+        ended = size;
+        double left = 0;
+        for (std::size_t i = 0; i < tile.size(); ++i) {
+          ASSERT_LE(testing::size_of(tile[i] - values[i]), testing::size_of(tile[i]));
+          left += std::pow(static_cast<double>(tile[i] - values[i]), 2);
+        }
+        EXPECT_LE(left, before);
+        before = left;
+        EXPECT_TRUE(count < segments || values == removed);
+      }
+      EXPECT_EQ(lengths, 1) << count << " of " << segments;
+    }
+    EXPECT_EQ(ended, code.size());
+  }
+  EXPECT_GE(quarters, 4);
 }
 
 // By hand: one significance segment with one 1, behind the header and the count. What is wrong is

@@ -114,6 +114,29 @@ TEST_P(FixedRateKernels, AreTheSameOnEveryInstructionSet) {
   }
 }
 
+// Against the specification's words, an element at a time.
+TEST_P(FixedRateKernels, RoundToTheNearestMultipleOfTheStep) {
+  for (const auto& tile : testing::tiles()) {
+    SCOPED_TRACE(tile.name);
+    Integers removed;
+    const Bytes coded = encoded<8>(tile.values, removed);
+    for (std::size_t i = 0; i < tile.values.size(); ++i) {
+      const auto* const packed =
+          reinterpret_cast<const std::uint8_t*>(coded.data()) + i / kGroup * 2;
+      const auto header = static_cast<unsigned>(packed[0] | packed[1] << 8U);
+      const std::int64_t step = std::int64_t{header & 0x3ffU} << (header >> 10U);
+      const auto quotient =
+          static_cast<std::int8_t>(coded[(tile.values.size() + kGroup - 1) / kGroup * 2 + i]);
+      ASSERT_EQ(removed[i], quotient * step) << i;
+      // Of a multiple that is half a step away either neighbour is the nearest, a rounding of the
+      // quotient in double aside.
+      const auto off = static_cast<double>(size_of(tile.values[i] - removed[i]));
+      const bool is_last = size_of(removed[i]) + size_of(step) >= size_of(kValueLimit);
+      ASSERT_LE(off, static_cast<double>(step) / (is_last ? 1 : 2) * (1 + 1e-12)) << i;
+    }
+  }
+}
+
 TEST_P(FixedRateKernels, NibblesComeBack) {
   Random random(2);
   for (std::size_t count = 1; count <= kGroup; ++count) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "codec/sparse_list/vector_kernels.h"
+#include "tests/codec/targets.h"
 #include "tests/codec/tiles.h"
 
 namespace godwit::codec::sparse_list {
@@ -18,6 +20,31 @@ Code refusal(const Bytes& coded, std::size_t elements) {
   Integers out(elements);
   const auto result = Decoder().decode(coded, out);
   return result ? Code::kOk : result.error().code;
+}
+
+class SparseListKernels : public testing::OnEveryTarget {};
+INSTANTIATE_TEST_SUITE_P(Targets,
+                         SparseListKernels,
+                         ::testing::ValuesIn(testing::targets()),
+                         testing::target_name);
+
+TEST_P(SparseListKernels, FindThePositionsThatALoopFinds) {
+  for (const auto& tile : testing::tiles()) {
+    for (const std::uint64_t least : {std::uint64_t{1},
+                                      std::uint64_t{30'000},
+                                      std::uint64_t{1} << 40U,
+                                      std::uint64_t{1} << 61U}) {
+      std::vector<std::uint16_t> expected;
+      for (std::size_t i = 0; i < tile.values.size(); ++i) {
+        if (size_of(tile.values[i]) >= least) {
+          expected.push_back(static_cast<std::uint16_t>(i));
+        }
+      }
+      std::vector<std::uint16_t> found(tile.values.size());
+      found.resize(positions_of(tile.values, least, found.data()));
+      ASSERT_EQ(found, expected) << tile.name << " from " << least;
+    }
+  }
 }
 
 TEST(SparseList, TheWorkedExampleDecodes) {
