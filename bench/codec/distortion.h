@@ -1,5 +1,5 @@
-// How many bytes our codecs take for a whole tensor at a given error, as a scheduler would spend
-// them.
+// How many bytes our codecs take for a whole tensor at a given error, spent where they gain most:
+// by who has tried every end of every tile.
 //
 // Thread: immutable. Memory: the tensor as integers.
 #pragma once

@@ -20,6 +20,7 @@ FIGURES = [
     ("bytes_vs_int8", "int8", "bytes", "8-bit integers, a scale for 256", None),
     ("bytes_vs_sign", "sign", "bytes", "one bit, a size for 256", None),
     ("bytes_vs_eden", "eden", "bytes", "EDEN; the worst of 1, 2, 4 bits", None),
+    ("bytes_vs_filter1", "filter1", "bytes", "changes of 1 % of the parameter and more, as float32", None),
     ("bytes_vs_ideal", "ideal_end", "bytes", "ideal uniform quantiser, order-1 entropy; the worst error of a plane's end", 1.12),
     ("bytes_vs_ideal_between", "ideal_between", "bytes", "the same; the worst between them", 1.25),
     ("sl_vs_stc", "stc", "relative error", "sparse ternary compression; the worst of 0.02, 0.05 bit", 1.0),
@@ -27,7 +28,14 @@ FIGURES = [
 ]
 MEAN = "bytes_vs_topk8_mean"
 MEAN_MAX = 0.62
-NAMES = [f"{figure}_{name}" for name in SETS for figure, *_ in FIGURES] + [MEAN]
+
+
+def figures_of(name):
+    """FIGURES that a set has: a gradient is no change, of which a filter could keep something."""
+    return [figure for figure in FIGURES if figure[1] != "filter1" or not name.endswith("grad")]
+
+
+NAMES = [f"{figure}_{name}" for name in SETS for figure, *_ in figures_of(name)] + [MEAN]
 SECONDS_MAX = 300
 
 
@@ -35,7 +43,7 @@ def figures(lines):
     """`lines` are what godwit-distortion says: {"set", "figure", "value", "reference_value", "at", "error"}."""
     found = []
     for name in SETS:
-        for figure, kind, unit, reference, bar in FIGURES:
+        for figure, kind, unit, reference, bar in figures_of(name):
             pairs = [(line["value"], line["reference_value"]) for line in lines
                      if (line["set"], line["figure"]) == (name, kind)]
             if not pairs:

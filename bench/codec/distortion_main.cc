@@ -2,6 +2,7 @@
 // figure.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -80,7 +81,10 @@ void line(const std::string& set,
                  .dump());
 }
 
-void compare(const std::string& set, std::span<const float> values) {
+// `parameters`: what a gradient or change is of.
+void compare(const std::string& set,
+             std::span<const float> values,
+             std::span<const float> parameters) {
   const Distortion ours(values);
   const auto count = static_cast<double>(values.size());
   // Ours beside one that has one size: at its error. `at` is bits of the rival per element.
@@ -97,6 +101,9 @@ void compare(const std::string& set, std::span<const float> values) {
   beside("sign", sign(values));
   for (const unsigned bits : {1U, 2U, 4U}) {
     beside("eden", eden(values, bits));
+  }
+  if (!set.ends_with("grad")) {  // which is no change yet: the rate of learning is not in it
+    beside("filter1", filter(values, parameters, 0.01));
   }
   const IdealCurve curve(values);
   const auto& ends = ours.plane_ends();
@@ -132,7 +139,11 @@ int main_of(int argc, char** argv) {
       "error.",
       "godwit-distortion");
   std::vector<std::string> files;
-  app.add_option("FILE", files, "NumPy files of float32, as godwit-updates writes them")
+  app.add_option(
+         "FILE",
+         files,
+         "NumPy files of float32, MODEL_SET.npy, beside MODEL_weights.npy, as godwit-updates "
+         "writes them")
       ->required();
   try {
     app.parse(argc, argv);
@@ -145,9 +156,18 @@ int main_of(int argc, char** argv) {
       fmt::print(stderr, "godwit-distortion: {}\n", values.error().message);
       return 3;
     }
-    const std::size_t slash = file.rfind('/');
-    const std::string name = file.substr(slash == std::string::npos ? 0 : slash + 1);
-    compare(name.substr(0, name.rfind('.')), *values);
+    const std::filesystem::path path(file);
+    const std::string set = path.stem();
+    const auto parameters =
+        tensor::read_npy(path.parent_path() / (set.substr(0, set.find('_')) + "_weights.npy"));
+    if (!parameters || parameters->size() != values->size()) {
+      fmt::print(stderr,
+                 "godwit-distortion: {}: MODEL_weights.npy beside it has its parameters: {}\n",
+                 file,
+                 parameters ? "another number of them" : parameters.error().message);
+      return 3;
+    }
+    compare(set, *values, *parameters);
   }
   return 0;
 }

@@ -180,6 +180,22 @@ Lossy top_k_8bit(std::span<const float> values, std::size_t count) {
   return result;
 }
 
+Lossy filter(std::span<const float> values, std::span<const float> parameters, double threshold) {
+  GODWIT_ASSERT(values.size() == parameters.size());
+  std::vector<std::size_t> positions;
+  Lossy result{0, std::vector<float>(values.size())};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] != 0 && std::abs(values[i]) >= threshold * std::abs(parameters[i])) {
+      positions.push_back(i);
+      result.values[i] = values[i];
+    }
+  }
+  const double place_bits =
+      std::min(position_bits(positions), fewest_position_bits(positions, values.size()));
+  result.bytes = place_bits / 8 + static_cast<double>(positions.size() * sizeof(float));
+  return result;
+}
+
 Lossy ternary(std::span<const float> values, std::size_t count) {
   const auto positions = largest(values, count);
   double sum = 0;

@@ -25,6 +25,9 @@ double relative_error(std::span<const float> values, std::span<const float> kept
 // together (SparseLoCo and others send fewer bits; DGC 32). Positions take what an ideal coder of
 // blocks of the best length takes, or Rice codes if those are shorter.
 Lossy top_k_8bit(std::span<const float> values, std::size_t count);
+// Gaia's significance filter (Hsieh et al. 2017): changes of at least `threshold` of the parameter,
+// as float32; positions as above. What it leaves out is everything else.
+Lossy filter(std::span<const float> values, std::span<const float> parameters, double threshold);
 // Sparse ternary compression (Sattler et al. 2019): the `count` largest as their mean size and a
 // sign; positions by the Rice code that suits them best, as published.
 Lossy ternary(std::span<const float> values, std::size_t count);

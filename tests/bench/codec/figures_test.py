@@ -15,7 +15,7 @@ from bench.lab.failure import Failure  # noqa: E402
 def said(ratio_of):
     return [{"set": name, "figure": kind, "value": ratio_of(name, kind, at) * 1000, "reference_value": 1000,
              "at": at, "error": 0.3 / at ** 0.5}
-            for name in distortion.SETS for _, kind, *_ in distortion.FIGURES for at in (0.25, 0.5)]
+            for name in distortion.SETS for _, kind, *_ in distortion.figures_of(name) for at in (0.25, 0.5)]
 
 
 def rounds(ratio_of):

@@ -53,6 +53,15 @@ TEST(Rivals, TheirSizesFollowFromTheirFormats) {
   EXPECT_NEAR(ternary(values, kCount / 100).bytes, count * (8.1 + 1) / 8, 0.05 * count);
 }
 
+TEST(Rivals, AFilterKeepsWhatIsLargeBesideItsParameter) {
+  const std::vector<float> values = {0.011F, -0.021F, 0.001F, 0, 5, 0.0099F};
+  const std::vector<float> parameters = {1, -2, 0, 0, 600, 1};
+  const Lossy kept = filter(values, parameters, 0.01);
+  EXPECT_EQ(kept.values, (std::vector<float>{0.011F, -0.021F, 0.001F, 0, 0, 0}));
+  EXPECT_GT(kept.bytes, 3 * 4);
+  EXPECT_LT(kept.bytes, 3 * 6);
+}
+
 TEST(Rivals, AnIdealCoderTakesTheEntropy) {
   const auto values = gaussian(3);
   // Independent values in steps of a half: h(N) - log2(0.5) = 2.047 + 1 bits.
