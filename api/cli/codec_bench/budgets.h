@@ -1,4 +1,5 @@
-// How so many bytes for a whole tensor are shared out among its tiles, as a scheduler would.
+// How so many bytes for a whole tensor are shared out among its tiles, by the slopes of their
+// segments.
 //
 // Thread: immutable. Memory: some hundred bytes a tile.
 #pragma once
