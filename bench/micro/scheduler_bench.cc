@@ -4,6 +4,7 @@
 // in rounds of 256 holds on the same ranks; `ratio` is the median over rounds of time / heap's
 // time.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -16,6 +17,8 @@
 
 #include "bench/micro/significance_simulation.h"
 #include "dataplane/base/random.h"
+#include "scheduler/deadline/commitments.h"
+#include "scheduler/deadline/deadline_plan.h"
 #include "scheduler/queue/bucket_queue.h"
 #include "scheduler/queue/link_queue.h"
 
@@ -211,6 +214,53 @@ BENCHMARK(BM_SignificanceCost)
     ->Arg(40)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
+
+constexpr Instant kStart = Instant::from_ns(0);
+
+// Rounds of six layers each, of falling worth, due within 20 s; the rate takes about a half of all.
+void BM_DeadlinePlan(benchmark::State& state) {
+  const auto rounds = static_cast<std::size_t>(state.range(0));
+  scheduler::DeadlinePlan plan(rounds);
+  Random random(1);
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    std::array<scheduler::Layer, 6> layers;
+    double worth = 1;
+    for (auto& layer : layers) {
+      layer.bytes = Bytes(1'000 + random.below(50'000));
+      layer.value = worth * static_cast<double>(layer.bytes.count());
+      worth *= 0.3 + 0.5 * random.uniform();
+      bytes += layer.bytes.count();
+    }
+    const auto due = static_cast<std::int64_t>(1 + random.below(20'000));
+    plan.add(kStart + Duration::ms(due), 1, layers);
+  }
+  const BitRate rate = BitRate::bps(bytes * 8 / 40);
+  for ([[maybe_unused]] auto _ : state) {
+    plan.plan(kStart, rate, Bytes(0));
+    benchmark::DoNotOptimize(plan.next(kStart));
+  }
+}
+BENCHMARK(BM_DeadlinePlan)->ArgName("rounds")->Arg(10)->Arg(100)->Arg(1'000);
+
+// One promise more, and back, beside so many that are kept within a second.
+void BM_Commit(benchmark::State& state) {
+  const auto promises = static_cast<std::size_t>(state.range(0));
+  scheduler::Commitments book(kStart, BitRate::mbps(100'000), promises + 1);
+  Random random(2);
+  const auto some_time = [&] {
+    return kStart + Duration::us(static_cast<std::int64_t>(1'000 + random.below(1'000'000)));
+  };
+  while (book.size() < promises) {
+    book.commit(kStart, Bytes(1'000), some_time());
+  }
+  for ([[maybe_unused]] auto _ : state) {
+    if (const auto id = book.commit(kStart, Bytes(1'000), some_time())) {
+      book.release(*id);
+    }
+  }
+}
+BENCHMARK(BM_Commit)->ArgName("promises")->Arg(10)->Arg(1'000)->Arg(100'000);
 
 }  // namespace
 }  // namespace godwit::bench
