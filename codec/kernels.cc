@@ -86,9 +86,9 @@ HWY_ATTR Remainder remainder(const std::int64_t* values,
 // while values in the first cache are worked on. The address may lie behind the tensor.
 HWY_INLINE void ahead(const float* at) {
   constexpr std::uintptr_t kAheadBytes = 2048;
+  const std::uintptr_t further = reinterpret_cast<std::uintptr_t>(at) + kAheadBytes;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): pointers may not be moved behind the tensor.
-  __builtin_prefetch(
-      reinterpret_cast<const float*>(reinterpret_cast<std::uintptr_t>(at) + kAheadBytes));
+  __builtin_prefetch(reinterpret_cast<const float*>(further));
 }
 
 // Converts whole vectors from `first`; stops before one that holds a rejected value.

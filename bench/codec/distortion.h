@@ -49,7 +49,7 @@ class Distortion {
   template <class Encoder>
   std::vector<Tile> coded(Encoder& encoder, std::uint64_t floor) const;
   template <class Encoder>
-  Tile cut(Encoder& encoder, std::size_t tile, double bytes) const;
+  Tile cut(Encoder& encoder, std::size_t index, double bytes) const;
   std::vector<Stretch> by_slope(const Ends& ends) const;
   double bytes_within(const Stretch& stretch, double gain) const;
   std::span<const std::int64_t> values_of(std::size_t tile) const;

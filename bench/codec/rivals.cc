@@ -75,6 +75,11 @@ double position_bits(std::span<const std::size_t> positions) {
   return positions.empty() ? 0 : best;
 }
 
+double log2_factorial(double n) {
+  int sign = 0;
+  return ::lgamma_r(n + 1, &sign) / std::log(2.0);
+}
+
 // Bits of the same positions at the least that any coder takes who knows how many there are in each
 // block, for the length of blocks that is best: the choice of so many of a block, and their number.
 double fewest_position_bits(std::span<const std::size_t> positions, std::size_t elements) {
@@ -87,8 +92,7 @@ double fewest_position_bits(std::span<const std::size_t> positions, std::size_t 
       const auto end = std::lower_bound(at, positions.end(), first + count);
       const auto named = static_cast<double>(end - at);
       const auto all = static_cast<double>(count);
-      bits += (std::lgamma(all + 1) - std::lgamma(named + 1) - std::lgamma(all - named + 1)) /
-                  std::log(2.0) +
+      bits += log2_factorial(all) - log2_factorial(named) - log2_factorial(all - named) +
               std::log2(all + 1);
       at = end;
     }

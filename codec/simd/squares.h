@@ -39,7 +39,7 @@ class Squares {
   }
 
   HWY_INLINE double sum() const {
-    alignas(64) std::array<double, kSums> all;
+    alignas(64) std::array<double, kSums> all{};
     for (std::size_t at = 0; at < kVectors; ++at) {
       hwy::HWY_NAMESPACE::Store(sums_[at], Real(), all.data() + at * (kSums / kVectors));
     }
