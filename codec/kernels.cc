@@ -8,6 +8,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "codec/simd/prefetch.h"
 #include "codec/simd/squares.h"
 #include "dataplane/base/assert.h"
 
@@ -20,6 +21,8 @@ using Signed = hn::ScalableTag<std::int64_t>;
 using Unsigned = hn::ScalableTag<std::uint64_t>;
 using Real = hn::ScalableTag<double>;
 using Single = hn::Rebind<float, Real>;
+
+constexpr std::size_t kAheadBytes = 2048;  // of floats that are converted
 
 HWY_ATTR double energy(const std::int64_t* values, std::size_t count) {
   const Squares::Signed ds;
@@ -82,15 +85,6 @@ HWY_ATTR Remainder remainder(const std::int64_t* values,
   return result;
 }
 
-// Asks for what is 2 KiB further: the processor's own prefetching stops at the ends of pages and
-// while values in the first cache are worked on. The address may lie behind the tensor.
-HWY_INLINE void ahead(const float* at) {
-  constexpr std::uintptr_t kAheadBytes = 2048;
-  const std::uintptr_t further = reinterpret_cast<std::uintptr_t>(at) + kAheadBytes;
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): pointers may not be moved behind the tensor.
-  __builtin_prefetch(reinterpret_cast<const float*>(further));
-}
-
 // Converts whole vectors from `first`; stops before one that holds a rejected value.
 HWY_ATTR std::size_t to_fixed(
     const float* in, std::size_t count, double scale, std::int64_t limit, std::int64_t* out) {
@@ -103,7 +97,7 @@ HWY_ATTR std::size_t to_fixed(
   const auto most = hn::Set(ds, limit);
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    ahead(in + i);
+    prefetch_beyond(in + i, kAheadBytes);
     // A float times a power of two is exact in double.
     const auto scaled = hn::Mul(hn::PromoteTo(df, hn::LoadU(dn, in + i)), factor);
     const auto rounded = hn::Round(scaled);

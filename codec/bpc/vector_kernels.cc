@@ -8,6 +8,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "codec/simd/prefetch.h"
 #include "codec/simd/squares.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -37,15 +38,7 @@ constexpr std::size_t round_up(std::size_t count) {
 
 // ---- analysis
 
-// Asks for what is kAhead elements further: the processor's own prefetching stops at the ends of
-// pages and while values already in the first cache are worked on. The address may lie behind
-// the tile, where a prefetch does nothing.
-constexpr std::size_t kAhead = 512;
-HWY_INLINE void ahead(const std::int64_t* at) {
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): pointers may not be moved behind the tile.
-  hwy::Prefetch(reinterpret_cast<const std::int64_t*>(reinterpret_cast<std::uintptr_t>(at) +
-                                                      kAhead * sizeof(std::int64_t)));
-}
+constexpr std::size_t kAheadBytes = 4096;
 
 HWY_ATTR void summarise_sub(const std::int64_t* values,
                             std::size_t padded,
@@ -58,7 +51,7 @@ HWY_ATTR void summarise_sub(const std::int64_t* values,
   for (std::size_t i = 0; i < padded; i += Squares::kSums) {
     for (std::size_t at = 0; at < Squares::kVectors; ++at) {
       const std::int64_t* const here = values + i + at * hn::Lanes(ds);
-      ahead(here);
+      prefetch_beyond(here, kAheadBytes);
       const auto value = hn::LoadU(ds, here);
       most = hn::Max(most, hn::BitCast(du, hn::Abs(value)));
       squares.add(at, value);
