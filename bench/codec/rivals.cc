@@ -101,6 +101,11 @@ double fewest_position_bits(std::span<const std::size_t> positions, std::size_t 
   return best;
 }
 
+// Bytes of positions for whom the best index coding there is counts.
+double place_bytes(std::span<const std::size_t> positions, std::size_t elements) {
+  return std::min(position_bits(positions), fewest_position_bits(positions, elements)) / 8;
+}
+
 // Orthonormal, in place; its own inverse. The size is a power of two.
 void hadamard(std::span<float> values) {
   for (std::size_t half = 1; half < values.size(); half *= 2) {
@@ -173,9 +178,7 @@ Lossy top_k_8bit(std::span<const float> values, std::size_t count) {
   }
   std::vector<float> rounded(chosen.size());
   for_each_block(chosen, rounded, [](auto block, auto out) { round_to_integers(block, 127, out); });
-  const double place_bits =
-      std::min(position_bits(positions), fewest_position_bits(positions, values.size()));
-  Lossy result{place_bits / 8 + static_cast<double>(positions.size()) +
+  Lossy result{place_bytes(positions, values.size()) + static_cast<double>(positions.size()) +
                    kScaleBytes * blocks_of(positions.size()),
                std::vector<float>(values.size())};
   for (std::size_t i = 0; i < positions.size(); ++i) {
@@ -194,9 +197,8 @@ Lossy filter(std::span<const float> values, std::span<const float> parameters, d
       result.values[i] = values[i];
     }
   }
-  const double place_bits =
-      std::min(position_bits(positions), fewest_position_bits(positions, values.size()));
-  result.bytes = place_bits / 8 + static_cast<double>(positions.size() * sizeof(float));
+  result.bytes =
+      place_bytes(positions, values.size()) + static_cast<double>(positions.size() * sizeof(float));
   return result;
 }
 
