@@ -21,8 +21,8 @@ constexpr int kPiecesMax = 64;
 // up.
 constexpr std::uint64_t kPipeMinPackets = 4;
 constexpr std::uint64_t kControlPackets = 2;
-// Bulk that a session takes ahead of its packets: a quantum of time at its rate, and no more trains
-// than that; what is left of a turn's last train goes as a short one.
+// Bulk that a session takes ahead of its packets: this time at its rate, and a few trains at most,
+// so that the short one that ends each turn is one of several.
 constexpr Duration kQuantumTime = Duration::ms(1);
 constexpr std::uint64_t kTrainBytes = 64 * 1024;
 constexpr std::uint64_t kBacklogMax = 4 * kTrainBytes;
